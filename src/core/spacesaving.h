@@ -1,0 +1,202 @@
+// Space-Saving: the heavy hitters of a stream in a fixed number of counters, with an error bound on every answer.
+//
+// Metwally, Agrawal, El Abbadi, "Efficient Computation of Frequent and Top-k Elements in Data Streams", ICDT 2005; evictions
+// in batches after Anderson et al., "A High-Performance Algorithm for Identifying Frequent Items in Data Streams", IMC 2017;
+// the filter of unmonitored weight after Homem and Carvalho, "Finding top-k elements in data streams", Inf. Sci. 2010.
+// Theorems and proofs: docs/accuracy.md. Stored bytes: spacesaving_format.h.
+#pragma once
+
+#include <algorithm>
+
+#include "error.h"
+#include "item.h"
+
+namespace topk {
+
+inline constexpr uint32_t max_capacity = 1000000;
+
+class StoredSpaceSaving;
+
+// A summary in one contiguous block owned by the caller: this header, then the entries, the filter, the index and the bytes
+// of the monitored items. It holds no pointer, so a byte copy of the block is a copy of the summary. An operation that lacks
+// room says so instead of allocating; the caller then moves the summary into a larger block with relocate().
+class SpaceSaving {
+public:
+    struct Entry {
+        uint64_t hash;
+        uint64_t count; // upper bound of the item's weight
+        uint64_t error; // count - error is the lower bound
+        uint32_t offset;
+        uint32_t length;
+    };
+
+    // How a block is divided. Made by the layout functions below, never by hand.
+    struct Layout {
+        uint32_t capacity;
+        uint32_t room;
+        uint32_t index_size;
+        uint32_t filter_width;
+        uint64_t arena_room;
+        uint64_t size;
+    };
+
+    // What merging needs to know of the other side beforehand.
+    struct Shape {
+        uint32_t capacity;
+        uint32_t entries;
+        uint64_t key_bytes;
+        bool purged;
+    };
+
+    // capacity: 1 to max_capacity counters.
+    static Layout initial_layout(uint32_t capacity, uint64_t first_item_length);
+    // For an empty summary that a stored one is to be merged into.
+    static Layout load_layout(const Shape &stored);
+    // k: what topk_agg() shall report, 0 otherwise.
+    static SpaceSaving *create(void *block, const Layout &layout, uint32_t k);
+
+    // The block that insert() needs after it returned false.
+    Layout grown_layout(const Item &item) const;
+    // Whether merge() can work in this block, and the block it needs otherwise.
+    bool fits(const Shape &source) const;
+    Layout merge_layout(const Shape &source) const;
+    static SpaceSaving *relocate(const SpaceSaving &from, void *block, const Layout &layout);
+
+    // True when this is the memory of a summary and not its stored bytes.
+    bool is_live() const { return magic_ == live_magic; }
+
+    // Counts an item that is monitored, or whose bound stays at or below the floor: such an item could not be among the
+    // largest, so its weight waits in the filter and costs no entry. False: use insert(); nothing has changed then.
+    // Weight must be positive.
+    bool count(const Item &item, uint64_t weight) noexcept {
+        if (weight > max_total - total_) [[unlikely]]
+            return false;
+        if (Entry *entry = find(item)) {
+            entry->count += weight;
+        } else {
+            if (floor_ == 0)
+                return false;
+            uint64_t &cell = filter()[filter_cell(item.hash, filter_width_)];
+            if (cell + weight > floor_)
+                return false;
+            if (item.length > max_item_length) [[unlikely]]
+                return false;
+            cell += weight;
+        }
+        total_ += weight;
+        return true;
+    }
+
+    // Adds an item that count() declined. False: needs the block of grown_layout() first; nothing has changed then.
+    // Throws out_of_range when the total would pass max_total, too_large for an item longer than max_item_length.
+    bool insert(const Item &item, uint64_t weight);
+
+    // Adds a stored summary, whose bytes are checked on the way (throws malformed, then this summary is lost) and which must
+    // fit. The result has the smaller capacity of both. Throws mismatch for different kinds or k.
+    void merge(const StoredSpaceSaving &source);
+
+    // Takes a state's kind from its first item; throws mismatch when it has another.
+    void require_kind(Kind kind);
+
+    Kind kind() const { return kind_; }
+    uint64_t total() const { return total_; }
+    uint64_t floor() const { return floor_; }
+    uint32_t capacity() const { return capacity_; }
+    uint32_t k() const { return k_; }
+    uint32_t size() const { return entries_; }
+    uint32_t filter_width() const { return filter_width_; }
+    uint64_t block_size() const;
+
+    // Entries kept when a full summary makes room: the m of the bound U <= N / (m + 1).
+    static constexpr uint32_t kept_at_purge(uint32_t capacity) { return capacity - capacity / 8 - (capacity < 8); }
+    static uint32_t filter_width_for(uint32_t capacity);
+
+    // The first of the documented invariants that does not hold, or nullptr. O(size).
+    const char *violated_invariant() const;
+
+    const Entry *entries() const { return reinterpret_cast<const Entry *>(this + 1); }
+    const uint64_t *filter() const { return reinterpret_cast<const uint64_t *>(entries() + room_); }
+    const uint8_t *key(const Entry &entry) const { return arena() + entry.offset; }
+
+    // Upper bound of an item without an entry.
+    uint64_t unmonitored_bound(uint64_t hash) const {
+        return floor_ == 0 ? 0 : std::min(floor_, filter()[filter_cell(hash, filter_width_)]);
+    }
+
+    // Index, tag and filter use different bits of the hash.
+    static uint32_t filter_cell(uint64_t hash, uint32_t width) { return static_cast<uint32_t>(hash >> 28) & (width - 1); }
+
+    uint64_t key_bytes() const { return arena_used_; }
+
+private:
+    static constexpr uint32_t live_magic = 0x53534cfe;
+    static constexpr uint32_t unindexed_room = 8; // up to here a scan of the entries is faster than an index
+    static constexpr unsigned id_bits = 22;       // of an index word; the others are a tag of the hash
+    static constexpr uint32_t id_mask = (1u << id_bits) - 1;
+    static_assert(2 * max_capacity < id_mask);
+
+    static Layout layout_for(uint32_t capacity, uint64_t room, uint64_t arena_room, bool purged);
+    static uint64_t size_of(const Layout &layout);
+
+    Entry *entries() { return reinterpret_cast<Entry *>(this + 1); }
+    uint64_t *filter() { return reinterpret_cast<uint64_t *>(entries() + room_); }
+    uint32_t *index() { return reinterpret_cast<uint32_t *>(filter() + filter_width_); }
+    const uint32_t *index() const { return reinterpret_cast<const uint32_t *>(filter() + filter_width_); }
+    uint8_t *arena() { return reinterpret_cast<uint8_t *>(index() + index_size_); }
+    const uint8_t *arena() const { return reinterpret_cast<const uint8_t *>(index() + index_size_); }
+
+    static uint32_t tag(uint64_t hash) { return static_cast<uint32_t>(hash >> 32) & ~id_mask; }
+
+    bool is(const Entry &entry, const Item &item) const {
+        return entry.hash == item.hash && entry.length == item.length &&
+               equal_bytes(arena() + entry.offset, item.data, item.length);
+    }
+
+    Entry *find(const Item &item) noexcept {
+        if (index_size_ == 0) {
+            for (Entry *e = entries(), *end = e + entries_; e != end; ++e)
+                if (is(*e, item))
+                    return e;
+            return nullptr;
+        }
+        const uint32_t mask = index_size_ - 1;
+        const uint32_t wanted = tag(item.hash);
+        const uint32_t *words = index();
+        for (uint32_t at = static_cast<uint32_t>(item.hash) & mask;; at = (at + 1) & mask) {
+            const uint32_t word = words[at];
+            if (word == 0)
+                return nullptr;
+            if ((word & ~id_mask) == wanted) {
+                Entry *e = entries() + (word & id_mask) - 1;
+                if (is(*e, item)) [[likely]]
+                    return e;
+            }
+        }
+    }
+
+    bool has_room(uint32_t length) const { return entries_ < room_ && length <= arena_room_ - arena_used_; }
+    void append(const Item &item, uint64_t count, uint64_t error);
+    void link(uint64_t hash, uint32_t position);
+    void rebuild_index();
+    uint64_t nth_largest_count(uint32_t rank) const;
+    void purge(uint32_t keep);
+
+    uint32_t host_word_; // the caller's: PostgreSQL keeps the length of the value here
+    uint32_t magic_;
+    uint64_t total_;
+    uint64_t floor_;
+    uint32_t capacity_;
+    uint32_t k_;
+    uint32_t entries_;
+    uint32_t room_;
+    uint32_t index_size_;
+    uint32_t filter_width_;
+    uint32_t arena_used_;
+    uint32_t arena_room_;
+    Kind kind_;
+    uint8_t unused_[7];
+};
+
+static_assert(sizeof(SpaceSaving) % alignof(SpaceSaving::Entry) == 0);
+
+} // namespace topk

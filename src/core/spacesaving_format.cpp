@@ -1,0 +1,254 @@
+#include "spacesaving_format.h"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "header.h"
+
+namespace topk {
+
+namespace {
+
+constexpr uint8_t flag_purged = 1;
+
+int64_t bigint_of(const uint8_t *key) {
+    uint64_t v = 0;
+    for (int i = 7; i >= 0; --i)
+        v = v << 8 | key[i];
+    return static_cast<int64_t>(v);
+}
+
+} // namespace
+
+int compare_items(Kind kind, const uint8_t *a, uint32_t na, const uint8_t *b, uint32_t nb) {
+    if (kind == Kind::bigint) {
+        const int64_t x = bigint_of(a), y = bigint_of(b);
+        return x < y ? -1 : x > y;
+    }
+    return compare_bytes(a, na, b, nb);
+}
+
+size_t StoredSpaceSaving::packed_bound(const SpaceSaving &s) {
+    const bool purged = s.floor() != 0;
+    size_t size = max_header_size + s.key_bytes();
+    const bool lengths = fixed_length(s.kind()) == 0;
+    for (const SpaceSaving::Entry *e = s.entries(), *end = e + s.size(); e != end; ++e)
+        size += varint_size(e->count) + (purged ? varint_size(e->error) : 0) + (lengths ? varint_size(e->length) : 0);
+    if (purged)
+        for (uint32_t i = 0; i < s.filter_width(); ++i)
+            size += varint_size(s.filter()[i]);
+    return size;
+}
+
+size_t StoredSpaceSaving::pack(const SpaceSaving &s, uint8_t *out) {
+    struct Place {
+        uint64_t count;
+        uint32_t position;
+    };
+    std::vector<Place> order(s.size());
+    for (uint32_t i = 0; i < s.size(); ++i)
+        order[i] = {s.entries()[i].count, i};
+    const Kind kind = s.kind();
+    std::sort(order.begin(), order.end(), [&](const Place &a, const Place &b) {
+        if (a.count != b.count)
+            return a.count > b.count;
+        const SpaceSaving::Entry &x = s.entries()[a.position], &y = s.entries()[b.position];
+        return compare_items(kind, s.key(x), x.length, s.key(y), y.length) < 0;
+    });
+
+    const bool purged = s.floor() != 0;
+    const bool lengths = fixed_length(kind) == 0;
+    Writer w(out);
+    write_header(w,
+                 {header_spacesaving, version, static_cast<uint8_t>(purged ? flag_purged : 0), static_cast<uint8_t>(kind)});
+    w.varint(s.capacity());
+    w.varint(s.k());
+    w.varint(s.size());
+    w.varint(s.key_bytes());
+    w.varint(s.total());
+    if (purged)
+        w.varint(s.floor());
+    uint64_t previous = s.total();
+    for (const Place &place : order) {
+        const SpaceSaving::Entry &e = s.entries()[place.position];
+        w.varint(previous - e.count);
+        previous = e.count;
+        if (purged)
+            w.varint(e.error);
+        if (lengths)
+            w.varint(e.length);
+        w.bytes(s.key(e), e.length);
+    }
+    if (purged)
+        for (uint32_t i = 0; i < s.filter_width(); ++i)
+            w.varint(s.filter()[i]);
+    return static_cast<size_t>(w.at() - out);
+}
+
+StoredSpaceSaving::StoredSpaceSaving(const uint8_t *bytes, size_t size) : body_(bytes, size) {
+    const Header header = read_header(body_, header_spacesaving, version, flag_purged, kind_last);
+    const auto require = [](bool holds, const char *what) {
+        if (!holds)
+            throw Error(Errc::malformed, "invalid %s", what);
+    };
+    kind_ = static_cast<Kind>(header.kind);
+    const uint64_t capacity = body_.varint();
+    require(capacity >= 1 && capacity <= max_capacity, "capacity");
+    capacity_ = static_cast<uint32_t>(capacity);
+    const uint64_t k = body_.varint();
+    require(k <= max_capacity, "k");
+    k_ = static_cast<uint32_t>(k);
+    const uint64_t entries = body_.varint();
+    // Each entry has at least one byte for its count and one for its length or content.
+    require(entries <= capacity && entries <= body_.left() / 2, "number of entries");
+    require(kind_ != Kind::none || entries == 0, "kind");
+    entries_ = static_cast<uint32_t>(entries);
+    key_bytes_ = body_.varint();
+    require(key_bytes_ <= body_.left(), "length of items");
+    total_ = body_.varint();
+    require(total_ <= max_total, "total weight");
+    floor_ = header.flags & flag_purged ? body_.varint() : 0;
+    require((floor_ != 0) == ((header.flags & flag_purged) != 0) && floor_ <= total_, "floor");
+    require(floor_ == 0 || body_.left() >= SpaceSaving::filter_width_for(capacity_), "length of the filter");
+}
+
+Ranked StoredSpaceSaving::next_entry(Reader &reader, uint64_t previous_count) const {
+    Ranked r{};
+    const uint64_t step = reader.varint();
+    if (step >= previous_count)
+        throw Error(Errc::malformed, "invalid count");
+    r.count = previous_count - step;
+    r.error = floor_ != 0 ? reader.varint() : 0;
+    if (r.error >= r.count || r.error > floor_)
+        throw Error(Errc::malformed, "invalid error bound");
+    uint64_t length = fixed_length(kind_);
+    if (length == 0)
+        length = reader.varint();
+    if (length > max_item_length)
+        throw Error(Errc::malformed, "invalid length of an item");
+    r.length = static_cast<uint32_t>(length);
+    r.key = reader.bytes(r.length);
+    return r;
+}
+
+uint32_t StoredSpaceSaving::top(uint32_t k, Ranked *out) const {
+    const uint32_t n = std::min(k, entries_);
+    Reader reader = body_;
+    uint64_t count = total_;
+    for (uint32_t i = 0; i < std::min(n + 1, entries_); ++i) {
+        out[i] = next_entry(reader, count);
+        count = out[i].count;
+    }
+    const uint64_t rival = std::max(n < entries_ ? out[n].count : 0, floor_);
+    for (uint32_t i = 0; i < n; ++i)
+        out[i].guaranteed = out[i].count - out[i].error >= rival;
+    return n;
+}
+
+uint32_t StoredSpaceSaving::at_least(uint64_t threshold, Ranked *out) const {
+    Reader reader = body_;
+    uint64_t count = total_;
+    for (uint32_t i = 0; i < entries_; ++i) {
+        out[i] = next_entry(reader, count);
+        count = out[i].count;
+        if (count < threshold)
+            return i;
+        out[i].guaranteed = count - out[i].error >= threshold;
+    }
+    return entries_;
+}
+
+Frequency StoredSpaceSaving::frequency(const Item &item) const {
+    Reader reader = body_;
+    uint64_t count = total_;
+    for (uint32_t i = 0; i < entries_; ++i) {
+        const Ranked r = next_entry(reader, count);
+        count = r.count;
+        if (r.length == item.length && equal_bytes(r.key, item.data, item.length))
+            return {r.count, r.count - r.error, r.count};
+    }
+    if (floor_ == 0)
+        return {0, 0, 0};
+    for (uint32_t skip = SpaceSaving::filter_cell(item.hash, SpaceSaving::filter_width_for(capacity_)); skip > 0; --skip)
+        reader.varint();
+    const uint64_t upper = std::min(floor_, reader.varint());
+    return {upper, 0, upper};
+}
+
+// What each side knows of an item that it does not monitor is at most min(floor, filter cell); the sums stay bounds.
+void SpaceSaving::merge(const StoredSpaceSaving &source) {
+    if (source.total() > max_total - total_)
+        throw Error(Errc::out_of_range, "total weight of spacesaving state would exceed %llu",
+                    static_cast<unsigned long long>(max_total));
+    if (k_ != 0 && source.k() != 0 && k_ != source.k())
+        throw Error(Errc::mismatch, "cannot merge top-k states with k = %u and k = %u", k_, source.k());
+    require_kind(source.kind());
+    k_ = std::max(k_, source.k());
+
+    const uint32_t own = entries_;
+    std::vector<bool> in_both(own);
+    Reader reader = source.body_;
+    uint64_t count = source.total();
+    Ranked previous{};
+    for (uint32_t i = 0; i < source.size(); ++i) {
+        const Ranked r = source.next_entry(reader, count);
+        if (i > 0 && r.count == count && compare_items(kind_, previous.key, previous.length, r.key, r.length) >= 0)
+            throw Error(Errc::malformed, "items out of order");
+        count = r.count;
+        previous = r;
+        const Item item(r.key, r.length);
+        if (Entry *e = find(item)) {
+            const auto position = static_cast<uint32_t>(e - entries());
+            if (position >= own || in_both[position])
+                throw Error(Errc::malformed, "repeated item");
+            in_both[position] = true;
+            e->count += r.count;
+            e->error += r.error;
+        } else {
+            if (!has_room(r.length))
+                throw Error(Errc::malformed, "invalid length of items");
+            const uint64_t here = unmonitored_bound(item.hash);
+            append(item, here + r.count, here + r.error);
+        }
+    }
+    if (source.floor() != 0) {
+        const uint32_t width = filter_width_for(source.capacity());
+        std::vector<uint64_t> cells(width);
+        uint64_t filtered = 0;
+        for (uint64_t &cell : cells) {
+            cell = reader.varint();
+            if (cell > source.total() - filtered)
+                throw Error(Errc::malformed, "invalid filter");
+            filtered += cell;
+        }
+        for (uint32_t i = 0; i < own; ++i)
+            if (!in_both[i]) {
+                Entry &e = entries()[i];
+                const uint64_t there = std::min(source.floor(), cells[filter_cell(e.hash, width)]);
+                e.count += there;
+                e.error += there;
+            }
+        for (uint32_t i = 0; i < width; ++i)
+            filter()[i & (filter_width_ - 1)] += cells[i];
+    }
+    if (reader.left() != 0)
+        throw Error(Errc::malformed, "unexpected data after the end");
+    total_ += source.total();
+    floor_ += source.floor();
+    if (entries_ > capacity_)
+        purge(capacity_);
+}
+
+void StoredSpaceSaving::validate(const uint8_t *bytes, size_t size) {
+    const StoredSpaceSaving stored(bytes, size);
+    const SpaceSaving::Layout layout = SpaceSaving::load_layout(stored.shape());
+    // Words, because a summary wants the alignment of its counters.
+    const std::unique_ptr<uint64_t[]> block(new uint64_t[(layout.size + 7) / 8]);
+    SpaceSaving *summary = SpaceSaving::create(block.get(), layout, 0);
+    summary->merge(stored);
+    if (const char *violated = summary->violated_invariant())
+        throw Error(Errc::malformed, "%s", violated);
+}
+
+} // namespace topk

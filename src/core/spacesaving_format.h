@@ -1,0 +1,74 @@
+// The stored bytes of a Space-Saving summary (docs/format.md): entries in the order of their rank, so that the top K are the
+// first K, and nothing that can be computed again.
+#pragma once
+
+#include "spacesaving.h"
+#include "wire.h"
+
+namespace topk {
+
+// Order of a ranking: larger upper bound first, then the smaller item.
+int compare_items(Kind kind, const uint8_t *a, uint32_t na, const uint8_t *b, uint32_t nb);
+
+// An entry read from stored bytes; key points into them.
+struct Ranked {
+    const uint8_t *key;
+    uint32_t length;
+    uint64_t count;
+    uint64_t error;
+    bool guaranteed;
+};
+
+struct Frequency {
+    uint64_t count; // the estimate; for both sketches it is the upper bound
+    uint64_t lower;
+    uint64_t upper;
+};
+
+// A view of stored bytes. The constructor reads and checks the header; what follows is checked while it is read. Every
+// function throws malformed where the bytes contradict the format.
+class StoredSpaceSaving {
+public:
+    // Enough to hold the header of any summary.
+    static constexpr size_t max_header_size = 64;
+    static constexpr uint8_t version = 1;
+
+    // Upper bound of what pack() will write, in O(size); pack() returns what it wrote.
+    static size_t packed_bound(const SpaceSaving &summary);
+    static size_t pack(const SpaceSaving &summary, uint8_t *out);
+
+    StoredSpaceSaving(const uint8_t *bytes, size_t size);
+
+    // Reads all of it and checks every invariant. The one way in for bytes that somebody else wrote.
+    static void validate(const uint8_t *bytes, size_t size);
+
+    Kind kind() const { return kind_; }
+    uint64_t total() const { return total_; }
+    uint64_t floor() const { return floor_; }
+    uint32_t capacity() const { return capacity_; }
+    uint32_t k() const { return k_; }
+    uint32_t size() const { return entries_; }
+    SpaceSaving::Shape shape() const { return {capacity_, entries_, key_bytes_, floor_ != 0}; }
+
+    // The first min(k, size()) entries by rank, with `guaranteed` set; returns how many. out has room for one more.
+    uint32_t top(uint32_t k, Ranked *out) const;
+    // The entries whose count reaches threshold, `guaranteed` where the lower bound does; out has room for size().
+    uint32_t at_least(uint64_t threshold, Ranked *out) const;
+    Frequency frequency(const Item &item) const;
+
+private:
+    friend class SpaceSaving;
+
+    Ranked next_entry(Reader &reader, uint64_t previous_count) const;
+
+    Kind kind_;
+    uint32_t capacity_;
+    uint32_t k_;
+    uint32_t entries_;
+    uint64_t key_bytes_;
+    uint64_t total_;
+    uint64_t floor_;
+    Reader body_;
+};
+
+} // namespace topk
