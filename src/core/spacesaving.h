@@ -22,6 +22,11 @@ class StoredSpaceSaving;
 // room says so instead of allocating; the caller then moves the summary into a larger block with relocate().
 class SpaceSaving {
 public:
+    using Stored = StoredSpaceSaving;
+    using Key = Item;
+    static constexpr const char *type_name = "spacesaving";
+    static Key key_of(const void *data, size_t length) { return Item(data, length); }
+
     struct Entry {
         uint64_t hash;
         uint64_t count; // upper bound of the item's weight
@@ -53,7 +58,7 @@ public:
     // For an empty summary that a stored one is to be merged into.
     static Layout load_layout(const Shape &stored);
     // k: what topk_agg() shall report, 0 otherwise.
-    static SpaceSaving *create(void *block, const Layout &layout, uint32_t k);
+    static SpaceSaving *create(void *block, const Layout &layout, uint32_t k = 0);
 
     // The block that insert() needs after it returned false.
     Layout grown_layout(const Item &item) const;

@@ -1,0 +1,35 @@
+# PGXS build of the extension: make, make install, make installcheck (against a running server).
+# DEBUG=1 builds with the core's assertions. Without a server: make check (unit tests of the core), make bench.
+MODULE_big = pg_topk
+EXTENSION = control/pg_topk
+DATA = $(wildcard control/*.sql)
+OBJS = $(patsubst %.cpp,%.o,$(wildcard src/*/*.cpp))
+
+REGRESS = $(patsubst sql/%.sql,%,$(wildcard sql/*.sql))
+REGRESS_OPTS = --load-extension=pg_topk
+
+PG_CPPFLAGS = $(if $(DEBUG),,-DNDEBUG)
+# gcc asks for a format attribute that Error's constructor has: it does not see it on the clones of a constructor.
+PG_CXXFLAGS = -std=c++20 -Wall -Wextra -Werror -Wno-suggest-attribute=format -fvisibility=hidden
+SHLIB_LINK = -lstdc++
+
+ifeq ($(MAKECMDGOALS),check)
+# PGXS has a target of this name, which says that it is not supported.
+check:
+	$(MAKE) -C tests unit
+else
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+# LLVM bitcode would only serve to inline SQL-callable functions, which are too large for that.
+override with_llvm = no
+include $(PGXS)
+
+# A header change rebuilds everything: the build is short, and PGXS tracks headers only in configured trees.
+$(OBJS): $(wildcard src/*/*.h)
+endif
+
+.PHONY: check bench format
+bench: all
+	$(MAKE) -C bench bench
+format:
+	clang-format -i $(shell git ls-files '*.h' '*.cpp')

@@ -1,0 +1,63 @@
+// SQL arguments as items of the core, and items of the core as text for SQL.
+#pragma once
+
+#include "../core/spacesaving_format.h"
+#include "pg.h"
+
+// Defines one SQL-callable function for each type of item.
+#define TOPK_FOR_EACH_KIND(DEFINE) DEFINE(text) DEFINE(bigint) DEFINE(uuid) DEFINE(bytea)
+
+namespace topk::pg {
+
+// The canonical bytes of an item argument. They stay valid as long as this object and the argument do.
+struct ItemBytes {
+    const void *data;
+    size_t length;
+    uint8_t buffer[8];
+};
+
+// Longest varlena is 1 GB; an item of that size is refused before it is decompressed.
+[[noreturn]] void raise_item_too_long(size_t length);
+
+template <Kind kind> inline void read_item(Datum arg, ItemBytes &out) {
+    if constexpr (kind == Kind::bigint) {
+        const auto value = static_cast<uint64_t>(DatumGetInt64(arg));
+        for (int i = 0; i < 8; ++i)
+            out.buffer[i] = static_cast<uint8_t>(value >> (8 * i));
+        out.data = out.buffer;
+        out.length = 8;
+    } else if constexpr (kind == Kind::uuid) {
+        out.data = DatumGetUUIDP(arg)->data;
+        out.length = UUID_LEN;
+    } else {
+        auto *value = reinterpret_cast<struct varlena *>(DatumGetPointer(arg));
+        if (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value)) [[unlikely]] {
+            const size_t length = toast_raw_datum_size(arg) - VARHDRSZ;
+            if (length > max_item_length)
+                raise_item_too_long(length);
+            value = pg_detoast_datum_packed(value);
+        }
+        out.data = VARDATA_ANY(value);
+        out.length = VARSIZE_ANY_EXHDR(value);
+        if (out.length > max_item_length) [[unlikely]]
+            raise_item_too_long(out.length);
+    }
+}
+
+// The weight argument at this position: 1 where the function has none. NULL is for the caller to handle.
+inline uint64_t read_weight(FunctionCallInfo fcinfo, int position) {
+    if (PG_NARGS() <= position)
+        return 1;
+    const int64 weight = PG_GETARG_INT64(position);
+    if (weight < 0) [[unlikely]]
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("weight must not be negative")));
+    return static_cast<uint64_t>(weight);
+}
+
+// The row (count, lower, upper) of a function that declares it by OUT parameters.
+Datum frequency_row(FunctionCallInfo fcinfo, const Frequency &frequency);
+
+// The item in the text form that its SQL type prints (bytea always as hex).
+text *item_to_text(Kind kind, const uint8_t *data, uint32_t length);
+
+}  // namespace topk::pg

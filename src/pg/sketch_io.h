@@ -1,0 +1,89 @@
+// Text, binary and bytea forms of the sketch types. Bytes from outside come in through checked_value() alone.
+#pragma once
+
+#include "../core/spacesaving_format.h"
+#include "sketch.h"
+
+namespace topk::pg {
+
+// What the core cannot check: text items must be valid in the database's encoding. A sketch without items has none.
+void check_items(const SpaceSaving *, Bytes bytes);
+inline void check_items(const void *, Bytes) {}
+
+// Text form: a hex string like that of bytea. Returns nullptr for anything else (only palloc's errors are raised).
+struct varlena *decode_hex(const char *input);
+char *encode_hex(Bytes bytes);
+
+template <class Sketch> void validate(Failure &failure, Bytes bytes, int sqlstate) {
+    attempt(failure, [&] { Sketch::Stored::validate(bytes.data, bytes.size); });
+    if (failure.sqlstate == ERRCODE_DATA_CORRUPTED)
+        failure.sqlstate = sqlstate;
+}
+
+[[noreturn]] void raise_invalid(const Failure &failure, const char *type_name);
+
+template <class Sketch> Datum input(FunctionCallInfo fcinfo) {
+    const char *string = PG_GETARG_CSTRING(0);
+    Failure failure;
+    failure.sqlstate = ERRCODE_INVALID_TEXT_REPRESENTATION;
+    strlcpy(failure.message, "not a hexadecimal string that begins with \\x", sizeof(failure.message));
+    struct varlena *value = decode_hex(string);
+    if (value != nullptr)
+        validate<Sketch>(failure, bytes_of(value), ERRCODE_INVALID_TEXT_REPRESENTATION);
+    if (failure.sqlstate != 0) {
+#if PG_VERSION_NUM >= 160000
+        ereturn(fcinfo->context, (Datum)0,
+                (errcode(failure.sqlstate), errmsg("invalid input for type %s: %s", Sketch::type_name, failure.message)));
+#else
+        raise_invalid(failure, Sketch::type_name);
+#endif
+    }
+    check_items(static_cast<Sketch *>(nullptr), bytes_of(value));
+    PG_RETURN_POINTER(value);
+}
+
+template <class Sketch> Datum checked_value(const void *data, size_t size) {
+    auto *value = static_cast<struct varlena *>(palloc(VARHDRSZ + size));
+    SET_VARSIZE(value, VARHDRSZ + size);
+    if (size != 0)
+        memcpy(VARDATA(value), data, size);
+    Failure failure;
+    validate<Sketch>(failure, bytes_of(value), ERRCODE_INVALID_BINARY_REPRESENTATION);
+    if (failure.sqlstate != 0)
+        raise_invalid(failure, Sketch::type_name);
+    check_items(static_cast<Sketch *>(nullptr), bytes_of(value));
+    PG_RETURN_POINTER(value);
+}
+
+template <class Sketch> Datum receive(FunctionCallInfo fcinfo) {
+    auto *message = reinterpret_cast<StringInfo>(PG_GETARG_POINTER(0));
+    const int size = message->len - message->cursor;
+    return checked_value<Sketch>(pq_getmsgbytes(message, size), size);
+}
+
+template <class Sketch> Datum from_bytea(FunctionCallInfo fcinfo) {
+    const bytea *value = PG_GETARG_BYTEA_PP(0);
+    return checked_value<Sketch>(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+template <class Sketch> Datum output(FunctionCallInfo fcinfo) {
+    PG_RETURN_CSTRING(encode_hex(bytes_of(stored_value<Sketch>(PG_GETARG_DATUM(0)))));
+}
+
+template <class Sketch> Datum send(FunctionCallInfo fcinfo) {
+    const Bytes bytes = bytes_of(stored_value<Sketch>(PG_GETARG_DATUM(0)));
+    StringInfoData message;
+    pq_begintypsend(&message);
+    pq_sendbytes(&message, reinterpret_cast<const char *>(bytes.data), static_cast<int>(bytes.size));
+    PG_RETURN_BYTEA_P(pq_endtypsend(&message));
+}
+
+template <class Sketch> Datum to_bytea(FunctionCallInfo fcinfo) {
+    const Bytes bytes = bytes_of(stored_value<Sketch>(PG_GETARG_DATUM(0)));
+    auto *result = static_cast<bytea *>(palloc(VARHDRSZ + bytes.size));
+    SET_VARSIZE(result, VARHDRSZ + bytes.size);
+    memcpy(VARDATA(result), bytes.data, bytes.size);
+    PG_RETURN_BYTEA_P(result);
+}
+
+}  // namespace topk::pg

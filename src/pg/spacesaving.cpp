@@ -1,0 +1,255 @@
+// The SQL functions of type spacesaving and the support functions of spacesaving_agg and topk_agg.
+#include <cmath>
+
+#include "../core/spacesaving_format.h"
+#include "sketch_io.h"
+
+namespace topk::pg {
+namespace {
+
+constexpr int32 max_k = 10000;
+
+// Enough that on data as flat as Zipf 0.8 the top k is right (docs/accuracy.md).
+constexpr uint32_t capacity_for_k(int32 k) { return std::max<uint32_t>(1000, 20 * k); }
+
+[[noreturn]] void raise_parameter(const char *message) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", message)));
+    pg_unreachable();
+}
+
+int32 checked_k(int32 k) {
+    if (k < 1 || k > max_k)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k must be between 1 and %d", max_k)));
+    return k;
+}
+
+// A state that is to see an item of `length` bytes first.
+SpaceSaving *create(uint32_t capacity, uint32_t k, Kind kind, size_t length) {
+    SpaceSaving::Layout layout;
+    guarded([&] { layout = SpaceSaving::initial_layout(capacity, length); });
+    SpaceSaving *summary = SpaceSaving::create(palloc(layout.size), layout, k);
+    guarded([&] { summary->require_kind(kind); });
+    return summary;
+}
+
+// The parameter is k for topk_agg, the capacity for spacesaving_agg. A state keeps what its first row said.
+enum class Parameter { k, capacity };
+
+template <Parameter parameter> SpaceSaving *create(int32 value, Kind kind, size_t length) {
+    if constexpr (parameter == Parameter::k)
+        return create(capacity_for_k(checked_k(value)), static_cast<uint32_t>(value), kind, length);
+    if (value < 1)
+        value = 0;  // out of range for the core's check, whatever the sign
+    return create(static_cast<uint32_t>(value), 0, kind, length);
+}
+
+template <Parameter parameter> void require_same(const SpaceSaving *summary, int32 value) {
+    const uint32_t current = parameter == Parameter::k ? summary->k() : summary->capacity();
+    if (current != static_cast<uint32_t>(value)) [[unlikely]]
+        raise_parameter(parameter == Parameter::k ? "k must be the same for all rows of a group"
+                                                  : "capacity must be the same for all rows of a group");
+}
+
+// sfunc(state, item, k or capacity [, weight]).
+template <Parameter parameter, Kind kind> Datum accumulate(FunctionCallInfo fcinfo) {
+    require_aggregate(fcinfo, SpaceSaving::type_name);
+    if (PG_ARGISNULL(1) || (PG_NARGS() > 3 && PG_ARGISNULL(3))) {
+        if (PG_ARGISNULL(0))
+            PG_RETURN_NULL();
+        PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+    }
+    if (PG_ARGISNULL(2)) [[unlikely]]
+        raise_parameter(parameter == Parameter::k ? "k must not be null" : "capacity must not be null");
+    const int32 value = PG_GETARG_INT32(2);
+    const uint64_t weight = read_weight(fcinfo, 3);
+    ItemBytes bytes;
+    read_item<kind>(PG_GETARG_DATUM(1), bytes);
+
+    SpaceSaving *summary;
+    if (PG_ARGISNULL(0)) [[unlikely]] {
+        summary = create<parameter>(value, kind, bytes.length);
+    } else {
+        summary = as_live<SpaceSaving>(PG_GETARG_DATUM(0));
+        if (summary == nullptr) [[unlikely]]
+            summary = load<SpaceSaving>(bytes_of(stored_value<SpaceSaving>(PG_GETARG_DATUM(0))));
+        require_same<parameter>(summary, value);
+        if (summary->kind() != kind) [[unlikely]]
+            guarded([&] { summary->require_kind(kind); });
+    }
+    if (weight != 0) [[likely]] {
+        const Item item(bytes.data, bytes.length);
+        if (summary->count(item, weight)) [[likely]] {
+            if (!PG_ARGISNULL(0)) [[likely]]
+                return PointerGetDatum(summary);
+        } else {
+            SpaceSaving *moved = insert(summary, item, weight);
+            if (moved == summary && !PG_ARGISNULL(0))
+                return PointerGetDatum(summary);
+            summary = moved;
+        }
+    }
+    return live_value(summary);
+}
+
+void fill_entry(Kind kind, const Ranked &entry, uint32_t rank, Datum *values) {
+    values[0] = Int32GetDatum(static_cast<int32>(rank));
+    values[1] = PointerGetDatum(item_to_text(kind, entry.key, entry.length));
+    values[2] = Int64GetDatum(static_cast<int64>(entry.count));
+    values[3] = Int64GetDatum(static_cast<int64>(entry.error));
+    values[4] = BoolGetDatum(entry.guaranteed);
+}
+
+// A stored summary as the reading functions want it: no object of the core outlives a guard.
+struct Summary {
+    Bytes bytes;
+    Kind kind;
+    uint64_t total;
+    uint64_t floor;
+    uint32_t capacity;
+    uint32_t k;
+    uint32_t size;
+};
+
+Summary read_summary(Bytes bytes) {
+    Summary s;
+    s.bytes = bytes;
+    guarded([&] {
+        const StoredSpaceSaving stored(bytes.data, bytes.size);
+        s.kind = stored.kind();
+        s.total = stored.total();
+        s.floor = stored.floor();
+        s.capacity = stored.capacity();
+        s.k = stored.k();
+        s.size = stored.size();
+    });
+    return s;
+}
+
+Ranked *allocate_entries(uint32_t n) { return static_cast<Ranked *>(palloc((size_t{n} + 1) * sizeof(Ranked))); }
+
+uint32_t read_top(const Summary &s, uint32_t k, Ranked **entries) {
+    uint32_t n = std::min(k, s.size);
+    *entries = allocate_entries(n);
+    guarded([&] { n = StoredSpaceSaving(s.bytes.data, s.bytes.size).top(n, *entries); });
+    return n;
+}
+
+// Final function of topk_agg: topk_entry[]. Works from the state alone; Citus gives it nothing else.
+Datum topk_final_value(FunctionCallInfo fcinfo) {
+    require_aggregate(fcinfo, SpaceSaving::type_name);
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    const Summary s = read_summary(bytes_of(stored_value<SpaceSaving>(PG_GETARG_DATUM(0))));
+    Ranked *entries;
+    const uint32_t n = read_top(s, s.k, &entries);
+
+    const Oid entry_type = get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid));
+    TupleDesc descriptor = lookup_rowtype_tupdesc(entry_type, -1);
+    auto *rows = static_cast<Datum *>(palloc(n * sizeof(Datum) + 1));
+    for (uint32_t i = 0; i < n; ++i) {
+        Datum values[5];
+        bool nulls[5] = {};
+        fill_entry(s.kind, entries[i], i + 1, values);
+        rows[i] = HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls));
+    }
+    ReleaseTupleDesc(descriptor);
+    PG_RETURN_ARRAYTYPE_P(construct_array(rows, static_cast<int>(n), entry_type, -1, false, TYPALIGN_DOUBLE));
+}
+
+Datum return_entries(FunctionCallInfo fcinfo, const Summary &s, const Ranked *entries, uint32_t n) {
+    InitMaterializedSRF(fcinfo, 0);
+    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    for (uint32_t i = 0; i < n; ++i) {
+        Datum values[5];
+        bool nulls[5] = {};
+        fill_entry(s.kind, entries[i], i + 1, values);
+        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    }
+    return (Datum)0;
+}
+
+Summary summary_argument(FunctionCallInfo fcinfo) {
+    return read_summary(bytes_of(stored_value<SpaceSaving>(PG_GETARG_DATUM(0))));
+}
+
+template <Kind kind> Datum frequency(FunctionCallInfo fcinfo) {
+    ItemBytes bytes;
+    read_item<kind>(PG_GETARG_DATUM(1), bytes);
+    const Summary s = summary_argument(fcinfo);
+    Frequency f{0, 0, 0};
+    if (s.kind != Kind::none)
+        guarded([&] {
+            if (s.kind != kind)
+                throw Error(Errc::mismatch, "spacesaving state counts items of type %s, not %s", kind_name(s.kind),
+                            kind_name(kind));
+            f = StoredSpaceSaving(s.bytes.data, s.bytes.size).frequency(Item(bytes.data, bytes.length));
+        });
+    return frequency_row(fcinfo, f);
+}
+
+Datum top(FunctionCallInfo fcinfo) {
+    const int32 k = PG_GETARG_INT32(1);
+    if (k < 1)
+        raise_parameter("k must be positive");
+    const Summary s = summary_argument(fcinfo);
+    Ranked *entries;
+    const uint32_t n = read_top(s, static_cast<uint32_t>(k), &entries);
+    return return_entries(fcinfo, s, entries, n);
+}
+
+Datum heavy_hitters(FunctionCallInfo fcinfo) {
+    const float8 share = PG_GETARG_FLOAT8(1);
+    if (!(share > 0 && share <= 1))
+        raise_parameter("share must be greater than 0 and at most 1");
+    const Summary s = summary_argument(fcinfo);
+    // long double holds every bigint, and so every share of it, to the unit.
+    const auto threshold = static_cast<uint64_t>(ceill(static_cast<long double>(share) * s.total));
+    if (threshold <= s.floor)
+        ereport(WARNING, (errmsg("items with a share of %g may be missing", share),
+                          errdetail("An item that is not monitored can have a weight of up to " UINT64_FORMAT
+                                    ", a share of %g.", s.floor, static_cast<double>(s.floor) / s.total),
+                          errhint("Use a larger share, or build the summary with a larger capacity.")));
+    Ranked *entries = allocate_entries(s.size);
+    uint32_t n = 0;
+    guarded([&] { n = StoredSpaceSaving(s.bytes.data, s.bytes.size).at_least(threshold, entries); });
+    return return_entries(fcinfo, s, entries, n);
+}
+
+Datum empty(FunctionCallInfo fcinfo) {
+    const int32 capacity = PG_GETARG_INT32(0);
+    PG_RETURN_POINTER(pack(create<Parameter::capacity>(capacity, Kind::none, 0)));
+}
+
+}  // namespace
+}  // namespace topk::pg
+
+using namespace topk;
+using topk::pg::Parameter;
+
+TOPK_FUNCTION(spacesaving_in, pg::input<SpaceSaving>(fcinfo))
+TOPK_FUNCTION(spacesaving_out, pg::output<SpaceSaving>(fcinfo))
+TOPK_FUNCTION(spacesaving_recv, pg::receive<SpaceSaving>(fcinfo))
+TOPK_FUNCTION(spacesaving_send, pg::send<SpaceSaving>(fcinfo))
+TOPK_FUNCTION(spacesaving_from_bytea, pg::from_bytea<SpaceSaving>(fcinfo))
+TOPK_FUNCTION(spacesaving_to_bytea, pg::to_bytea<SpaceSaving>(fcinfo))
+
+TOPK_FUNCTION(spacesaving_empty, pg::empty(fcinfo))
+TOPK_FUNCTION(spacesaving_merge, pg::merge_values<SpaceSaving>(fcinfo))
+TOPK_FUNCTION(spacesaving_topk, pg::top(fcinfo))
+TOPK_FUNCTION(spacesaving_heavy_hitters, pg::heavy_hitters(fcinfo))
+TOPK_FUNCTION(spacesaving_total, Int64GetDatum(static_cast<int64>(pg::summary_argument(fcinfo).total)))
+TOPK_FUNCTION(spacesaving_error_bound, Int64GetDatum(static_cast<int64>(pg::summary_argument(fcinfo).floor)))
+TOPK_FUNCTION(spacesaving_capacity, Int32GetDatum(static_cast<int32>(pg::summary_argument(fcinfo).capacity)))
+TOPK_FUNCTION(spacesaving_size, Int32GetDatum(static_cast<int32>(pg::summary_argument(fcinfo).size)))
+
+TOPK_FUNCTION(spacesaving_combine, pg::combine<SpaceSaving>(fcinfo))
+TOPK_FUNCTION(spacesaving_final, pg::final_value<SpaceSaving>(fcinfo))
+TOPK_FUNCTION(topk_final, pg::topk_final_value(fcinfo))
+
+#define SPACESAVING_ITEM_FUNCTIONS(kind)                                                                               \
+    TOPK_FUNCTION(spacesaving_accum_##kind, pg::accumulate<Parameter::capacity, Kind::kind>(fcinfo))            \
+    TOPK_FUNCTION(topk_accum_##kind, pg::accumulate<Parameter::k, Kind::kind>(fcinfo))                          \
+    TOPK_FUNCTION(spacesaving_add_##kind, pg::add<SpaceSaving, Kind::kind>(fcinfo))                             \
+    TOPK_FUNCTION(spacesaving_frequency_##kind, pg::frequency<Kind::kind>(fcinfo))
+
+TOPK_FOR_EACH_KIND(SPACESAVING_ITEM_FUNCTIONS)
