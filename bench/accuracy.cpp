@@ -1,0 +1,144 @@
+// Accuracy per stored byte against exact counts; prints the tables of docs/accuracy.md and fails where a requirement does.
+//
+// usage: accuracy [--events N] [--seed N] [capacity...]
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "events.h"
+#include "summary.h"
+
+namespace {
+
+using bench::Events;
+using bench::Summary;
+
+constexpr uint32_t tuned_capacity = 2000;
+constexpr uint32_t top_items = 100;
+constexpr int hours = 24;
+
+struct Truth {
+    std::vector<uint32_t> counts;  // by rank
+    std::vector<uint32_t> largest; // the ranks of the top 100
+
+    explicit Truth(const std::vector<uint32_t> &ranks) : counts(*std::max_element(ranks.begin(), ranks.end()) + size_t{1}) {
+        for (uint32_t r : ranks)
+            ++counts[r];
+        largest.resize(counts.size());
+        for (uint32_t i = 0; i < counts.size(); ++i)
+            largest[i] = i;
+        std::partial_sort(largest.begin(), largest.begin() + top_items, largest.end(),
+                          [&](uint32_t a, uint32_t b) { return counts[a] != counts[b] ? counts[a] > counts[b] : a < b; });
+        largest.resize(top_items);
+    }
+    // Ties at the boundary count as right.
+    bool belongs(uint32_t rank, uint32_t k) const { return counts[rank] >= counts[largest[k - 1]]; }
+};
+
+struct Score {
+    double precision10 = 0;
+    double precision100 = 0;
+    double mean_relative_error = 0;
+    uint32_t guaranteed = 0;
+    uint32_t wrong = 0; // answers outside their bound, or guaranteed and not in the top: must stay 0
+    size_t bytes = 0;
+    uint64_t floor = 0;
+};
+
+Score score(const std::vector<uint8_t> &packed, const Truth &truth) {
+    topk::StoredSpaceSaving::validate(packed.data(), packed.size());
+    const topk::StoredSpaceSaving stored(packed.data(), packed.size());
+    Score s;
+    s.bytes = packed.size();
+    s.floor = stored.floor();
+    std::vector<topk::Ranked> top(top_items + 1);
+    const uint32_t n = stored.top(top_items, top.data());
+    for (uint32_t i = 0; i < n; ++i) {
+        const topk::Ranked &r = top[i];
+        const std::string name(reinterpret_cast<const char *>(r.key), r.length);
+        const auto rank = static_cast<uint32_t>(strtoul(name.c_str() + strlen("item_"), nullptr, 10));
+        const uint64_t exact = truth.counts[rank];
+        s.precision10 += i < 10 && truth.belongs(rank, 10) ? 1.0 / 10 : 0;
+        s.precision100 += truth.belongs(rank, top_items) ? 1.0 / top_items : 0;
+        s.guaranteed += r.guaranteed;
+        s.wrong += exact > r.count || exact < r.count - r.error || (r.guaranteed && !truth.belongs(rank, top_items));
+    }
+    for (uint32_t rank : truth.largest) {
+        const std::string name = bench::item_name(rank);
+        const topk::Frequency f = stored.frequency(topk::Item(name.data(), name.size()));
+        const double exact = truth.counts[rank];
+        s.mean_relative_error += std::fabs(static_cast<double>(f.count) - exact) / exact / top_items;
+        s.wrong += truth.counts[rank] > f.upper || truth.counts[rank] < f.lower;
+    }
+    return s;
+}
+
+std::vector<uint8_t> count(const Events &events, size_t from, size_t to, uint32_t capacity) {
+    Summary summary(capacity);
+    for (size_t i = from; i < to; ++i)
+        summary.add(events.item(i));
+    return summary.pack();
+}
+
+std::vector<uint8_t> count_by_hour(const Events &events, uint32_t capacity, size_t &hour_bytes) {
+    Summary day(capacity);
+    hour_bytes = 0;
+    for (size_t h = 0; h < hours; ++h) {
+        const auto hour = count(events, events.size() * h / hours, events.size() * (h + 1) / hours, capacity);
+        hour_bytes += hour.size() / hours;
+        day.merge(hour);
+    }
+    return day.pack();
+}
+
+// What the project promises at the tuned capacity. Uniform has no heavy hitters: its bounds hold, nothing else is promised.
+bool meets_requirements(const std::string &stream, const Score &s) {
+    if (s.wrong != 0)
+        return false;
+    if (stream == "uniform")
+        return true;
+    const bool guaranteed = stream == "drift" || s.guaranteed >= 90;
+    return s.bytes <= 65536 && s.precision100 >= 0.99 - 1e-9 && s.mean_relative_error <= 0.01 && guaranteed;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    uint64_t events = 10000000;
+    uint64_t seed = 42;
+    std::vector<uint32_t> capacities;
+    for (int i = 1; i < argc; ++i) {
+        if (strcmp(argv[i], "--events") == 0 && i + 1 < argc)
+            events = strtoull(argv[++i], nullptr, 10);
+        else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
+            seed = strtoull(argv[++i], nullptr, 10);
+        else
+            capacities.push_back(static_cast<uint32_t>(strtoul(argv[i], nullptr, 10)));
+    }
+    if (capacities.empty())
+        capacities = {512, 1000, tuned_capacity, 4000};
+
+    bool met = true;
+    printf("| stream | capacity | states | precision@10 | precision@100 | relative error | guaranteed | floor | bytes |\n"
+           "|---|--:|--:|--:|--:|--:|--:|--:|--:|\n");
+    for (const std::string stream : {"zipf1.1", "zipf0.8", "drift", "uniform"}) {
+        const std::vector<uint32_t> ranks = bench::ranks(stream, events, seed);
+        const Truth truth(ranks);
+        const Events items(ranks, 0);
+        for (uint32_t capacity : capacities)
+            for (const bool merged : {false, true}) {
+                size_t hour_bytes = 0;
+                const Score s = score(
+                    merged ? count_by_hour(items, capacity, hour_bytes) : count(items, 0, items.size(), capacity), truth);
+                const bool good = capacity == tuned_capacity ? meets_requirements(stream, s) : s.wrong == 0;
+                met &= good;
+                printf("| %s | %u | %d | %.1f | %.2f | %.4f | %u | %llu | %zu |%s\n", stream.c_str(), capacity,
+                       merged ? hours : 1, s.precision10, s.precision100, s.mean_relative_error, s.guaranteed,
+                       static_cast<unsigned long long>(s.floor), s.bytes, good ? "" : " MISSED");
+                fflush(stdout);
+            }
+    }
+    return met ? 0 : 1;
+}

@@ -1,0 +1,64 @@
+// Streams as a sketch meets them: item strings in one contiguous buffer, made before any clock runs.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "item.h"
+#include "streams.h"
+
+namespace bench {
+
+// The ranks of a named stream; `events` matters to drift, whose second half differs.
+inline std::vector<uint32_t> ranks(const std::string &stream, uint64_t events, uint64_t seed) {
+    streams::Random random(seed);
+    std::vector<uint32_t> out;
+    out.reserve(events);
+    const auto fill = [&](auto &&next) {
+        for (uint64_t i = 0; i < events; ++i)
+            out.push_back(static_cast<uint32_t>(next(i)));
+    };
+    if (stream == "zipf1.1")
+        fill([&, zipf = streams::Zipf(1000000, 1.1)](uint64_t) { return zipf(random); });
+    else if (stream == "zipf0.8")
+        fill([&, zipf = streams::Zipf(5000000, 0.8)](uint64_t) { return zipf(random); });
+    else if (stream == "uniform")
+        fill([&](uint64_t) { return 1 + random.below(1000000); });
+    else if (stream == "drift")
+        fill([&](uint64_t i) { return streams::drift(random, i, events); });
+    else
+        throw std::invalid_argument("unknown stream: " + stream);
+    return out;
+}
+
+// digits: zero-padded to that many, 0 for the plain rank.
+inline std::string item_name(uint32_t rank, int digits = 0) {
+    char name[32];
+    return std::string(name, static_cast<size_t>(snprintf(name, sizeof(name), "item_%0*u", digits, rank)));
+}
+
+class Events {
+public:
+    Events(const std::vector<uint32_t> &ranks, int digits) {
+        offsets_.reserve(ranks.size() + 1);
+        offsets_.push_back(0);
+        bytes_.reserve(ranks.size() * 13);
+        for (uint32_t rank : ranks) {
+            bytes_ += item_name(rank, digits);
+            offsets_.push_back(static_cast<uint32_t>(bytes_.size()));
+        }
+    }
+    size_t size() const { return offsets_.size() - 1; }
+    const char *data(size_t i) const { return bytes_.data() + offsets_[i]; }
+    size_t length(size_t i) const { return offsets_[i + 1] - offsets_[i]; }
+    topk::Item item(size_t i) const { return topk::Item(data(i), length(i)); }
+
+private:
+    std::string bytes_;
+    std::vector<uint32_t> offsets_;
+};
+
+} // namespace bench
