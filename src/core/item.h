@@ -37,8 +37,15 @@ struct Item {
     uint32_t length;
     uint64_t hash;
 
-    Item(const void *bytes, size_t size)
+    [[gnu::flatten, gnu::always_inline]] Item(const void *bytes, size_t size)
         : data(static_cast<const uint8_t *>(bytes)), length(static_cast<uint32_t>(size)), hash(XXH3_64bits(bytes, size)) {}
+};
+
+// What a sketch says of one item.
+struct Frequency {
+    uint64_t count; // the estimate; for both sketches it is the upper bound
+    uint64_t lower;
+    uint64_t upper;
 };
 
 inline uint64_t load_u64(const void *p) {

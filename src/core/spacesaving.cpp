@@ -41,9 +41,9 @@ SpaceSaving::Layout SpaceSaving::layout_for(uint32_t capacity, uint64_t room, ui
     Layout l{};
     l.capacity = capacity;
     l.room = static_cast<uint32_t>(room);
-    l.index_size = room <= unindexed_room ? 0 : 2 * std::bit_ceil(l.room);
+    l.index_size = room <= unindexed_room ? 0 : 4 * std::bit_ceil(l.room);
     l.filter_width = purged || room >= capacity ? filter_width_for(capacity) : 0;
-    l.arena_room = arena_room;
+    l.arena_room = (arena_room + 7) & ~uint64_t{7}; // the filter behind it wants to be aligned
     l.size = size_of(l);
     if (l.size <= max_rounded_block) {
         const uint64_t rounded = std::bit_ceil(l.size);
@@ -76,7 +76,8 @@ SpaceSaving *SpaceSaving::create(void *block, const Layout &layout, uint32_t k) 
     s->index_size_ = layout.index_size;
     s->filter_width_ = layout.filter_width;
     s->arena_room_ = static_cast<uint32_t>(layout.arena_room);
-    memset(s->filter(), 0, layout.filter_width * sizeof(uint64_t) + layout.index_size * sizeof(uint32_t));
+    memset(s->index(), 0, layout.index_size * sizeof(uint32_t));
+    memset(s->filter(), 0, layout.filter_width * sizeof(uint64_t));
     return s;
 }
 

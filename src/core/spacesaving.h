@@ -17,9 +17,10 @@ inline constexpr uint32_t max_capacity = 1000000;
 
 class StoredSpaceSaving;
 
-// A summary in one contiguous block owned by the caller: this header, then the entries, the filter, the index and the bytes
-// of the monitored items. It holds no pointer, so a byte copy of the block is a copy of the summary. An operation that lacks
-// room says so instead of allocating; the caller then moves the summary into a larger block with relocate().
+// A summary in one contiguous block owned by the caller: this header, then the index, the entries, the bytes of the
+// monitored items (the arena) and the filter, in the order in which an event needs them. It holds no pointer, so a byte copy
+// of the block is a copy of the summary. An operation that lacks room says so instead of allocating; the caller then moves
+// the summary into a larger block with relocate().
 class SpaceSaving {
 public:
     using Stored = StoredSpaceSaving;
@@ -73,7 +74,7 @@ public:
     // Counts an item that is monitored, or whose bound stays at or below the floor: such an item could not be among the
     // largest, so its weight waits in the filter and costs no entry. False: use insert(); nothing has changed then.
     // Weight must be positive.
-    bool count(const Item &item, uint64_t weight) noexcept {
+    [[gnu::always_inline]] bool count(const Item &item, uint64_t weight) noexcept {
         if (weight > max_total - total_) [[unlikely]]
             return false;
         if (Entry *entry = find(item)) {
@@ -119,8 +120,8 @@ public:
     // The first of the documented invariants that does not hold, or nullptr. O(size).
     const char *violated_invariant() const;
 
-    const Entry *entries() const { return reinterpret_cast<const Entry *>(this + 1); }
-    const uint64_t *filter() const { return reinterpret_cast<const uint64_t *>(entries() + room_); }
+    const Entry *entries() const { return reinterpret_cast<const Entry *>(index() + index_size_); }
+    const uint64_t *filter() const { return reinterpret_cast<const uint64_t *>(arena() + arena_room_); }
     const uint8_t *key(const Entry &entry) const { return arena() + entry.offset; }
 
     // Upper bound of an item without an entry.
@@ -143,12 +144,12 @@ private:
     static Layout layout_for(uint32_t capacity, uint64_t room, uint64_t arena_room, bool purged);
     static uint64_t size_of(const Layout &layout);
 
-    Entry *entries() { return reinterpret_cast<Entry *>(this + 1); }
-    uint64_t *filter() { return reinterpret_cast<uint64_t *>(entries() + room_); }
-    uint32_t *index() { return reinterpret_cast<uint32_t *>(filter() + filter_width_); }
-    const uint32_t *index() const { return reinterpret_cast<const uint32_t *>(filter() + filter_width_); }
-    uint8_t *arena() { return reinterpret_cast<uint8_t *>(index() + index_size_); }
-    const uint8_t *arena() const { return reinterpret_cast<const uint8_t *>(index() + index_size_); }
+    uint32_t *index() { return reinterpret_cast<uint32_t *>(this + 1); }
+    const uint32_t *index() const { return reinterpret_cast<const uint32_t *>(this + 1); }
+    Entry *entries() { return reinterpret_cast<Entry *>(index() + index_size_); }
+    uint8_t *arena() { return reinterpret_cast<uint8_t *>(entries() + room_); }
+    const uint8_t *arena() const { return reinterpret_cast<const uint8_t *>(entries() + room_); }
+    uint64_t *filter() { return reinterpret_cast<uint64_t *>(arena() + arena_room_); }
 
     static uint32_t tag(uint64_t hash) { return static_cast<uint32_t>(hash >> 32) & ~id_mask; }
 
@@ -157,7 +158,7 @@ private:
                equal_bytes(arena() + entry.offset, item.data, item.length);
     }
 
-    Entry *find(const Item &item) noexcept {
+    [[gnu::always_inline]] Entry *find(const Item &item) noexcept {
         if (index_size_ == 0) {
             for (Entry *e = entries(), *end = e + entries_; e != end; ++e)
                 if (is(*e, item))

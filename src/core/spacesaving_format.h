@@ -19,12 +19,6 @@ struct Ranked {
     bool guaranteed;
 };
 
-struct Frequency {
-    uint64_t count; // the estimate; for both sketches it is the upper bound
-    uint64_t lower;
-    uint64_t upper;
-};
-
 // A view of stored bytes. The constructor reads and checks the header; what follows is checked while it is read. Every
 // function throws malformed where the bytes contradict the format.
 class StoredSpaceSaving {

@@ -16,7 +16,7 @@ int sqlstate_of(Errc code) {
     return ERRCODE_INTERNAL_ERROR;
 }
 
-}  // namespace
+} // namespace
 
 void describe(Failure &failure, const Error &error) noexcept {
     failure.sqlstate = sqlstate_of(error.code());
@@ -38,4 +38,4 @@ void raise(const Failure &failure) {
     pg_unreachable();
 }
 
-}  // namespace topk::pg
+} // namespace topk::pg

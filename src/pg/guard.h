@@ -12,7 +12,7 @@ namespace topk::pg {
 
 // What went wrong in the core, in a form that a longjmp may leave behind.
 struct Failure {
-    int sqlstate;  // 0: nothing went wrong
+    int sqlstate; // 0: nothing went wrong
     char message[160];
 };
 static_assert(std::is_trivially_destructible_v<Failure>);
@@ -24,7 +24,8 @@ void describe_unexpected(Failure &failure, const char *what) noexcept;
 
 // Runs a piece of core work, in which alone objects with destructors may live. It must not call PostgreSQL.
 // Not inlined, so that every landing pad of an object file belongs to a function of this name, which a test relies on.
-template <class Work> [[gnu::noinline]] void attempt(Failure &failure, const Work &work) noexcept {
+template <class Work>
+[[gnu::noinline]] void attempt(Failure &failure, const Work &work) noexcept {
     static_assert(std::is_trivially_destructible_v<Work>, "capture by reference");
     failure.sqlstate = 0;
     try {
@@ -41,11 +42,12 @@ template <class Work> [[gnu::noinline]] void attempt(Failure &failure, const Wor
 }
 
 // The same, and an error of the work becomes an error of PostgreSQL after its last frame is gone.
-template <class Work> void guarded(const Work &work) {
+template <class Work>
+void guarded(const Work &work) {
     Failure failure;
     attempt(failure, work);
     if (failure.sqlstate != 0) [[unlikely]]
         raise(failure);
 }
 
-}  // namespace topk::pg
+} // namespace topk::pg

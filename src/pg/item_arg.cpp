@@ -9,11 +9,18 @@ void raise_item_too_long(size_t length) {
     pg_unreachable();
 }
 
+void require_item_kind(const char *type_name, Kind state, Kind item) {
+    if (state != Kind::none && state != item)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("%s state counts items of type %s, not %s", type_name, kind_name(state), kind_name(item))));
+}
+
 Datum frequency_row(FunctionCallInfo fcinfo, const Frequency &frequency) {
     TupleDesc descriptor;
     if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE)
         elog(ERROR, "return type must be a row type");
-    Datum values[3] = {Int64GetDatum(static_cast<int64>(frequency.count)), Int64GetDatum(static_cast<int64>(frequency.lower)),
+    Datum values[3] = {Int64GetDatum(static_cast<int64>(frequency.count)),
+                       Int64GetDatum(static_cast<int64>(frequency.lower)),
                        Int64GetDatum(static_cast<int64>(frequency.upper))};
     bool nulls[3] = {};
     return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls));
@@ -47,4 +54,4 @@ text *item_to_text(Kind kind, const uint8_t *data, uint32_t length) {
     }
 }
 
-}  // namespace topk::pg
+} // namespace topk::pg

@@ -19,7 +19,8 @@ struct ItemBytes {
 // Longest varlena is 1 GB; an item of that size is refused before it is decompressed.
 [[noreturn]] void raise_item_too_long(size_t length);
 
-template <Kind kind> inline void read_item(Datum arg, ItemBytes &out) {
+template <Kind kind>
+inline void read_item(Datum arg, ItemBytes &out) {
     if constexpr (kind == Kind::bigint) {
         const auto value = static_cast<uint64_t>(DatumGetInt64(arg));
         for (int i = 0; i < 8; ++i)
@@ -31,7 +32,12 @@ template <Kind kind> inline void read_item(Datum arg, ItemBytes &out) {
         out.length = UUID_LEN;
     } else {
         auto *value = reinterpret_cast<struct varlena *>(DatumGetPointer(arg));
-        if (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value)) [[unlikely]] {
+        if (VARATT_IS_SHORT(value)) [[likely]] { // as most items stand in a tuple
+            out.data = VARDATA_SHORT(value);
+            out.length = VARSIZE_SHORT(value) - VARHDRSZ_SHORT;
+            return;
+        }
+        if (VARATT_IS_EXTERNAL(value) || VARATT_IS_COMPRESSED(value)) {
             const size_t length = toast_raw_datum_size(arg) - VARHDRSZ;
             if (length > max_item_length)
                 raise_item_too_long(length);
@@ -54,10 +60,13 @@ inline uint64_t read_weight(FunctionCallInfo fcinfo, int position) {
     return static_cast<uint64_t>(weight);
 }
 
+// An item can only be looked up among items of its kind; a state without items (Kind::none) takes any.
+void require_item_kind(const char *type_name, Kind state, Kind item);
+
 // The row (count, lower, upper) of a function that declares it by OUT parameters.
 Datum frequency_row(FunctionCallInfo fcinfo, const Frequency &frequency);
 
 // The item in the text form that its SQL type prints (bytea always as hex).
 text *item_to_text(Kind kind, const uint8_t *data, uint32_t length);
 
-}  // namespace topk::pg
+} // namespace topk::pg

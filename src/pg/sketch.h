@@ -1,20 +1,20 @@
 // What both sketches share at the boundary: the values of their SQL types, and the functions that only move states.
 //
-// A value is in one of two forms. Stored: the bytes of the core's format, which is all a user, a table or a client ever sees.
-// Live: the memory of a state while an aggregate builds it; it passes only between the support functions of one aggregate,
-// within a server, and every function here that gives a value away packs it first.
+// A value is in one of two forms. Stored: the bytes of the core's format, which is all a user, a table or a client ever
+// sees. Live: the memory of a state while an aggregate builds it; it passes only between the support functions of one
+// aggregate, within a server, and every function here that gives a value away packs it first.
 #pragma once
 
 #include "guard.h"
 #include "item_arg.h"
 
 // Defines an SQL-callable function. Everything else in the library is hidden, so that no other library's symbols mix in.
-#define TOPK_FUNCTION(name, ...)                                                                                       \
-    extern "C" {                                                                                                       \
-    __attribute__((visibility("default"))) Datum name(PG_FUNCTION_ARGS);                                               \
-    __attribute__((visibility("default"))) const Pg_finfo_record *pg_finfo_##name(void);                               \
-    PG_FUNCTION_INFO_V1(name);                                                                                         \
-    Datum name(PG_FUNCTION_ARGS) { return __VA_ARGS__; }                                                               \
+#define TOPK_FUNCTION(name, ...)                                                                                            \
+    extern "C" {                                                                                                            \
+    __attribute__((visibility("default"))) Datum name(PG_FUNCTION_ARGS);                                                    \
+    __attribute__((visibility("default"))) const Pg_finfo_record *pg_finfo_##name(void);                                    \
+    PG_FUNCTION_INFO_V1(name);                                                                                              \
+    Datum name(PG_FUNCTION_ARGS) { return __VA_ARGS__; }                                                                    \
     }
 
 namespace topk::pg {
@@ -27,12 +27,16 @@ struct Bytes {
 [[noreturn]] void raise_not_in_aggregate(const char *type_name);
 
 inline void require_aggregate(FunctionCallInfo fcinfo, const char *type_name) {
-    if (!AggCheckCallContext(fcinfo, nullptr)) [[unlikely]]
+    // The executor's own aggregation, answered without a call; the function knows the other callers.
+    if (fcinfo->context != nullptr && IsA(fcinfo->context, AggState)) [[likely]]
+        return;
+    if (!AggCheckCallContext(fcinfo, nullptr))
         raise_not_in_aggregate(type_name);
 }
 
 // The state inside a value, or nullptr when it is in stored form.
-template <class Sketch> Sketch *as_live(Datum value) {
+template <class Sketch>
+Sketch *as_live(Datum value) {
     auto *v = reinterpret_cast<struct varlena *>(DatumGetPointer(value));
     if (!VARATT_IS_4B_U(v) || VARSIZE(v) < sizeof(Sketch))
         return nullptr;
@@ -40,13 +44,23 @@ template <class Sketch> Sketch *as_live(Datum value) {
     return sketch->is_live() ? sketch : nullptr;
 }
 
-template <class Sketch> Datum live_value(Sketch *sketch) {
+template <class Sketch>
+Datum live_value(Sketch *sketch) {
     SET_VARSIZE(sketch, sketch->block_size());
     return PointerGetDatum(sketch);
 }
 
+// What a transition function returns: the state that it was given, or one that moved.
+template <class Sketch>
+Datum working_value(FunctionCallInfo fcinfo, Sketch *sketch) {
+    if (!PG_ARGISNULL(0) && PG_GETARG_POINTER(0) == reinterpret_cast<char *>(sketch)) [[likely]]
+        return PG_GETARG_DATUM(0);
+    return live_value(sketch);
+}
+
 // Stored form of a live state.
-template <class Sketch> struct varlena *pack(const Sketch *sketch) {
+template <class Sketch>
+struct varlena *pack(const Sketch *sketch) {
     auto *value = static_cast<struct varlena *>(palloc(VARHDRSZ + Sketch::Stored::packed_bound(*sketch)));
     size_t size = 0;
     guarded([&] { size = Sketch::Stored::pack(*sketch, reinterpret_cast<uint8_t *>(VARDATA(value))); });
@@ -59,7 +73,8 @@ inline Bytes bytes_of(const struct varlena *value) {
 }
 
 // The value in stored form, detoasted.
-template <class Sketch> struct varlena *stored_value(Datum value) {
+template <class Sketch>
+struct varlena *stored_value(Datum value) {
     struct varlena *v = pg_detoast_datum(reinterpret_cast<struct varlena *>(DatumGetPointer(value)));
     if (const Sketch *live = as_live<Sketch>(PointerGetDatum(v)))
         return pack(live);
@@ -67,7 +82,8 @@ template <class Sketch> struct varlena *stored_value(Datum value) {
 }
 
 // A fresh live state with the content of stored bytes.
-template <class Sketch> Sketch *load(Bytes bytes) {
+template <class Sketch>
+Sketch *load(Bytes bytes) {
     typename Sketch::Layout layout;
     guarded([&] { layout = Sketch::load_layout(typename Sketch::Stored(bytes.data, bytes.size).shape()); });
     Sketch *sketch = Sketch::create(palloc(layout.size), layout);
@@ -75,7 +91,8 @@ template <class Sketch> Sketch *load(Bytes bytes) {
     return sketch;
 }
 
-template <class Sketch> Sketch *merge(Sketch *sketch, Bytes source) {
+template <class Sketch>
+Sketch *merge(Sketch *sketch, Bytes source) {
     bool fits = true;
     typename Sketch::Layout layout;
     guarded([&] {
@@ -91,7 +108,8 @@ template <class Sketch> Sketch *merge(Sketch *sketch, Bytes source) {
 }
 
 // Counts one item; the state may have to move.
-template <class Sketch> [[gnu::noinline]] Sketch *insert(Sketch *sketch, const typename Sketch::Key &item, uint64_t weight) {
+template <class Sketch>
+[[gnu::noinline]] Sketch *insert(Sketch *sketch, const typename Sketch::Key &item, uint64_t weight) {
     for (;;) {
         bool done = false;
         typename Sketch::Layout layout;
@@ -106,14 +124,16 @@ template <class Sketch> [[gnu::noinline]] Sketch *insert(Sketch *sketch, const t
     }
 }
 
-template <class Sketch> Sketch *count(Sketch *sketch, const typename Sketch::Key &item, uint64_t weight) {
+template <class Sketch>
+Sketch *count(Sketch *sketch, const typename Sketch::Key &item, uint64_t weight) {
     if (sketch->count(item, weight)) [[likely]]
         return sketch;
     return insert(sketch, item, weight);
 }
 
 // sketch_add(sketch, item [, weight]).
-template <class Sketch, Kind kind> Datum add(FunctionCallInfo fcinfo) {
+template <class Sketch, Kind kind>
+Datum add(FunctionCallInfo fcinfo) {
     const uint64_t weight = read_weight(fcinfo, 2);
     ItemBytes bytes;
     read_item<kind>(PG_GETARG_DATUM(1), bytes);
@@ -125,14 +145,16 @@ template <class Sketch, Kind kind> Datum add(FunctionCallInfo fcinfo) {
 }
 
 // sketch_merge(sketch, sketch).
-template <class Sketch> Datum merge_values(FunctionCallInfo fcinfo) {
+template <class Sketch>
+Datum merge_values(FunctionCallInfo fcinfo) {
     Sketch *sketch = load<Sketch>(bytes_of(stored_value<Sketch>(PG_GETARG_DATUM(0))));
     sketch = merge(sketch, bytes_of(stored_value<Sketch>(PG_GETARG_DATUM(1))));
     PG_RETURN_POINTER(pack(sketch));
 }
 
 // Combine function of every aggregate, and the transition function of the merging ones.
-template <class Sketch> Datum combine(FunctionCallInfo fcinfo) {
+template <class Sketch>
+Datum combine(FunctionCallInfo fcinfo) {
     require_aggregate(fcinfo, Sketch::type_name);
     CHECK_FOR_INTERRUPTS();
     if (PG_ARGISNULL(1)) {
@@ -140,7 +162,7 @@ template <class Sketch> Datum combine(FunctionCallInfo fcinfo) {
             PG_RETURN_NULL();
         PG_RETURN_DATUM(PG_GETARG_DATUM(0));
     }
-    if (PG_ARGISNULL(0))  // the caller copies it, so that a value of a table is never changed below
+    if (PG_ARGISNULL(0)) // the caller copies it, so that a value of a table is never changed below
         PG_RETURN_POINTER(PG_DETOAST_DATUM(PG_GETARG_DATUM(1)));
     Sketch *sketch = as_live<Sketch>(PG_GETARG_DATUM(0));
     if (sketch == nullptr)
@@ -149,11 +171,12 @@ template <class Sketch> Datum combine(FunctionCallInfo fcinfo) {
     return live_value(sketch);
 }
 
-template <class Sketch> Datum final_value(FunctionCallInfo fcinfo) {
+template <class Sketch>
+Datum final_value(FunctionCallInfo fcinfo) {
     require_aggregate(fcinfo, Sketch::type_name);
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
     PG_RETURN_POINTER(stored_value<Sketch>(PG_GETARG_DATUM(0)));
 }
 
-}  // namespace topk::pg
+} // namespace topk::pg

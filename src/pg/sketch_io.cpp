@@ -54,4 +54,4 @@ char *encode_hex(Bytes bytes) {
     return text;
 }
 
-}  // namespace topk::pg
+} // namespace topk::pg

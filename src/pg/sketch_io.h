@@ -14,7 +14,8 @@ inline void check_items(const void *, Bytes) {}
 struct varlena *decode_hex(const char *input);
 char *encode_hex(Bytes bytes);
 
-template <class Sketch> void validate(Failure &failure, Bytes bytes, int sqlstate) {
+template <class Sketch>
+void validate(Failure &failure, Bytes bytes, int sqlstate) {
     attempt(failure, [&] { Sketch::Stored::validate(bytes.data, bytes.size); });
     if (failure.sqlstate == ERRCODE_DATA_CORRUPTED)
         failure.sqlstate = sqlstate;
@@ -22,7 +23,8 @@ template <class Sketch> void validate(Failure &failure, Bytes bytes, int sqlstat
 
 [[noreturn]] void raise_invalid(const Failure &failure, const char *type_name);
 
-template <class Sketch> Datum input(FunctionCallInfo fcinfo) {
+template <class Sketch>
+Datum input(FunctionCallInfo fcinfo) {
     const char *string = PG_GETARG_CSTRING(0);
     Failure failure;
     failure.sqlstate = ERRCODE_INVALID_TEXT_REPRESENTATION;
@@ -38,11 +40,12 @@ template <class Sketch> Datum input(FunctionCallInfo fcinfo) {
         raise_invalid(failure, Sketch::type_name);
 #endif
     }
-    check_items(static_cast<Sketch *>(nullptr), bytes_of(value));
+    check_items(static_cast<const Sketch *>(nullptr), bytes_of(value));
     PG_RETURN_POINTER(value);
 }
 
-template <class Sketch> Datum checked_value(const void *data, size_t size) {
+template <class Sketch>
+Datum checked_value(const void *data, size_t size) {
     auto *value = static_cast<struct varlena *>(palloc(VARHDRSZ + size));
     SET_VARSIZE(value, VARHDRSZ + size);
     if (size != 0)
@@ -51,26 +54,30 @@ template <class Sketch> Datum checked_value(const void *data, size_t size) {
     validate<Sketch>(failure, bytes_of(value), ERRCODE_INVALID_BINARY_REPRESENTATION);
     if (failure.sqlstate != 0)
         raise_invalid(failure, Sketch::type_name);
-    check_items(static_cast<Sketch *>(nullptr), bytes_of(value));
+    check_items(static_cast<const Sketch *>(nullptr), bytes_of(value));
     PG_RETURN_POINTER(value);
 }
 
-template <class Sketch> Datum receive(FunctionCallInfo fcinfo) {
+template <class Sketch>
+Datum receive(FunctionCallInfo fcinfo) {
     auto *message = reinterpret_cast<StringInfo>(PG_GETARG_POINTER(0));
     const int size = message->len - message->cursor;
     return checked_value<Sketch>(pq_getmsgbytes(message, size), size);
 }
 
-template <class Sketch> Datum from_bytea(FunctionCallInfo fcinfo) {
+template <class Sketch>
+Datum from_bytea(FunctionCallInfo fcinfo) {
     const bytea *value = PG_GETARG_BYTEA_PP(0);
     return checked_value<Sketch>(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 }
 
-template <class Sketch> Datum output(FunctionCallInfo fcinfo) {
+template <class Sketch>
+Datum output(FunctionCallInfo fcinfo) {
     PG_RETURN_CSTRING(encode_hex(bytes_of(stored_value<Sketch>(PG_GETARG_DATUM(0)))));
 }
 
-template <class Sketch> Datum send(FunctionCallInfo fcinfo) {
+template <class Sketch>
+Datum send(FunctionCallInfo fcinfo) {
     const Bytes bytes = bytes_of(stored_value<Sketch>(PG_GETARG_DATUM(0)));
     StringInfoData message;
     pq_begintypsend(&message);
@@ -78,7 +85,8 @@ template <class Sketch> Datum send(FunctionCallInfo fcinfo) {
     PG_RETURN_BYTEA_P(pq_endtypsend(&message));
 }
 
-template <class Sketch> Datum to_bytea(FunctionCallInfo fcinfo) {
+template <class Sketch>
+Datum to_bytea(FunctionCallInfo fcinfo) {
     const Bytes bytes = bytes_of(stored_value<Sketch>(PG_GETARG_DATUM(0)));
     auto *result = static_cast<bytea *>(palloc(VARHDRSZ + bytes.size));
     SET_VARSIZE(result, VARHDRSZ + bytes.size);
@@ -86,4 +94,4 @@ template <class Sketch> Datum to_bytea(FunctionCallInfo fcinfo) {
     PG_RETURN_BYTEA_P(result);
 }
 
-}  // namespace topk::pg
+} // namespace topk::pg

@@ -35,15 +35,17 @@ SpaceSaving *create(uint32_t capacity, uint32_t k, Kind kind, size_t length) {
 // The parameter is k for topk_agg, the capacity for spacesaving_agg. A state keeps what its first row said.
 enum class Parameter { k, capacity };
 
-template <Parameter parameter> SpaceSaving *create(int32 value, Kind kind, size_t length) {
+template <Parameter parameter>
+SpaceSaving *create(int32 value, Kind kind, size_t length) {
     if constexpr (parameter == Parameter::k)
         return create(capacity_for_k(checked_k(value)), static_cast<uint32_t>(value), kind, length);
     if (value < 1)
-        value = 0;  // out of range for the core's check, whatever the sign
+        value = 0; // out of range for the core's check, whatever the sign
     return create(static_cast<uint32_t>(value), 0, kind, length);
 }
 
-template <Parameter parameter> void require_same(const SpaceSaving *summary, int32 value) {
+template <Parameter parameter>
+void require_same(const SpaceSaving *summary, int32 value) {
     const uint32_t current = parameter == Parameter::k ? summary->k() : summary->capacity();
     if (current != static_cast<uint32_t>(value)) [[unlikely]]
         raise_parameter(parameter == Parameter::k ? "k must be the same for all rows of a group"
@@ -51,7 +53,8 @@ template <Parameter parameter> void require_same(const SpaceSaving *summary, int
 }
 
 // sfunc(state, item, k or capacity [, weight]).
-template <Parameter parameter, Kind kind> Datum accumulate(FunctionCallInfo fcinfo) {
+template <Parameter parameter, Kind kind>
+Datum accumulate(FunctionCallInfo fcinfo) {
     require_aggregate(fcinfo, SpaceSaving::type_name);
     if (PG_ARGISNULL(1) || (PG_NARGS() > 3 && PG_ARGISNULL(3))) {
         if (PG_ARGISNULL(0))
@@ -76,19 +79,9 @@ template <Parameter parameter, Kind kind> Datum accumulate(FunctionCallInfo fcin
         if (summary->kind() != kind) [[unlikely]]
             guarded([&] { summary->require_kind(kind); });
     }
-    if (weight != 0) [[likely]] {
-        const Item item(bytes.data, bytes.length);
-        if (summary->count(item, weight)) [[likely]] {
-            if (!PG_ARGISNULL(0)) [[likely]]
-                return PointerGetDatum(summary);
-        } else {
-            SpaceSaving *moved = insert(summary, item, weight);
-            if (moved == summary && !PG_ARGISNULL(0))
-                return PointerGetDatum(summary);
-            summary = moved;
-        }
-    }
-    return live_value(summary);
+    if (weight != 0) [[likely]]
+        summary = count(summary, summary->key_of(bytes.data, bytes.length), weight);
+    return working_value(fcinfo, summary);
 }
 
 void fill_entry(Kind kind, const Ranked &entry, uint32_t rank, Datum *values) {
@@ -172,18 +165,14 @@ Summary summary_argument(FunctionCallInfo fcinfo) {
     return read_summary(bytes_of(stored_value<SpaceSaving>(PG_GETARG_DATUM(0))));
 }
 
-template <Kind kind> Datum frequency(FunctionCallInfo fcinfo) {
+template <Kind kind>
+Datum frequency(FunctionCallInfo fcinfo) {
     ItemBytes bytes;
     read_item<kind>(PG_GETARG_DATUM(1), bytes);
     const Summary s = summary_argument(fcinfo);
+    require_item_kind(SpaceSaving::type_name, s.kind, kind);
     Frequency f{0, 0, 0};
-    if (s.kind != Kind::none)
-        guarded([&] {
-            if (s.kind != kind)
-                throw Error(Errc::mismatch, "spacesaving state counts items of type %s, not %s", kind_name(s.kind),
-                            kind_name(kind));
-            f = StoredSpaceSaving(s.bytes.data, s.bytes.size).frequency(Item(bytes.data, bytes.length));
-        });
+    guarded([&] { f = StoredSpaceSaving(s.bytes.data, s.bytes.size).frequency(Item(bytes.data, bytes.length)); });
     return frequency_row(fcinfo, f);
 }
 
@@ -205,10 +194,11 @@ Datum heavy_hitters(FunctionCallInfo fcinfo) {
     // long double holds every bigint, and so every share of it, to the unit.
     const auto threshold = static_cast<uint64_t>(ceill(static_cast<long double>(share) * s.total));
     if (threshold <= s.floor)
-        ereport(WARNING, (errmsg("items with a share of %g may be missing", share),
-                          errdetail("An item that is not monitored can have a weight of up to " UINT64_FORMAT
-                                    ", a share of %g.", s.floor, static_cast<double>(s.floor) / s.total),
-                          errhint("Use a larger share, or build the summary with a larger capacity.")));
+        ereport(WARNING,
+                (errmsg("items with a share of %g may be missing", share),
+                 errdetail("An item that is not monitored can have a weight of up to " UINT64_FORMAT ", a share of %g.",
+                           s.floor, static_cast<double>(s.floor) / s.total),
+                 errhint("Use a larger share, or build the summary with a larger capacity.")));
     Ranked *entries = allocate_entries(s.size);
     uint32_t n = 0;
     guarded([&] { n = StoredSpaceSaving(s.bytes.data, s.bytes.size).at_least(threshold, entries); });
@@ -220,8 +210,8 @@ Datum empty(FunctionCallInfo fcinfo) {
     PG_RETURN_POINTER(pack(create<Parameter::capacity>(capacity, Kind::none, 0)));
 }
 
-}  // namespace
-}  // namespace topk::pg
+} // namespace
+} // namespace topk::pg
 
 using namespace topk;
 using topk::pg::Parameter;
@@ -246,10 +236,10 @@ TOPK_FUNCTION(spacesaving_combine, pg::combine<SpaceSaving>(fcinfo))
 TOPK_FUNCTION(spacesaving_final, pg::final_value<SpaceSaving>(fcinfo))
 TOPK_FUNCTION(topk_final, pg::topk_final_value(fcinfo))
 
-#define SPACESAVING_ITEM_FUNCTIONS(kind)                                                                               \
-    TOPK_FUNCTION(spacesaving_accum_##kind, pg::accumulate<Parameter::capacity, Kind::kind>(fcinfo))            \
-    TOPK_FUNCTION(topk_accum_##kind, pg::accumulate<Parameter::k, Kind::kind>(fcinfo))                          \
-    TOPK_FUNCTION(spacesaving_add_##kind, pg::add<SpaceSaving, Kind::kind>(fcinfo))                             \
+#define SPACESAVING_ITEM_FUNCTIONS(kind)                                                                                    \
+    TOPK_FUNCTION(spacesaving_accum_##kind, pg::accumulate<Parameter::capacity, Kind::kind>(fcinfo))                        \
+    TOPK_FUNCTION(topk_accum_##kind, pg::accumulate<Parameter::k, Kind::kind>(fcinfo))                                      \
+    TOPK_FUNCTION(spacesaving_add_##kind, pg::add<SpaceSaving, Kind::kind>(fcinfo))                                         \
     TOPK_FUNCTION(spacesaving_frequency_##kind, pg::frequency<Kind::kind>(fcinfo))
 
 TOPK_FOR_EACH_KIND(SPACESAVING_ITEM_FUNCTIONS)
