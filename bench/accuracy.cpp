@@ -5,15 +5,17 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string>
 
 #include "events.h"
+#include "cms_format.h"
 #include "summary.h"
 
 namespace {
 
 using bench::Events;
-using bench::Summary;
+using support::Summary;
 
 constexpr uint32_t tuned_capacity = 2000;
 constexpr uint32_t top_items = 100;
@@ -103,6 +105,68 @@ bool meets_requirements(const std::string &stream, const Score &s) {
     return s.bytes <= 65536 && s.precision100 >= 0.99 - 1e-9 && s.mean_relative_error <= 0.01 && guaranteed;
 }
 
+// A Count-Min sketch with room for all its cells.
+class Sketch {
+public:
+    Sketch() : block_(new uint64_t[layout().size / 8]), sketch_(topk::CountMin::create(block_.get(), layout())) {
+        sketch_->require_kind(topk::Kind::text);
+    }
+    void count(const Events &events, size_t from, size_t to) {
+        for (size_t i = from; i < to; ++i)
+            sketch_->count(topk::CmsItem(events.data(i), events.length(i), sketch_->seed()), 1);
+    }
+    void merge(const Sketch &other) {
+        const auto packed = other.pack();
+        sketch_->merge(topk::StoredCms(packed.data(), packed.size()));
+    }
+    std::vector<uint8_t> pack() const {
+        std::vector<uint8_t> out(topk::StoredCms::packed_bound(*sketch_));
+        out.resize(topk::StoredCms::pack(*sketch_, out.data()));
+        return out;
+    }
+    const topk::CountMin *operator->() const { return sketch_; }
+
+private:
+    static topk::CountMin::Layout layout() { return topk::CountMin::dense_layout(topk::CmsParameters{}); }
+
+    std::unique_ptr<uint64_t[]> block_;
+    topk::CountMin *sketch_;
+};
+
+// One line of the table of Count-Min; false if an estimate is too low.
+bool report_cms(const std::string &stream, const Events &events, const Truth &truth, int states) {
+    Sketch sketch;
+    if (states == 1)
+        sketch.count(events, 0, events.size());
+    else
+        for (size_t h = 0; h < hours; ++h) {
+            Sketch hour;
+            hour.count(events, events.size() * h / hours, events.size() * (h + 1) / hours);
+            sketch.merge(hour);
+        }
+    uint64_t largest = 0, distinct = 0, above = 0;
+    double sum = 0, top_error = 0;
+    bool good = true;
+    for (uint32_t rank = 0; rank < truth.counts.size(); ++rank)
+        if (const uint64_t exact = truth.counts[rank]) {
+            const std::string name = bench::item_name(rank);
+            const uint64_t estimate = sketch->estimate(topk::CmsItem(name.data(), name.size(), sketch->seed()));
+            good = good && estimate >= exact;
+            const uint64_t error = estimate - exact;
+            largest = std::max(largest, error);
+            sum += static_cast<double>(error);
+            above += error > sketch->error_bound();
+            ++distinct;
+            if (truth.belongs(rank, top_items))
+                top_error += static_cast<double>(error) / static_cast<double>(exact) / top_items;
+        }
+    printf("| %s | %d | %.4f | %.0f | %llu | %llu | %llu of %llu | %zu |%s\n", stream.c_str(), states, top_error,
+           sum / static_cast<double>(distinct), static_cast<unsigned long long>(largest),
+           static_cast<unsigned long long>(sketch->error_bound()), static_cast<unsigned long long>(above),
+           static_cast<unsigned long long>(distinct), sketch.pack().size(), good ? "" : " MISSED");
+    return good;
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -120,10 +184,11 @@ int main(int argc, char **argv) {
     if (capacities.empty())
         capacities = {512, 1000, tuned_capacity, 4000};
 
+    const char *const all_streams[] = {"zipf1.1", "zipf0.8", "drift", "uniform"};
     bool met = true;
     printf("| stream | capacity | states | precision@10 | precision@100 | relative error | guaranteed | floor | bytes |\n"
            "|---|--:|--:|--:|--:|--:|--:|--:|--:|\n");
-    for (const std::string stream : {"zipf1.1", "zipf0.8", "drift", "uniform"}) {
+    for (const std::string stream : all_streams) {
         const std::vector<uint32_t> ranks = bench::ranks(stream, events, seed);
         const Truth truth(ranks);
         const Events items(ranks, 0);
@@ -139,6 +204,17 @@ int main(int argc, char **argv) {
                        static_cast<unsigned long long>(s.floor), s.bytes, good ? "" : " MISSED");
                 fflush(stdout);
             }
+    }
+    printf("\nCount-Min, %u x %u\n\n"
+           "| stream | states | relative error of the top 100 | mean error | largest error | e/w N | above it | bytes |\n"
+           "|---|--:|--:|--:|--:|--:|--:|--:|\n",
+           topk::CmsParameters::default_width, topk::CmsParameters::default_depth);
+    for (const std::string stream : all_streams) {
+        const std::vector<uint32_t> ranks = bench::ranks(stream, events, seed);
+        const Truth truth(ranks);
+        const Events items(ranks, 0);
+        for (const int states : {1, hours})
+            met &= report_cms(stream, items, truth, states);
     }
     return met ? 0 : 1;
 }

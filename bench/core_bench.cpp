@@ -2,14 +2,16 @@
 #include <benchmark/benchmark.h>
 
 #include <map>
+#include <memory>
 
 #include "events.h"
+#include "cms.h"
 #include "summary.h"
 
 namespace {
 
 using bench::Events;
-using bench::Summary;
+using support::Summary;
 
 constexpr uint64_t event_count = 10000000;
 constexpr int digits = 7; // item_0000001
@@ -69,6 +71,19 @@ void spacesaving_merge(benchmark::State &state, const std::string &stream) {
     state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * parts));
 }
 
+void cms_add(benchmark::State &state, const std::string &stream) {
+    const Events &items = events(stream);
+    const topk::CountMin::Layout layout = topk::CountMin::dense_layout(topk::CmsParameters{});
+    const std::unique_ptr<uint64_t[]> block(new uint64_t[layout.size / 8]);
+    for (auto _ : state) {
+        topk::CountMin *sketch = topk::CountMin::create(block.get(), layout);
+        for (size_t i = 0, n = items.size(); i < n; ++i)
+            sketch->count(topk::CmsItem(items.data(i), items.length(i), 0), 1);
+        benchmark::DoNotOptimize(sketch->total());
+    }
+    state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * items.size()));
+}
+
 } // namespace
 
 BENCHMARK_CAPTURE(spacesaving_add, zipf11_of_1M, "zipf1.1")->Arg(1000)->Arg(2000)->Unit(benchmark::kMillisecond);
@@ -77,5 +92,9 @@ BENCHMARK_CAPTURE(spacesaving_add, uniform_of_1M, "uniform")->Arg(1000)->Arg(200
 BENCHMARK(spacesaving_small_groups)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(spacesaving_merge, zipf11, "zipf1.1")->Arg(24)->Arg(720)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(spacesaving_merge, zipf08, "zipf0.8")->Arg(24)->Arg(720)->Unit(benchmark::kMillisecond);
+
+BENCHMARK_CAPTURE(cms_add, zipf11_of_1M, "zipf1.1")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(cms_add, zipf08_of_5M, "zipf0.8")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(cms_add, uniform_of_1M, "uniform")->Unit(benchmark::kMillisecond);
 
 BENCHMARK_MAIN();
