@@ -165,12 +165,13 @@ void SpaceSaving::append(const Item &item, uint64_t count, uint64_t error) {
 }
 
 bool SpaceSaving::insert(const Item &item, uint64_t weight) {
-    assert(weight > 0 && find(item) == nullptr);
+    assert(weight > 0);
     if (item.length > max_item_length)
         throw Error(Errc::too_large, "item of %u bytes exceeds the maximum of %u bytes", item.length, max_item_length);
     if (weight > max_total - total_)
         throw Error(Errc::out_of_range, "total weight of spacesaving state would exceed %llu",
                     static_cast<unsigned long long>(max_total));
+    assert(find(item) == nullptr);
     if (entries_ == capacity_) [[unlikely]]
         purge(kept_at_purge(capacity_));
     if (!has_room(item.length)) [[unlikely]]

@@ -37,6 +37,10 @@ public:
             move(summary_->grown_layout(item));
     }
 
+    // The two halves of add(), for tests of what happens between them.
+    bool try_count(const topk::Item &item, uint64_t weight) { return summary_->count(item, weight); }
+    bool try_insert(const topk::Item &item, uint64_t weight) { return summary_->insert(item, weight); }
+
     void merge(const topk::StoredSpaceSaving &stored) {
         if (!summary_->fits(stored.shape()))
             move(summary_->merge_layout(stored.shape()));
@@ -50,7 +54,8 @@ public:
         return out;
     }
 
-    topk::SpaceSaving *operator->() { return summary_; }
+    void require_kind(topk::Kind kind) { summary_->require_kind(kind); }
+
     const topk::SpaceSaving *operator->() const { return summary_; }
     const topk::SpaceSaving &operator*() const { return *summary_; }
 

@@ -1,0 +1,105 @@
+// Where the core allocates and how much: an operator new that counts.
+#include "allocations.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "summary.h"
+
+namespace {
+
+std::atomic<size_t> calls{0};
+std::atomic<size_t> bytes{0};
+
+} // namespace
+
+// Not inlined: the compiler would see memory of operator new go to free() and warn.
+[[gnu::noinline]] void *operator new(size_t size) {
+    calls.fetch_add(1, std::memory_order_relaxed);
+    bytes.fetch_add(size, std::memory_order_relaxed);
+    if (void *p = std::malloc(size != 0 ? size : 1))
+        return p;
+    throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void *p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void *p, size_t) noexcept { std::free(p); }
+
+support::Allocations support::allocations() { return {calls.load(), bytes.load()}; }
+
+namespace {
+
+using namespace support;
+
+TEST(Memory, EventsDoNotAllocate) {
+    std::vector<std::string> keys;
+    for (int i = 0; i < 5000; ++i)
+        keys.push_back("key" + std::to_string(10000 + i * 7919 % 5000)); // of one length
+    for (const uint32_t capacity : {4u, 8u, 64u, 1000u}) {
+        Summary s(capacity);
+        for (const std::string &key : keys)
+            s.add(topk::Item(key.data(), key.size()));
+        // The block has reached its size; hits, misses, filtered items and purges now all work inside it.
+        const uint64_t size = s->block_size();
+        const size_t before = allocations().calls;
+        size_t inserted = 0, failed = 0;
+        for (size_t i = 0; i < keys.size(); ++i) {
+            const topk::Item item(keys[i].data(), keys[i].size());
+            if (!s.try_count(item, 1 + i % 100)) {
+                ++inserted;
+                failed += !s.try_insert(item, 1 + i % 100);
+            }
+        }
+        EXPECT_EQ(allocations().calls, before);
+        EXPECT_EQ(failed, 0u) << "room for items of one length, once it was enough, stays enough";
+        EXPECT_GT(inserted, 0u);
+        EXPECT_EQ(s->block_size(), size);
+    }
+}
+
+TEST(Memory, AnEventThatNeedsRoomSaysSoWithoutAllocating) {
+    Summary s(1000, topk::Kind::text, 0, 0);
+    const size_t before = allocations().calls;
+    int refused = 0;
+    for (int i = 0; i < 1000; ++i) {
+        char key[8] = {};
+        memcpy(key, &i, sizeof(i));
+        const topk::Item item(key, 8);
+        refused += !s.try_count(item, 1) && !s.try_insert(item, 1);
+    }
+    EXPECT_EQ(allocations().calls, before);
+    EXPECT_GT(refused, 0);
+    EXPECT_EQ(s->violated_invariant(), nullptr);
+}
+
+TEST(Memory, SmallStatesAreSmall) {
+    Summary s(1000, topk::Kind::text, 0, 12);
+    for (const char *key : {"item_0000001", "item_0000002", "item_0000003"})
+        s.add(topk::Item(key, 12));
+    EXPECT_EQ(s->size(), 3u);
+    EXPECT_LE(s->block_size(), 256u);
+    EXPECT_LE(Summary::load(s.pack())->block_size(), 256u);
+    EXPECT_LE(s.pack().size(), 64u);
+}
+
+TEST(Memory, ReadingAllocatesNothing) {
+    Summary s(64);
+    for (int i = 0; i < 5000; ++i) {
+        const std::string key = "key" + std::to_string(i % 300);
+        s.add(topk::Item(key.data(), key.size()), 1 + i % 9);
+    }
+    const Bytes packed = s.pack();
+    std::vector<topk::Ranked> out(65);
+    const topk::Item item("key1", 4);
+    const size_t before = allocations().calls;
+    const topk::StoredSpaceSaving stored(packed.data(), packed.size());
+    stored.top(10, out.data());
+    stored.at_least(100, out.data());
+    stored.frequency(item);
+    EXPECT_EQ(allocations().calls, before);
+}
+
+} // namespace
