@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "events.h"
+#include "bench_events.h"
 #include "cms_format.h"
 #include "summary.h"
 

@@ -4,7 +4,7 @@
 #include <map>
 #include <memory>
 
-#include "events.h"
+#include "bench_events.h"
 #include "cms.h"
 #include "summary.h"
 

@@ -1,0 +1,342 @@
+#!/usr/bin/env python3
+"""Speed and memory of the aggregates in PostgreSQL, against count(), exact GROUP BY and what other extensions the server has.
+
+Starts a private server in a temporary directory and stops it at the end. Times are medians of interleaved rounds (A B A B ...),
+because a machine's speed drifts; what counts is their ratio. Exits with 1 if a limit is missed.
+
+usage: run.py [--rows N] [--rounds N] [--only SECTION[,SECTION...]] [--no-peers]
+environment: PG_CONFIG (default pg_config), GENERATE (the binary of generate.cpp)
+"""
+import argparse
+import os
+import pwd
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+STREAMS = {'zipf11': ('zipf1.1', 'Zipf 1.1, 1 M', 1.5, 1.3),
+           'zipf08': ('zipf0.8', 'Zipf 0.8, 5 M', 1.9, 1.6),
+           'uniform': ('uniform', 'uniform, 1 M', 1.9, 1.6)}
+SECTIONS = ('aggregate', 'hour', 'parallel', 'merge', 'groups', 'memory')
+missed = []
+
+
+def verdict(name, value, limit):
+    if value <= limit:
+        return 'ok'
+    missed.append(name)
+    return '**MISSED**'
+
+
+class Server:
+    """A throw-away server; never runs as root, which PostgreSQL refuses."""
+
+    def __init__(self):
+        self.bindir = subprocess.check_output([os.environ.get('PG_CONFIG', 'pg_config'), '--bindir'], text=True).strip()
+        self.as_user = {}
+        self.user = pwd.getpwuid(os.getuid()).pw_name
+        if os.getuid() == 0:
+            entry = pwd.getpwnam('postgres')
+            self.user = entry.pw_name
+            self.as_user = {'user': entry.pw_uid, 'group': entry.pw_gid, 'extra_groups': []}
+        self.directory = tempfile.mkdtemp(prefix='topk-bench-')
+        if self.as_user:
+            os.chown(self.directory, self.as_user['user'], self.as_user['group'])
+        self.process = None
+
+    def program(self, name):
+        return os.path.join(self.bindir, name)
+
+    def start(self):
+        data = os.path.join(self.directory, 'data')
+        subprocess.run([self.program('initdb'), '-D', data, '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
+                       check=True, stdout=subprocess.DEVNULL, cwd=self.directory, **self.as_user)
+        settings = {'listen_addresses': '', 'unix_socket_directories': self.directory, 'shared_buffers': '3GB',
+                    'fsync': 'off', 'full_page_writes': 'off', 'autovacuum': 'off', 'max_wal_size': '8GB', 'jit': 'off',
+                    'work_mem': '4GB', 'maintenance_work_mem': '1GB', 'synchronize_seqscans': 'off',
+                    'max_parallel_workers_per_gather': '0', 'min_parallel_table_scan_size': '0', 'log_min_messages': 'warning'}
+        command = [self.program('postgres'), '-D', data]
+        for name, value in settings.items():
+            command += ['-c', f'{name}={value}']
+        with open(os.path.join(self.directory, 'log'), 'w') as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory, **self.as_user)
+        for _ in range(300):
+            ready = subprocess.run([self.program('pg_isready'), '-q', '-h', self.directory], check=False)
+            if ready.returncode == 0:
+                return
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.1)
+        with open(os.path.join(self.directory, 'log')) as log:
+            raise RuntimeError('the server did not start:\n' + log.read())
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(2)  # fast shutdown
+            self.process.wait(60)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def psql(self):
+        return [self.program('psql'), '-XqAt', '-v', 'ON_ERROR_STOP=1', '-h', self.directory, '-U', self.user, '-d', 'postgres']
+
+
+class Session:
+    """One psql, one backend."""
+
+    def __init__(self, server):
+        self.process = subprocess.Popen(server.psql(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.query('\\timing on')
+        self.pid = int(self.query('SELECT pg_backend_pid();')[0])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+
+    def query(self, sql):
+        """The lines of the result; the time goes to self.ms."""
+        self.process.stdin.write(sql + '\n\\echo .end.\n')
+        self.process.stdin.flush()
+        lines = []
+        self.ms = 0.0
+        for line in self.process.stdout:
+            line = line.rstrip('\n')
+            if line == '.end.':
+                return lines
+            time_of = re.match(r'Time: ([0-9.]+) ms', line)
+            if time_of:
+                self.ms += float(time_of.group(1))
+            else:
+                lines.append(line)
+        raise RuntimeError('query failed: ' + sql)
+
+    def private_memory(self):
+        with open(f'/proc/{self.pid}/status') as status:
+            return int(re.search(r'RssAnon:\s+(\d+) kB', status.read()).group(1))
+
+    def peak_memory(self, sql):
+        """Highest growth of the backend's private memory during a query, in kB."""
+        before = peak = self.private_memory()
+        done = threading.Event()
+
+        def watch():
+            nonlocal peak
+            while not done.wait(0.002):
+                peak = max(peak, self.private_memory())
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        self.query(sql)
+        done.set()
+        watcher.join()
+        return max(peak, self.private_memory()) - before
+
+
+def medians(session, queries, rounds):
+    times = {name: [] for name in queries}
+    for sql in queries.values():  # warm up
+        session.query(sql)
+    for _ in range(rounds):
+        for name, sql in queries.items():
+            session.query(sql)
+            times[name].append(session.ms)
+    return {name: statistics.median(t) for name, t in times.items()}
+
+
+def table(title, *columns):
+    print(f'\n{title}\n')
+    row(*columns)
+    row('---', *['--:' for _ in columns[1:]])
+
+
+def row(*columns):
+    print('| ' + ' | '.join(str(c) for c in columns) + ' |', flush=True)
+
+
+def ratio_rows(where, times, base, limits, aims=None):
+    row(where, base, f'{times[base]:.0f} ms', '', '', '')
+    for name, t in times.items():
+        if name == base:
+            continue
+        ratio = t / times[base]
+        limit = limits.get(name)
+        row(where, name, f'{t:.0f} ms', f'{ratio:.2f}', limit or '',
+            verdict(f'{where}: {name}', ratio, limit) + (f' (aim {aims[name]})' if aims and name in aims else '')
+            if limit else '')
+
+
+def load(server, session, rows, names):
+    generate = os.environ.get('GENERATE')
+    if not generate:
+        sys.exit('GENERATE: the path of the row generator; run this through make -C bench sql')
+    for name in names:
+        session.query(f'CREATE UNLOGGED TABLE {name} (item text, ts timestamp);')
+        generator = subprocess.Popen([generate, STREAMS[name][0], str(rows)], stdout=subprocess.PIPE)
+        subprocess.run(server.psql() + ['-c', f'COPY {name} FROM STDIN'], stdin=generator.stdout, check=True)
+        if generator.wait() != 0:
+            raise RuntimeError('generator failed')
+        session.query(f'VACUUM (FREEZE, ANALYZE) {name};')
+        # A sequential scan of a large table would not stay in shared buffers by itself.
+        session.query(f"SELECT pg_prewarm('{name}');")
+
+
+def bench_aggregate(session, rounds, peers):
+    table('One group, one process', 'rows', 'query', 'time', 'ratio', 'limit', '')
+    for name, (_, title, limit, aim) in STREAMS.items():
+        queries = {'count(item)': f'SELECT count(item) FROM {name};',
+                   'topk_agg(item, 10)': f'SELECT topk_agg(item, 10) FROM {name};',
+                   'cms_agg(item)': f'SELECT total(cms_agg(item)) FROM {name};'}
+        times = medians(session, queries, rounds)
+        ratio_rows(title, times, 'count(item)', {'topk_agg(item, 10)': limit, 'cms_agg(item)': 2.0},
+                   {'topk_agg(item, 10)': aim})
+    if not peers:
+        return
+    table('The same beside others', 'rows', 'query', 'time', 'ratio', 'limit', '')
+    for name, (_, title, _, _) in STREAMS.items():
+        queries = {'count(item)': f'SELECT count(item) FROM {name};',
+                   'topk_agg(item, 10)': f'SELECT topk_agg(item, 10) FROM {name};',
+                   'exact GROUP BY': f'SELECT item, count(*) FROM {name} GROUP BY item ORDER BY 2 DESC LIMIT 10;'}
+        if 'datasketches' in peers:
+            queries['datasketches frequent_strings 2^11'] = \
+                f'SELECT length(frequent_strings_sketch_build(11, item)::text) FROM {name};'
+        if 'topn' in peers:
+            queries['topn_add_agg (1,000 counters)'] = f'SELECT topn(topn_add_agg(item), 10) FROM {name};'
+        ratio_rows(title, medians(session, queries, 3), 'count(item)', {})
+    for peer in ('datasketches', 'topn'):
+        if peer not in peers:
+            print(f'\nskipped: {peer} is not installed in this server')
+
+
+def bench_hour(session, rounds):
+    table('Grouped by hour: 24 groups', 'rows', 'query', 'time', 'ratio', 'limit', '')
+    for name, (_, title, _, _) in STREAMS.items():
+        queries = {aggregate: f"SELECT date_trunc('hour', ts), {aggregate} FROM {name} GROUP BY 1;"
+                   for aggregate in ('count(item)', 'topk_agg(item, 10)')}
+        ratio_rows(title, medians(session, queries, rounds), 'count(item)', {'topk_agg(item, 10)': 1.3})
+
+
+def bench_parallel(session, rounds):
+    table('Two parallel workers', 'rows', 'query', 'time', 'ratio', 'limit', '')
+    session.query('SET max_parallel_workers_per_gather = 2;')
+    for name, (_, title, limit, _) in STREAMS.items():
+        queries = {aggregate: f'SELECT {aggregate} FROM {name};' for aggregate in ('count(item)', 'topk_agg(item, 10)')}
+        for sql in queries.values():
+            plan = '\n'.join(session.query('EXPLAIN (ANALYZE, TIMING OFF) ' + sql))
+            if 'Partial Aggregate' not in plan or 'Workers Launched: 2' not in plan:
+                raise RuntimeError('not a parallel plan with two workers:\n' + plan)
+        ratio_rows(title, medians(session, queries, rounds), 'count(item)', {'topk_agg(item, 10)': limit})
+    session.query('SET max_parallel_workers_per_gather = 0;')
+
+
+def bench_merge(session, rounds, rows):
+    table('Merging stored states of 1,000 counters and reading the top 10', 'rows', 'states', 'bytes each', 'time', 'limit', '')
+    for name, (_, title, _, _) in STREAMS.items():
+        for states, limit in ((24, 2.0), (720, 40.0)):
+            seconds = 86400 / states
+            # Whole months have many rows, an hour of this table few: every state sees an equal share of the day.
+            session.query(f'''CREATE UNLOGGED TABLE s AS SELECT spacesaving_agg(item, 1000) AS state FROM {name}
+                              GROUP BY floor(extract(epoch FROM ts - '2024-01-01'::timestamp) / {seconds});
+                              VACUUM (FREEZE, ANALYZE) s;''')
+            n, size = session.query('SELECT count(*), round(avg(pg_column_size(state))) FROM s;')[0].split('|')
+            if int(n) != states:
+                raise RuntimeError(f'{n} states instead of {states}')
+            sql = 'SELECT * FROM topk((SELECT spacesaving_merge_agg(state) FROM s), 10);'
+            t = medians(session, {'merge': sql}, 3 * rounds)['merge']
+            row(title, states, size, f'{t:.2f} ms', f'{limit:.0f} ms', verdict(f'merging {states} states, {title}', t, limit))
+            session.query('DROP TABLE s;')
+
+
+def bench_groups(server):
+    groups = 1000000
+    with Session(server) as session:
+        session.query(f'''CREATE UNLOGGED TABLE g AS SELECT i AS grp, 'item_' || i * 3 + j AS item
+                          FROM generate_series(1, {groups}) i, generate_series(0, (i - 1) % 3) j;
+                          VACUUM (FREEZE, ANALYZE) g; SELECT pg_prewarm('g');''')
+    memory, private, times = {}, {}, {}
+    for aggregate in ('count(item)', 'topk_agg(item, 10)', 'spacesaving_agg(item, 1000)', 'cms_agg(item)'):
+        with Session(server) as session:
+            session.query("SET enable_sort = off; SET work_mem = '8GB';")
+            sql = f'EXPLAIN (ANALYZE, TIMING OFF) SELECT grp, {aggregate} FROM g GROUP BY grp;'
+            session.query('SELECT count(item) FROM g;')
+            plan = []
+            private[aggregate] = session.peak_memory(sql)
+            plan = '\n'.join(session.query(sql))
+            times[aggregate] = float(re.search(r'Execution Time: ([0-9.]+)', plan).group(1))
+            used = re.search(r'HashAggregate.*?Batches: 1 +Memory Usage: (\d+)kB', plan, re.S)
+            if not used:
+                raise RuntimeError('not one hashed batch:\n' + plan)
+            memory[aggregate] = int(used.group(1))
+    table('A million groups of one to three items', 'query', 'time', 'memory by EXPLAIN', 'private memory',
+          'bytes a group beyond count()', 'limit', '')
+    base = 'count(item)'
+    for aggregate in memory:
+        beyond = max(memory[aggregate] - memory[base], private[aggregate] - private[base]) * 1024 / groups
+        limit = 300 if 'cms' not in aggregate and aggregate != base else ''
+        row(aggregate, f'{times[aggregate]:.0f} ms', f'{memory[aggregate]} kB', f'{private[aggregate]} kB',
+            '' if aggregate == base else f'{beyond:.0f}', limit, verdict('memory of ' + aggregate, beyond, limit) if limit else '')
+
+
+def bench_memory(server, rows):
+    table('Memory of one group: growth of the private memory of the process', 'query', f'{rows // 10} rows', f'{rows} rows',
+          'difference', 'limit', '')
+    for aggregate in ('topk_agg(item, 10)', 'cms_agg(item)'):
+        peaks = []
+        for n in (rows // 10, rows):
+            with Session(server) as session:
+                session.query('SELECT count(item) FROM zipf08;')
+                peaks.append(session.peak_memory(f'SELECT {aggregate} FROM (SELECT item FROM zipf08 LIMIT {n}) s;'))
+        row(aggregate, f'{peaks[0]} kB', f'{peaks[1]} kB', f'{peaks[1] - peaks[0]} kB', '1024 kB',
+            verdict('flat memory of ' + aggregate, peaks[1] - peaks[0], 1024))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--rows', type=int, default=10000000)
+    parser.add_argument('--rounds', type=int, default=7)
+    parser.add_argument('--only', default=','.join(SECTIONS))
+    parser.add_argument('--no-peers', action='store_true')
+    options = parser.parse_args()
+    sections = options.only.split(',')
+    if not set(sections) <= set(SECTIONS):
+        parser.error('sections are ' + ', '.join(SECTIONS))
+
+    server = Server()
+    try:
+        server.start()
+        with Session(server) as session:
+            print(session.query('SELECT version();')[0], f'{os.cpu_count()} cores', f'{options.rows} rows', sep=', ')
+            session.query('CREATE EXTENSION pg_topk; CREATE EXTENSION pg_prewarm;')
+            peers = set()
+            if not options.no_peers:
+                peers = {p for p in session.query("SELECT name FROM pg_available_extensions WHERE name IN ('topn', 'datasketches');")}
+                for peer in sorted(peers):
+                    session.query(f'CREATE SCHEMA {peer}; CREATE EXTENSION {peer} SCHEMA {peer};')
+                session.query("SET search_path = public, topn, datasketches;")
+            load(server, session, options.rows, STREAMS)
+            if 'aggregate' in sections:
+                bench_aggregate(session, options.rounds, peers)
+            if 'hour' in sections:
+                bench_hour(session, options.rounds)
+            if 'parallel' in sections:
+                bench_parallel(session, options.rounds)
+            if 'merge' in sections:
+                bench_merge(session, options.rounds, options.rows)
+        if 'groups' in sections:
+            bench_groups(server)
+        if 'memory' in sections:
+            bench_memory(server, options.rows)
+    finally:
+        server.stop()
+    print('\nAll limits hold.' if not missed else '\nMissed:\n- ' + '\n- '.join(missed))
+    return 1 if missed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
