@@ -1,0 +1,225 @@
+#include "cms_format.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "header.h"
+
+namespace topk {
+
+namespace {
+
+constexpr uint8_t flag_dense = 1;
+
+// What the cells take in either form; fed the nonzero ones in ascending order.
+class FormSizes {
+public:
+    explicit FormSizes(uint32_t cells) : zeros_(cells) {}
+
+    void add(uint32_t cell, uint64_t count) {
+        gaps_ += varint_size(cell - next_);
+        counts_ += varint_size(count);
+        next_ = cell + 1;
+        ++nonzero_;
+        --zeros_;
+    }
+
+    uint32_t nonzero() const { return nonzero_; }
+    size_t sparse() const { return varint_size(nonzero_) + gaps_ + counts_; }
+    size_t dense() const { return zeros_ + counts_; }
+    // The form is part of the content: equal sketches have equal bytes.
+    bool is_dense() const { return dense() < sparse(); }
+
+private:
+    size_t gaps_ = 0;
+    size_t counts_ = 0;
+    uint32_t next_ = 0;
+    uint32_t nonzero_ = 0;
+    uint32_t zeros_;
+};
+
+struct Cell {
+    uint32_t cell;
+    uint64_t count;
+};
+
+std::vector<Cell> sorted_cells(const CountMin &s) {
+    std::vector<Cell> cells;
+    cells.reserve(s.nonzero());
+    s.for_each_slot([&](uint32_t cell, uint64_t count) { cells.push_back({cell, count}); });
+    std::sort(cells.begin(), cells.end(), [](const Cell &a, const Cell &b) { return a.cell < b.cell; });
+    return cells;
+}
+
+template <class Visit>
+void for_each_nonzero(const CountMin &dense, Visit visit) {
+    for (uint32_t i = 0, n = dense.parameters().cells(); i < n; ++i)
+        if (dense.cells()[i] != 0)
+            visit(i, dense.cells()[i]);
+}
+
+// for_each(visit) calls visit(cell, count) for the nonzero cells in ascending order.
+template <class ForEach>
+size_t write(const CountMin &s, uint8_t *out, const ForEach &for_each) {
+    FormSizes sizes(s.parameters().cells());
+    for_each([&](uint32_t cell, uint64_t count) { sizes.add(cell, count); });
+    const bool dense = sizes.is_dense();
+
+    Writer w(out);
+    write_header(w, {header_cms, StoredCms::version, dense ? flag_dense : uint8_t{0}, static_cast<uint8_t>(s.kind())});
+    w.varint(s.width());
+    w.varint(s.depth());
+    w.u64(s.seed());
+    w.varint(s.total());
+    uint32_t next = 0;
+    if (dense) {
+        for_each([&](uint32_t cell, uint64_t count) {
+            for (; next < cell; ++next)
+                w.u8(0);
+            w.varint(count);
+            next = cell + 1;
+        });
+        for (; next < s.parameters().cells(); ++next)
+            w.u8(0);
+    } else {
+        w.varint(sizes.nonzero());
+        for_each([&](uint32_t cell, uint64_t count) {
+            w.varint(cell - next);
+            w.varint(count);
+            next = cell + 1;
+        });
+    }
+    return static_cast<size_t>(w.at() - out);
+}
+
+} // namespace
+
+size_t StoredCms::packed_bound(const CountMin &s) {
+    const uint32_t cells = s.parameters().cells();
+    if (s.is_dense()) {
+        FormSizes sizes(cells);
+        for_each_nonzero(s, [&](uint32_t cell, uint64_t count) { sizes.add(cell, count); });
+        return max_header_size + std::min(sizes.sparse(), sizes.dense());
+    }
+    size_t size = max_header_size;
+    s.for_each_slot([&](uint32_t, uint64_t count) { size += varint_size(cells) + varint_size(count); });
+    return size;
+}
+
+size_t StoredCms::pack(const CountMin &s, uint8_t *out) {
+    if (s.is_dense())
+        return write(s, out, [&](const auto &visit) { for_each_nonzero(s, visit); });
+    const std::vector<Cell> cells = sorted_cells(s);
+    return write(s, out, [&](const auto &visit) {
+        for (const Cell &c : cells)
+            visit(c.cell, c.count);
+    });
+}
+
+StoredCms::StoredCms(const uint8_t *bytes, size_t size) : body_(bytes, size) {
+    const Header header = read_header(body_, header_cms, version, flag_dense, kind_last);
+    const auto require = [](bool holds, const char *what) {
+        if (!holds)
+            throw Error(Errc::malformed, "invalid %s", what);
+    };
+    kind_ = static_cast<Kind>(header.kind);
+    dense_ = (header.flags & flag_dense) != 0;
+    const uint64_t width = body_.varint();
+    require(width >= 1 && width <= CmsParameters::max_width, "width");
+    const uint64_t depth = body_.varint();
+    require(depth >= 1 && depth <= CmsParameters::max_depth, "depth");
+    require(width * depth <= CmsParameters::max_cells, "number of cells");
+    parameters_ = {static_cast<uint32_t>(width), static_cast<uint32_t>(depth), body_.u64()};
+    total_ = body_.varint();
+    require(total_ <= max_total, "total weight");
+    require(kind_ != Kind::none || total_ == 0, "kind");
+    const uint64_t nonzero = dense_ ? 0 : body_.varint();
+    require(nonzero <= parameters_.cells(), "number of nonzero cells");
+    nonzero_ = static_cast<uint32_t>(nonzero);
+    // Memory is taken by these numbers, so the bytes must be there: one for a count, one for the gap before it.
+    require(body_.left() >= (dense_ ? uint64_t{parameters_.cells()} : 2 * nonzero), "length of the cells");
+}
+
+template <class Visit>
+void StoredCms::for_each_cell(Visit visit) const {
+    Reader reader = body_;
+    const uint32_t cells = parameters_.cells();
+    const auto checked = [this](uint64_t count) {
+        if (count > total_)
+            throw Error(Errc::malformed, "cell above the total weight");
+        return count;
+    };
+    if (dense_) {
+        for (uint32_t cell = 0; cell < cells; ++cell)
+            if (const uint64_t count = checked(reader.varint()))
+                visit(cell, count);
+    } else {
+        uint32_t next = 0;
+        for (uint32_t i = 0; i < nonzero_; ++i) {
+            const uint64_t gap = reader.varint();
+            if (gap >= cells - next)
+                throw Error(Errc::malformed, "invalid cell");
+            const uint32_t cell = next + static_cast<uint32_t>(gap);
+            const uint64_t count = checked(reader.varint());
+            if (count == 0)
+                throw Error(Errc::malformed, "invalid count");
+            visit(cell, count);
+            next = cell + 1;
+        }
+    }
+    if (reader.left() != 0)
+        throw Error(Errc::malformed, "unexpected data after the end");
+}
+
+Frequency StoredCms::frequency(const CmsItem &item) const {
+    uint32_t wanted[CmsParameters::max_depth]; // ascending, as the rows follow each other
+    for (uint32_t i = 0; i < depth(); ++i)
+        wanted[i] = item.cell(i, width());
+    uint64_t least = total_;
+    uint32_t row = 0, found = 0;
+    for_each_cell([&](uint32_t cell, uint64_t count) {
+        while (row < depth() && wanted[row] < cell)
+            ++row;
+        if (row < depth() && wanted[row] == cell) {
+            least = std::min(least, count);
+            ++found;
+        }
+    });
+    if (found < depth())
+        return {0, 0, 0};
+    const uint64_t error = error_bound();
+    return {least, least > error ? least - error : 0, least};
+}
+
+// Each side's cells bound what it counted, so their sums bound the whole.
+void CountMin::merge(const StoredCms &source) {
+    if (!fits(source.shape())) // throws mismatch; the caller has seen to the rest
+        throw Error(Errc::malformed, "invalid number of nonzero cells");
+    if (source.total() > max_total - total_)
+        throw Error(Errc::out_of_range, "total weight of cms state would exceed %llu",
+                    static_cast<unsigned long long>(max_total));
+    require_kind(source.kind());
+    if (slots_ == 0) {
+        uint64_t *cells = counts();
+        source.for_each_cell([cells](uint32_t cell, uint64_t count) { cells[cell] += count; });
+    } else {
+        source.for_each_cell([this](uint32_t cell, uint64_t count) { add(cell, count); });
+    }
+    total_ += source.total();
+}
+
+void StoredCms::validate(const uint8_t *bytes, size_t size) {
+    const StoredCms stored(bytes, size);
+    FormSizes sizes(stored.parameters_.cells());
+    CmsInvariants invariants(stored.parameters_, stored.total_);
+    stored.for_each_cell([&](uint32_t cell, uint64_t count) {
+        sizes.add(cell, count);
+        invariants.add(cell, count);
+    });
+    if (const char *violated = invariants.violated())
+        throw Error(Errc::malformed, "%s", violated);
+    if (sizes.is_dense() != stored.dense_)
+        throw Error(Errc::malformed, "not the shorter form of the cells");
+}
+
+} // namespace topk

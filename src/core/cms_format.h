@@ -1,0 +1,56 @@
+// The stored bytes of a Count-Min sketch (docs/format.md): its nonzero cells with the gaps between them, or all cells,
+// whichever is shorter.
+#pragma once
+
+#include "cms.h"
+#include "wire.h"
+
+namespace topk {
+
+// A view of stored bytes. The constructor reads and checks the header; what follows is checked while it is read. Every
+// function throws malformed where the bytes contradict the format.
+class StoredCms {
+public:
+    // Enough to hold the header of any sketch.
+    static constexpr size_t max_header_size = 64;
+    static constexpr uint8_t version = 1;
+
+    // Upper bound of what pack() will write, in O(size); pack() returns what it wrote.
+    static size_t packed_bound(const CountMin &sketch);
+    static size_t pack(const CountMin &sketch, uint8_t *out);
+
+    StoredCms(const uint8_t *bytes, size_t size);
+
+    // Reads all of it and checks every invariant. The one way in for bytes that somebody else wrote. Allocates nothing.
+    static void validate(const uint8_t *bytes, size_t size);
+
+    Kind kind() const { return kind_; }
+    uint64_t total() const { return total_; }
+    uint32_t width() const { return parameters_.width; }
+    uint32_t depth() const { return parameters_.depth; }
+    uint64_t seed() const { return parameters_.seed; }
+    const CmsParameters &parameters() const { return parameters_; }
+    CountMin::Shape shape() const { return {parameters_, nonzero_, dense_}; }
+    uint64_t error_bound() const { return cms_error_bound(width(), total_); }
+
+    CmsItem key_of(const void *data, size_t length) const { return CmsItem(data, length, parameters_.seed); }
+
+    // count = upper is never below the item's weight. lower is not above it with probability 1 - e^-depth.
+    Frequency frequency(const CmsItem &item) const;
+
+private:
+    friend class CountMin;
+
+    // Calls visit(cell, count) for the nonzero cells, in ascending order.
+    template <class Visit>
+    void for_each_cell(Visit visit) const;
+
+    CmsParameters parameters_;
+    Kind kind_;
+    bool dense_;
+    uint32_t nonzero_; // 0 when dense
+    uint64_t total_;
+    Reader body_;
+};
+
+} // namespace topk
