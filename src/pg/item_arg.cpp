@@ -5,7 +5,7 @@ namespace topk::pg {
 void raise_item_too_long(size_t length) {
     ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                     errmsg("item of %zu bytes exceeds the maximum of %u bytes", length, max_item_length),
-                    errhint("Count a digest of long items instead, such as sha256(item).")));
+                    errhint("Count a digest of long items instead, such as md5(item).")));
     pg_unreachable();
 }
 

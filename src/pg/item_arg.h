@@ -32,7 +32,7 @@ inline void read_item(Datum arg, ItemBytes &out) {
         out.length = UUID_LEN;
     } else {
         auto *value = reinterpret_cast<struct varlena *>(DatumGetPointer(arg));
-        if (VARATT_IS_SHORT(value)) [[likely]] { // as most items stand in a tuple
+        if (VARATT_IS_SHORT(value) && !VARATT_IS_EXTERNAL(value)) [[likely]] { // as most items stand in a tuple
             out.data = VARDATA_SHORT(value);
             out.length = VARSIZE_SHORT(value) - VARHDRSZ_SHORT;
             return;

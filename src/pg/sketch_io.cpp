@@ -13,7 +13,7 @@ void raise_invalid(const Failure &failure, const char *type_name) {
     pg_unreachable();
 }
 
-void check_items(const SpaceSaving *, Bytes bytes) {
+bool items_valid(const SpaceSaving *, Bytes bytes) {
     uint32_t n = 0;
     Kind kind = Kind::none;
     guarded([&] {
@@ -21,14 +21,16 @@ void check_items(const SpaceSaving *, Bytes bytes) {
         kind = stored.kind();
         n = stored.size();
     });
-    if (kind != Kind::text || n == 0)
-        return;
-    auto *entries = static_cast<Ranked *>(palloc(n * sizeof(Ranked)));
+    if (kind != Kind::text)
+        return true;
+    auto *entries = static_cast<Ranked *>(palloc((size_t{n} + 1) * sizeof(Ranked)));
     guarded([&] { n = StoredSpaceSaving(bytes.data, bytes.size).at_least(0, entries); });
-    for (uint32_t i = 0; i < n; ++i)
-        pg_verify_mbstr(GetDatabaseEncoding(), reinterpret_cast<const char *>(entries[i].key),
-                        static_cast<int>(entries[i].length), false);
+    bool valid = true;
+    for (uint32_t i = 0; i < n && valid; ++i)
+        valid = pg_verify_mbstr(GetDatabaseEncoding(), reinterpret_cast<const char *>(entries[i].key),
+                                static_cast<int>(entries[i].length), true);
     pfree(entries);
+    return valid;
 }
 
 struct varlena *decode_hex(const char *input) {

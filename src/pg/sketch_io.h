@@ -7,18 +7,23 @@
 namespace topk::pg {
 
 // What the core cannot check: text items must be valid in the database's encoding. A sketch without items has none.
-void check_items(const SpaceSaving *, Bytes bytes);
-inline void check_items(const void *, Bytes) {}
+bool items_valid(const SpaceSaving *, Bytes bytes);
+inline bool items_valid(const void *, Bytes) { return true; }
 
 // Text form: a hex string like that of bytea. Returns nullptr for anything else (only palloc's errors are raised).
 struct varlena *decode_hex(const char *input);
 char *encode_hex(Bytes bytes);
 
+// Fails with this SQLSTATE unless the bytes are a valid state.
 template <class Sketch>
 void validate(Failure &failure, Bytes bytes, int sqlstate) {
     attempt(failure, [&] { Sketch::Stored::validate(bytes.data, bytes.size); });
-    if (failure.sqlstate == ERRCODE_DATA_CORRUPTED)
+    if (failure.sqlstate == 0 && !items_valid(static_cast<const Sketch *>(nullptr), bytes)) {
         failure.sqlstate = sqlstate;
+        strlcpy(failure.message, "an item is not valid in the encoding of this database", sizeof(failure.message));
+    } else if (failure.sqlstate == ERRCODE_DATA_CORRUPTED) {
+        failure.sqlstate = sqlstate;
+    }
 }
 
 [[noreturn]] void raise_invalid(const Failure &failure, const char *type_name);
@@ -40,7 +45,6 @@ Datum input(FunctionCallInfo fcinfo) {
         raise_invalid(failure, Sketch::type_name);
 #endif
     }
-    check_items(static_cast<const Sketch *>(nullptr), bytes_of(value));
     PG_RETURN_POINTER(value);
 }
 
@@ -54,7 +58,6 @@ Datum checked_value(const void *data, size_t size) {
     validate<Sketch>(failure, bytes_of(value), ERRCODE_INVALID_BINARY_REPRESENTATION);
     if (failure.sqlstate != 0)
         raise_invalid(failure, Sketch::type_name);
-    check_items(static_cast<const Sketch *>(nullptr), bytes_of(value));
     PG_RETURN_POINTER(value);
 }
 
