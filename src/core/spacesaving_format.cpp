@@ -102,12 +102,12 @@ StoredSpaceSaving::StoredSpaceSaving(const uint8_t *bytes, size_t size) : body_(
     const uint64_t entries = body_.varint();
     // Each entry has at least one byte for its count and one for its length or content.
     require(entries <= capacity && entries <= body_.left() / 2, "number of entries");
-    require(kind_ != Kind::none || entries == 0, "kind");
     entries_ = static_cast<uint32_t>(entries);
     key_bytes_ = body_.varint();
     require(key_bytes_ <= body_.left(), "length of items");
     total_ = body_.varint();
     require(total_ <= max_total, "total weight");
+    require(kind_ != Kind::none || (entries == 0 && total_ == 0), "kind");
     floor_ = header.flags & flag_purged ? body_.varint() : 0;
     require((floor_ != 0) == ((header.flags & flag_purged) != 0) && floor_ <= total_, "floor");
     require(floor_ == 0 || body_.left() >= SpaceSaving::filter_width_for(capacity_), "length of the filter");
@@ -190,12 +190,14 @@ void SpaceSaving::merge(const StoredSpaceSaving &source) {
     std::vector<bool> in_both(own);
     Reader reader = source.body_;
     uint64_t count = source.total();
+    uint64_t bytes = 0;
     Ranked previous{};
     for (uint32_t i = 0; i < source.size(); ++i) {
         const Ranked r = source.next_entry(reader, count);
         if (i > 0 && r.count == count && compare_items(kind_, previous.key, previous.length, r.key, r.length) >= 0)
             throw Error(Errc::malformed, "items out of order");
         count = r.count;
+        bytes += r.length;
         previous = r;
         const Item item(r.key, r.length);
         if (Entry *e = find(item)) {
@@ -212,6 +214,8 @@ void SpaceSaving::merge(const StoredSpaceSaving &source) {
             append(item, here + r.count, here + r.error);
         }
     }
+    if (bytes != source.key_bytes_) // a later merge would trust it
+        throw Error(Errc::malformed, "invalid length of items");
     if (source.floor() != 0) {
         const uint32_t width = filter_width_for(source.capacity());
         std::vector<uint64_t> cells(width);
