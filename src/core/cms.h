@@ -1,8 +1,7 @@
 // Count-Min: an upper bound for the weight of any item, in a fixed number of counters.
 //
 // Cormode and Muthukrishnan, "An improved data stream summary: the count-min sketch and its applications", J. Algorithms
-// 2005; conservative update after Estan and Varghese, "New directions in traffic measurement and accounting", SIGCOMM 2002;
-// all rows from one hash after Kirsch and Mitzenmacher, "Less hashing, same performance", ESA 2006.
+// 2005; conservative update after Estan and Varghese, "New directions in traffic measurement and accounting", SIGCOMM 2002.
 // Theorems and proofs: docs/accuracy.md. Stored bytes: cms_format.h.
 #pragma once
 
@@ -48,10 +47,11 @@ struct CmsItem {
         high = hash.high64 | 1;
     }
 
-    // Two items meet in all rows with a probability of about 1 / (width * depth)^2: enough for the error bound of any wide
-    // sketch, less than independent rows would give one that is narrow and deeper than about 10.
+    // A multiplication folds both halves into each row. The cheaper low + row * high gives rows that are not independent:
+    // measured on a narrow sketch of 27 x 20 cells, two items then meet in all rows 1,000 times as often as e^-depth allows.
     uint32_t cell(uint32_t row, uint32_t width) const {
-        const uint64_t h = low + row * high;
+        const unsigned __int128 product = static_cast<unsigned __int128>(low + row * 0x9e3779b97f4a7c15) * high;
+        const uint64_t h = static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
         return row * width + static_cast<uint32_t>((static_cast<unsigned __int128>(h) * width) >> 64);
     }
 };
