@@ -96,6 +96,7 @@ SpaceSaving::Layout SpaceSaving::grown_layout(const Item &item) const {
 }
 
 bool SpaceSaving::fits(const Shape &source) const {
+    check_mergeable(source);
     const uint64_t entries = uint64_t{entries_} + source.entries;
     const bool filter = source.purged || entries > capacity_;
     return source.capacity >= capacity_ && entries <= room_ && arena_used_ + source.key_bytes <= arena_room_ &&
@@ -130,12 +131,24 @@ SpaceSaving *SpaceSaving::relocate(const SpaceSaving &from, void *block, const L
     return to;
 }
 
-void SpaceSaving::require_kind(Kind kind) {
-    if (kind_ == kind || kind == Kind::none)
-        return;
-    if (kind_ != Kind::none)
+void SpaceSaving::check_kind(Kind kind) const {
+    if (kind_ != kind && kind_ != Kind::none && kind != Kind::none)
         throw Error(Errc::mismatch, "spacesaving state counts items of type %s, not %s", kind_name(kind_), kind_name(kind));
-    kind_ = kind;
+}
+
+void SpaceSaving::require_kind(Kind kind) {
+    check_kind(kind);
+    if (kind != Kind::none)
+        kind_ = kind;
+}
+
+void SpaceSaving::check_mergeable(const Shape &source) const {
+    if (source.total > max_total - total_)
+        throw Error(Errc::out_of_range, "total weight of spacesaving state would exceed %llu",
+                    static_cast<unsigned long long>(max_total));
+    if (k_ != 0 && source.k != 0 && k_ != source.k)
+        throw Error(Errc::mismatch, "cannot merge top-k states with k = %u and k = %u", k_, source.k);
+    check_kind(source.kind);
 }
 
 void SpaceSaving::link(uint64_t hash, uint32_t position) {

@@ -52,6 +52,9 @@ public:
         uint32_t entries;
         uint64_t key_bytes;
         bool purged;
+        Kind kind;
+        uint32_t k;
+        uint64_t total;
     };
 
     // capacity: 1 to max_capacity counters.
@@ -63,7 +66,8 @@ public:
 
     // The block that insert() needs after it returned false.
     Layout grown_layout(const Item &item) const;
-    // Whether merge() can work in this block, and the block it needs otherwise.
+    // Whether merge() can work in this block (throws what it would throw in any), and the block it needs otherwise. That one
+    // may have less capacity than this summary has entries: nothing but merge() may follow.
     bool fits(const Shape &source) const;
     Layout merge_layout(const Shape &source) const;
     static SpaceSaving *relocate(const SpaceSaving &from, void *block, const Layout &layout);
@@ -98,7 +102,8 @@ public:
     bool insert(const Item &item, uint64_t weight);
 
     // Adds a stored summary, whose bytes are checked on the way (throws malformed, then this summary is lost) and which must
-    // fit. The result has the smaller capacity of both. Throws mismatch for different kinds or k.
+    // fit. The result has the smaller capacity of both. Throws mismatch for different kinds or k, out_of_range when the total
+    // would pass max_total; nothing has changed then.
     void merge(const StoredSpaceSaving &source);
 
     // Takes a state's kind from its first item; throws mismatch when it has another.
@@ -181,6 +186,8 @@ private:
     }
 
     bool has_room(uint32_t length) const { return entries_ < room_ && length <= arena_room_ - arena_used_; }
+    void check_kind(Kind kind) const;
+    void check_mergeable(const Shape &source) const;
     void append(const Item &item, uint64_t count, uint64_t error);
     void link(uint64_t hash, uint32_t position);
     void rebuild_index();

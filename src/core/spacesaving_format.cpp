@@ -178,11 +178,7 @@ Frequency StoredSpaceSaving::frequency(const Item &item) const {
 
 // What each side knows of an item that it does not monitor is at most min(floor, filter cell); the sums stay bounds.
 void SpaceSaving::merge(const StoredSpaceSaving &source) {
-    if (source.total() > max_total - total_)
-        throw Error(Errc::out_of_range, "total weight of spacesaving state would exceed %llu",
-                    static_cast<unsigned long long>(max_total));
-    if (k_ != 0 && source.k() != 0 && k_ != source.k())
-        throw Error(Errc::mismatch, "cannot merge top-k states with k = %u and k = %u", k_, source.k());
+    check_mergeable(source.shape());
     require_kind(source.kind());
     k_ = std::max(k_, source.k());
 

@@ -42,7 +42,7 @@ public:
     uint32_t capacity() const { return capacity_; }
     uint32_t k() const { return k_; }
     uint32_t size() const { return entries_; }
-    SpaceSaving::Shape shape() const { return {capacity_, entries_, key_bytes_, floor_ != 0}; }
+    SpaceSaving::Shape shape() const { return {capacity_, entries_, key_bytes_, floor_ != 0, kind_, k_, total_}; }
 
     // The first min(k, size()) entries by rank, with `guaranteed` set; returns how many. out has room for one more.
     uint32_t top(uint32_t k, Ranked *out) const;

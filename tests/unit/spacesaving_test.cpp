@@ -183,6 +183,30 @@ TEST(SpaceSaving, OverflowOfTheTotalIsAnErrorAndChangesNothing) {
     }
 }
 
+// A merge to a smaller capacity moves the summary first; when it is refused that must not have happened.
+TEST(SpaceSaving, ARefusedMergeChangesNothing) {
+    for (const bool purged : {false, true}) {
+        SCOPED_TRACE(purged ? "purged" : "exact");
+        Summary s(64, Kind::text, 10);
+        for (int i = 0; i < (purged ? 5000 : 64); ++i)
+            s.add(item_of("item" + std::to_string(i)), 1 + i % 3);
+        const Bytes before = s.pack();
+        Summary huge(2), other_kind(2, Kind::bytea), other_k(2, Kind::text, 11);
+        huge.add(item_of("x"), INT64_MAX - 5);
+        other_kind.add(item_of("x"));
+        other_k.add(item_of("x"));
+        expect_error(Errc::out_of_range, [&] { s.merge(huge.pack()); });
+        expect_error(Errc::mismatch, [&] { s.merge(other_kind.pack()); });
+        expect_error(Errc::mismatch, [&] { s.merge(other_k.pack()); });
+        EXPECT_EQ(s->violated_invariant(), nullptr);
+        EXPECT_EQ(s.pack(), before);
+        for (int i = 0; i < 1000; ++i)
+            s.add(item_of("more" + std::to_string(i)));
+        EXPECT_EQ(s->violated_invariant(), nullptr);
+        EXPECT_EQ(s->capacity(), 64u);
+    }
+}
+
 TEST(SpaceSaving, ItemLengths) {
     for (const bool purged : {false, true}) {
         SCOPED_TRACE(purged ? "purged" : "exact");
