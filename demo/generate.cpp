@@ -1,0 +1,35 @@
+// A day of video views for ./run demo, as epoch<TAB>item: 99,990 videos whose popularity follows Zipf's law, more views in
+// the evening than at night, and one new video, video_99999, that nobody sees before 19:30 UTC. The same bytes each time.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <vector>
+
+#include "streams.h"
+
+int main() {
+    constexpr uint64_t events = 1'500'000, videos = 99'990, prime = 99'991, late = 99'999;
+    constexpr int64_t midnight = 1'767'571'200; // 2026-01-05 00:00 UTC
+    constexpr int64_t uploaded = midnight + 19 * 3600 + 1800;
+
+    streams::Random random(20260105);
+    std::vector<int64_t> times(events);
+    for (int64_t &time : times) {
+        // Least at 05:00, most at 17:00 UTC.
+        int64_t second;
+        do
+            second = static_cast<int64_t>(random.below(86400));
+        while (random.unit() > 0.6 - 0.4 * std::cos((second / 3600.0 - 5) * M_PI / 12));
+        time = midnight + second;
+    }
+    std::sort(times.begin(), times.end());
+
+    const streams::Zipf popularity(videos, 1.0);
+    for (const int64_t time : times) {
+        uint64_t video = popularity(random) * 38'501 % prime;
+        // It spreads: the share of views grows through the evening.
+        if (time >= uploaded && random.unit() < 0.16 * static_cast<double>(time - uploaded) / (4.5 * 3600))
+            video = late;
+        std::printf("%lld\tvideo_%05llu\n", static_cast<long long>(time), static_cast<unsigned long long>(video));
+    }
+}
