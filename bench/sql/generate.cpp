@@ -1,4 +1,4 @@
-// Rows for COPY: item and timestamp, in the order of time over one day.
+// Rows for COPY: item, timestamp and hour, in the order of time over one day.
 //
 // usage: generate zipf1.1|zipf0.8|uniform|drift rows
 #include <cinttypes>
@@ -16,8 +16,8 @@ int main(int argc, char **argv) {
     for (uint32_t rank : bench::ranks(argv[1], rows, 1)) {
         const uint64_t us = row++ * uint64_t{86400000000} / rows;
         const uint64_t s = us / 1000000;
-        printf("%s\t2024-01-01 %02" PRIu64 ":%02" PRIu64 ":%02" PRIu64 ".%06" PRIu64 "\n", bench::item_name(rank).c_str(),
-               s / 3600, s / 60 % 60, s % 60, us % 1000000);
+        printf("%s\t2024-01-01 %02" PRIu64 ":%02" PRIu64 ":%02" PRIu64 ".%06" PRIu64 "\t%" PRIu64 "\n",
+               bench::item_name(rank).c_str(), s / 3600, s / 60 % 60, s % 60, us % 1000000, s / 3600);
     }
     return ferror(stdout) || fflush(stdout) != 0;
 }

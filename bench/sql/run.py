@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Speed and memory of the aggregates in PostgreSQL, against count(), exact GROUP BY and what other extensions the server has.
+"""Speed and memory of the aggregates in PostgreSQL, against count(), exact GROUP BY and other extensions the server has.
 
-Starts a private server in a temporary directory and stops it at the end. Times are medians of interleaved rounds (A B A B ...),
-because a machine's speed drifts; what counts is their ratio. Exits with 1 if a limit is missed.
+Starts a private server in a temporary directory and stops it at the end. Times are medians of interleaved rounds
+(A B A B ...), because a machine's speed drifts; what counts is their ratio. Exits with 1 if a limit is missed.
 
 usage: run.py [--rows N] [--rounds N] [--only SECTION[,SECTION...]] [--no-peers]
 environment: PG_CONFIG (default pg_config), GENERATE (the binary of generate.cpp)
@@ -19,9 +19,11 @@ import tempfile
 import threading
 import time
 
+# Table: stream, title, limit and aim of topk_agg's ratio to count(item).
 STREAMS = {'zipf11': ('zipf1.1', 'Zipf 1.1, 1 M', 1.5, 1.3),
            'zipf08': ('zipf0.8', 'Zipf 0.8, 5 M', 1.9, 1.6),
            'uniform': ('uniform', 'uniform, 1 M', 1.9, 1.6)}
+PEERS = ('datasketches', 'topn')
 SECTIONS = ('aggregate', 'hour', 'parallel', 'merge', 'groups', 'memory')
 missed = []
 
@@ -56,10 +58,11 @@ class Server:
         data = os.path.join(self.directory, 'data')
         subprocess.run([self.program('initdb'), '-D', data, '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
                        check=True, stdout=subprocess.DEVNULL, cwd=self.directory, **self.as_user)
-        settings = {'listen_addresses': '', 'unix_socket_directories': self.directory, 'shared_buffers': '3GB',
+        settings = {'listen_addresses': '', 'unix_socket_directories': self.directory, 'shared_buffers': '4GB',
                     'fsync': 'off', 'full_page_writes': 'off', 'autovacuum': 'off', 'max_wal_size': '8GB', 'jit': 'off',
                     'work_mem': '4GB', 'maintenance_work_mem': '1GB', 'synchronize_seqscans': 'off',
-                    'max_parallel_workers_per_gather': '0', 'min_parallel_table_scan_size': '0', 'log_min_messages': 'warning'}
+                    'max_parallel_workers_per_gather': '0', 'bgwriter_lru_maxpages': '0',
+                    'min_parallel_table_scan_size': '0', 'log_min_messages': 'warning'}
         command = [self.program('postgres'), '-D', data]
         for name, value in settings.items():
             command += ['-c', f'{name}={value}']
@@ -82,7 +85,7 @@ class Server:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def psql(self):
-        return [self.program('psql'), '-XqAt', '-v', 'ON_ERROR_STOP=1', '-h', self.directory, '-U', self.user, '-d', 'postgres']
+        return [self.program('psql'), '-XqAt', '-v', 'ON_ERROR_STOP=1', '-h', self.directory, '-U', self.user, 'postgres']
 
 
 class Session:
@@ -140,14 +143,15 @@ class Session:
 
 
 def medians(session, queries, rounds):
-    times = {name: [] for name in queries}
-    for sql in queries.values():  # warm up
-        session.query(sql)
-    for _ in range(rounds):
-        for name, sql in queries.items():
-            session.query(sql)
-            times[name].append(session.ms)
-    return {name: statistics.median(t) for name, t in times.items()}
+    """queries: {rows: {name: sql}}. Each round runs every query once: what disturbs the machine disturbs them all."""
+    times = {rows: {name: [] for name in names} for rows, names in queries.items()}
+    for done in range(-1, rounds):  # the first round warms up
+        for rows, names in queries.items():
+            for name, sql in names.items():
+                session.query(sql)
+                if done >= 0:
+                    times[rows][name].append(session.ms)
+    return {rows: {name: statistics.median(t) for name, t in names.items()} for rows, names in times.items()}
 
 
 def table(title, *columns):
@@ -160,16 +164,29 @@ def row(*columns):
     print('| ' + ' | '.join(str(c) for c in columns) + ' |', flush=True)
 
 
-def ratio_rows(where, times, base, limits, aims=None):
-    row(where, base, f'{times[base]:.0f} ms', '', '', '')
-    for name, t in times.items():
-        if name == base:
-            continue
-        ratio = t / times[base]
-        limit = limits.get(name)
-        row(where, name, f'{t:.0f} ms', f'{ratio:.2f}', limit or '',
-            verdict(f'{where}: {name}', ratio, limit) + (f' (aim {aims[name]})' if aims and name in aims else '')
-            if limit else '')
+def ratios(session, title, rounds, base, aggregates, limits, aims):
+    """aggregates: function from a table's name to {name: sql}; limits and aims: from a table's name to {name: ratio}."""
+    table(title, 'rows', 'query', 'time', 'ratio', 'limit', '')
+    for name, times in medians(session, {name: aggregates(name) for name in STREAMS}, rounds).items():
+        where = STREAMS[name][1]
+        for query, t in times.items():
+            limit, aim = limits(name).get(query, ''), aims(name).get(query)
+            ratio = t / times[base]
+            note = verdict(f'{title}, {where}: {query}', ratio, limit) if limit else ''
+            row(where, query, f'{t:.0f} ms', '' if query == base else f'{ratio:.2f}', limit,
+                note + (f' (aim {aim})' if aim else ''))
+
+
+def aggregate_limits(name):
+    return {'topk_agg(item, 10)': STREAMS[name][2], 'cms_agg(item)': 2.0}
+
+
+def aggregate_aims(name):
+    return {'topk_agg(item, 10)': STREAMS[name][3]}
+
+
+def nothing(_):
+    return {}
 
 
 def load(server, session, rows, names):
@@ -177,7 +194,7 @@ def load(server, session, rows, names):
     if not generate:
         sys.exit('GENERATE: the path of the row generator; run this through make -C bench sql')
     for name in names:
-        session.query(f'CREATE UNLOGGED TABLE {name} (item text, ts timestamp);')
+        session.query(f'CREATE UNLOGGED TABLE {name} (item text, ts timestamp, hour smallint);')
         generator = subprocess.Popen([generate, STREAMS[name][0], str(rows)], stdout=subprocess.PIPE)
         subprocess.run(server.psql() + ['-c', f'COPY {name} FROM STDIN'], stdin=generator.stdout, check=True)
         if generator.wait() != 0:
@@ -188,59 +205,59 @@ def load(server, session, rows, names):
 
 
 def bench_aggregate(session, rounds, peers):
-    table('One group, one process', 'rows', 'query', 'time', 'ratio', 'limit', '')
-    for name, (_, title, limit, aim) in STREAMS.items():
-        queries = {'count(item)': f'SELECT count(item) FROM {name};',
-                   'topk_agg(item, 10)': f'SELECT topk_agg(item, 10) FROM {name};',
-                   'cms_agg(item)': f'SELECT total(cms_agg(item)) FROM {name};'}
-        times = medians(session, queries, rounds)
-        ratio_rows(title, times, 'count(item)', {'topk_agg(item, 10)': limit, 'cms_agg(item)': 2.0},
-                   {'topk_agg(item, 10)': aim})
-    if not peers:
-        return
-    table('The same beside others', 'rows', 'query', 'time', 'ratio', 'limit', '')
-    for name, (_, title, _, _) in STREAMS.items():
-        queries = {'count(item)': f'SELECT count(item) FROM {name};',
-                   'topk_agg(item, 10)': f'SELECT topk_agg(item, 10) FROM {name};',
-                   'exact GROUP BY': f'SELECT item, count(*) FROM {name} GROUP BY item ORDER BY 2 DESC LIMIT 10;'}
+    def own(name):
+        return {'count(item)': f'SELECT count(item) FROM {name};',
+                'topk_agg(item, 10)': f'SELECT topk_agg(item, 10) FROM {name};',
+                'cms_agg(item)': f'SELECT total(cms_agg(item)) FROM {name};'}
+
+    def others(name):
+        queries = own(name)
+        del queries['cms_agg(item)']
+        queries['exact GROUP BY'] = f'SELECT item, count(*) FROM {name} GROUP BY item ORDER BY 2 DESC LIMIT 10;'
         if 'datasketches' in peers:
-            queries['datasketches frequent_strings 2^11'] = \
+            queries['datasketches frequent_strings, 2^11'] = \
                 f'SELECT length(frequent_strings_sketch_build(11, item)::text) FROM {name};'
         if 'topn' in peers:
-            queries['topn_add_agg (1,000 counters)'] = f'SELECT topn(topn_add_agg(item), 10) FROM {name};'
-        ratio_rows(title, medians(session, queries, 3), 'count(item)', {})
-    for peer in ('datasketches', 'topn'):
+            queries['topn, 1,000 counters'] = f'SELECT topn(topn_add_agg(item), 10) FROM {name};'
+        return queries
+
+    ratios(session, 'One group, one process', rounds, 'count(item)', own, aggregate_limits, aggregate_aims)
+    ratios(session, 'The same beside others', max(rounds // 2, 1), 'count(item)', others, nothing, nothing)
+    for peer in PEERS:
         if peer not in peers:
             print(f'\nskipped: {peer} is not installed in this server')
 
 
 def bench_hour(session, rounds):
-    table('Grouped by hour: 24 groups', 'rows', 'query', 'time', 'ratio', 'limit', '')
-    for name, (_, title, _, _) in STREAMS.items():
-        queries = {aggregate: f"SELECT date_trunc('hour', ts), {aggregate} FROM {name} GROUP BY 1;"
-                   for aggregate in ('count(item)', 'topk_agg(item, 10)')}
-        ratio_rows(title, medians(session, queries, rounds), 'count(item)', {'topk_agg(item, 10)': 1.3})
+    for key in ("date_trunc('hour', ts)", 'hour'):
+        def queries(name):
+            return {aggregate: f'SELECT {key}, {aggregate} FROM {name} GROUP BY 1;'
+                    for aggregate in ('count(item)', 'topk_agg(item, 10)')}
+
+        ratios(session, f'24 groups: GROUP BY {key}', rounds, 'count(item)', queries,
+               lambda _: {'topk_agg(item, 10)': 1.3}, nothing)
 
 
 def bench_parallel(session, rounds):
-    table('Two parallel workers', 'rows', 'query', 'time', 'ratio', 'limit', '')
+    def queries(name):
+        return {aggregate: f'SELECT {aggregate} FROM {name};' for aggregate in ('count(item)', 'topk_agg(item, 10)')}
+
     session.query('SET max_parallel_workers_per_gather = 2;')
-    for name, (_, title, limit, _) in STREAMS.items():
-        queries = {aggregate: f'SELECT {aggregate} FROM {name};' for aggregate in ('count(item)', 'topk_agg(item, 10)')}
-        for sql in queries.values():
+    for name in STREAMS:
+        for sql in queries(name).values():
             plan = '\n'.join(session.query('EXPLAIN (ANALYZE, TIMING OFF) ' + sql))
             if 'Partial Aggregate' not in plan or 'Workers Launched: 2' not in plan:
                 raise RuntimeError('not a parallel plan with two workers:\n' + plan)
-        ratio_rows(title, medians(session, queries, rounds), 'count(item)', {'topk_agg(item, 10)': limit})
+    ratios(session, 'Two parallel workers', rounds, 'count(item)', queries, aggregate_limits, nothing)
     session.query('SET max_parallel_workers_per_gather = 0;')
 
 
-def bench_merge(session, rounds, rows):
-    table('Merging stored states of 1,000 counters and reading the top 10', 'rows', 'states', 'bytes each', 'time', 'limit', '')
+def bench_merge(session, rounds):
+    table('Merging stored states of 1,000 counters and reading the top 10',
+          'rows', 'states', 'bytes each', 'time', 'limit', '')
     for name, (_, title, _, _) in STREAMS.items():
         for states, limit in ((24, 2.0), (720, 40.0)):
             seconds = 86400 / states
-            # Whole months have many rows, an hour of this table few: every state sees an equal share of the day.
             session.query(f'''CREATE UNLOGGED TABLE s AS SELECT spacesaving_agg(item, 1000) AS state FROM {name}
                               GROUP BY floor(extract(epoch FROM ts - '2024-01-01'::timestamp) / {seconds});
                               VACUUM (FREEZE, ANALYZE) s;''')
@@ -248,8 +265,9 @@ def bench_merge(session, rounds, rows):
             if int(n) != states:
                 raise RuntimeError(f'{n} states instead of {states}')
             sql = 'SELECT * FROM topk((SELECT spacesaving_merge_agg(state) FROM s), 10);'
-            t = medians(session, {'merge': sql}, 3 * rounds)['merge']
-            row(title, states, size, f'{t:.2f} ms', f'{limit:.0f} ms', verdict(f'merging {states} states, {title}', t, limit))
+            t = medians(session, {'': {'': sql}}, 3 * rounds)['']['']
+            row(title, states, size, f'{t:.2f} ms', f'{limit:.0f} ms',
+                verdict(f'merging {states} states, {title}', t, limit))
             session.query('DROP TABLE s;')
 
 
@@ -280,7 +298,8 @@ def bench_groups(server):
         beyond = max(memory[aggregate] - memory[base], private[aggregate] - private[base]) * 1024 / groups
         limit = 300 if 'cms' not in aggregate and aggregate != base else ''
         row(aggregate, f'{times[aggregate]:.0f} ms', f'{memory[aggregate]} kB', f'{private[aggregate]} kB',
-            '' if aggregate == base else f'{beyond:.0f}', limit, verdict('memory of ' + aggregate, beyond, limit) if limit else '')
+            '' if aggregate == base else f'{beyond:.0f}', limit,
+            verdict('memory of ' + aggregate, beyond, limit) if limit else '')
 
 
 def bench_memory(server, rows):
@@ -315,11 +334,12 @@ def main():
             session.query('CREATE EXTENSION pg_topk; CREATE EXTENSION pg_prewarm;')
             peers = set()
             if not options.no_peers:
-                peers = {p for p in session.query("SELECT name FROM pg_available_extensions WHERE name IN ('topn', 'datasketches');")}
+                peers = set(session.query(f'SELECT name FROM pg_available_extensions WHERE name IN {PEERS};'))
                 for peer in sorted(peers):
                     session.query(f'CREATE SCHEMA {peer}; CREATE EXTENSION {peer} SCHEMA {peer};')
-                session.query("SET search_path = public, topn, datasketches;")
+                session.query('SET search_path = public, topn, datasketches;')
             load(server, session, options.rows, STREAMS)
+            session.query('CHECKPOINT;')
             if 'aggregate' in sections:
                 bench_aggregate(session, options.rounds, peers)
             if 'hour' in sections:
@@ -327,7 +347,7 @@ def main():
             if 'parallel' in sections:
                 bench_parallel(session, options.rounds)
             if 'merge' in sections:
-                bench_merge(session, options.rounds, options.rows)
+                bench_merge(session, options.rounds)
         if 'groups' in sections:
             bench_groups(server)
         if 'memory' in sections:
