@@ -102,8 +102,8 @@ public:
     bool insert(const Item &item, uint64_t weight);
 
     // Adds a stored summary, whose bytes are checked on the way (throws malformed, then this summary is lost) and which must
-    // fit. The result has the smaller capacity of both. Throws mismatch for different kinds or k, out_of_range when the total
-    // would pass max_total; nothing has changed then.
+    // fit. The result has the smaller capacity of both. Throws mismatch for different kinds or k, out_of_range when the
+    // total would pass max_total; nothing has changed then.
     void merge(const StoredSpaceSaving &source);
 
     // Takes a state's kind from its first item; throws mismatch when it has another.

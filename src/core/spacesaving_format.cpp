@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "cell_blocks.h"
 #include "header.h"
 
 namespace topk {
@@ -36,8 +37,7 @@ size_t StoredSpaceSaving::packed_bound(const SpaceSaving &s) {
     for (const SpaceSaving::Entry *e = s.entries(), *end = e + s.size(); e != end; ++e)
         size += varint_size(e->count) + (purged ? varint_size(e->error) : 0) + (lengths ? varint_size(e->length) : 0);
     if (purged)
-        for (uint32_t i = 0; i < s.filter_width(); ++i)
-            size += varint_size(s.filter()[i]);
+        size += CellBlocks::size(s.filter(), s.filter_width());
     return size;
 }
 
@@ -81,8 +81,7 @@ size_t StoredSpaceSaving::pack(const SpaceSaving &s, uint8_t *out) {
         w.bytes(s.key(e), e.length);
     }
     if (purged)
-        for (uint32_t i = 0; i < s.filter_width(); ++i)
-            w.varint(s.filter()[i]);
+        CellBlocks::write(w, s.filter(), s.filter_width());
     return static_cast<size_t>(w.at() - out);
 }
 
@@ -110,7 +109,8 @@ StoredSpaceSaving::StoredSpaceSaving(const uint8_t *bytes, size_t size) : body_(
     require(kind_ != Kind::none || (entries == 0 && total_ == 0), "kind");
     floor_ = header.flags & flag_purged ? body_.varint() : 0;
     require((floor_ != 0) == ((header.flags & flag_purged) != 0) && floor_ <= total_, "floor");
-    require(floor_ == 0 || body_.left() >= SpaceSaving::filter_width_for(capacity_), "length of the filter");
+    require(floor_ == 0 || body_.left() >= CellBlocks::min_size(SpaceSaving::filter_width_for(capacity_)),
+            "length of the filter");
 }
 
 Ranked StoredSpaceSaving::next_entry(Reader &reader, uint64_t previous_count) const {
@@ -170,9 +170,9 @@ Frequency StoredSpaceSaving::frequency(const Item &item) const {
     }
     if (floor_ == 0)
         return {0, 0, 0};
-    for (uint32_t skip = SpaceSaving::filter_cell(item.hash, SpaceSaving::filter_width_for(capacity_)); skip > 0; --skip)
-        reader.varint();
-    const uint64_t upper = std::min(floor_, reader.varint());
+    const uint32_t width = SpaceSaving::filter_width_for(capacity_);
+    const uint64_t cell = CellBlocks::read_one(reader, width, SpaceSaving::filter_cell(item.hash, width));
+    const uint64_t upper = std::min(floor_, cell);
     return {upper, 0, upper};
 }
 
@@ -215,13 +215,18 @@ void SpaceSaving::merge(const StoredSpaceSaving &source) {
     if (source.floor() != 0) {
         const uint32_t width = filter_width_for(source.capacity());
         std::vector<uint64_t> cells(width);
-        uint64_t filtered = 0;
-        for (uint64_t &cell : cells) {
-            cell = reader.varint();
-            if (cell > source.total() - filtered)
-                throw Error(Errc::malformed, "invalid filter");
-            filtered += cell;
+        CellBlocks::read(reader, cells.data(), width);
+        uint64_t low = 0, high = 0; // halves of the sum: neither can overflow
+        for (const uint64_t cell : cells) {
+            low += cell & UINT32_MAX;
+            high += cell >> 32;
         }
+        if (high + (low >> 32) > source.total() >> 32 || (high << 32) + low > source.total())
+            throw Error(Errc::malformed, "invalid filter");
+        uint64_t *const own_cells = filter();
+        for (uint32_t i = 0; i < width; i += filter_width_)
+            for (uint32_t j = 0; j < filter_width_; ++j)
+                own_cells[j] += cells[i + j];
         for (uint32_t i = 0; i < own; ++i)
             if (!in_both[i]) {
                 Entry &e = entries()[i];
@@ -229,8 +234,6 @@ void SpaceSaving::merge(const StoredSpaceSaving &source) {
                 e.count += there;
                 e.error += there;
             }
-        for (uint32_t i = 0; i < width; ++i)
-            filter()[i & (filter_width_ - 1)] += cells[i];
     }
     if (reader.left() != 0)
         throw Error(Errc::malformed, "unexpected data after the end");

@@ -31,16 +31,8 @@ public:
     }
 
     uint8_t u8() { return *bytes(1); }
-    uint32_t u32() { return static_cast<uint32_t>(fixed(4)); }
     uint64_t u64() { return fixed(8); }
 
-    uint64_t varint() {
-        if (p_ != end_ && *p_ < 0x80)
-            return *p_++;
-        return long_varint();
-    }
-
-private:
     uint64_t fixed(size_t n) {
         const uint8_t *at = bytes(n);
         uint64_t v = 0;
@@ -49,6 +41,13 @@ private:
         return v;
     }
 
+    uint64_t varint() {
+        if (p_ != end_ && *p_ < 0x80)
+            return *p_++;
+        return long_varint();
+    }
+
+private:
     // Only the shortest encoding is accepted, so that equal states have equal bytes.
     uint64_t long_varint() {
         uint64_t v = 0;
@@ -82,6 +81,11 @@ public:
     void u32(uint32_t v) { fixed(v, 4); }
     void u64(uint64_t v) { fixed(v, 8); }
 
+    void fixed(uint64_t v, size_t n) {
+        for (size_t i = 0; i < n; ++i)
+            *p_++ = static_cast<uint8_t>(v >> (8 * i));
+    }
+
     void varint(uint64_t v) {
         for (; v >= 0x80; v >>= 7)
             *p_++ = static_cast<uint8_t>(v | 0x80);
@@ -95,11 +99,6 @@ public:
     }
 
 private:
-    void fixed(uint64_t v, size_t n) {
-        for (size_t i = 0; i < n; ++i)
-            *p_++ = static_cast<uint8_t>(v >> (8 * i));
-    }
-
     uint8_t *p_;
 };
 
