@@ -25,6 +25,12 @@ std::atomic<size_t> bytes{0};
         return p;
     throw std::bad_alloc();
 }
+// AddressSanitizer has a nothrow form of its own, which would not match the delete below.
+[[gnu::noinline]] void *operator new(size_t size, const std::nothrow_t &) noexcept {
+    calls.fetch_add(1, std::memory_order_relaxed);
+    bytes.fetch_add(size, std::memory_order_relaxed);
+    return std::malloc(size != 0 ? size : 1);
+}
 [[gnu::noinline]] void operator delete(void *p) noexcept { std::free(p); }
 [[gnu::noinline]] void operator delete(void *p, size_t) noexcept { std::free(p); }
 
