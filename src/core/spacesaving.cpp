@@ -25,6 +25,9 @@ constexpr uint32_t filter_cells_per_counter = 8;
 // The size limit of a PostgreSQL value.
 constexpr uint64_t max_block_size = 0x3fffffff;
 
+// Up to here debug builds check all invariants after each new item; larger summaries only after each purge.
+[[maybe_unused]] constexpr uint32_t checked_capacity = 64;
+
 // Small blocks are rounded up to a power of two, as the allocators below do anyway; the slack holds item bytes.
 constexpr uint64_t max_rounded_block = 8192;
 
@@ -128,6 +131,7 @@ SpaceSaving *SpaceSaving::relocate(const SpaceSaving &from, void *block, const L
         for (uint32_t i = 0; i < from.filter_width_; ++i)
             to->filter()[i & (to->filter_width_ - 1)] += from.filter()[i];
     to->rebuild_index();
+    assert(to->entries_ > to->capacity_ || to->violated_invariant() == nullptr || from.violated_invariant() != nullptr);
     return to;
 }
 
@@ -192,6 +196,7 @@ bool SpaceSaving::insert(const Item &item, uint64_t weight) {
     const uint64_t error = unmonitored_bound(item.hash);
     append(item, error + weight, error);
     total_ += weight;
+    assert(capacity_ > checked_capacity || violated_invariant() == nullptr);
     return true;
 }
 
