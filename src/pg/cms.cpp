@@ -110,24 +110,14 @@ Datum empty(FunctionCallInfo fcinfo) { PG_RETURN_POINTER(pack(create(read_parame
 using namespace topk;
 using topk::pg::Shape;
 
-TOPK_FUNCTION(cms_in, pg::input<CountMin>(fcinfo))
-TOPK_FUNCTION(cms_out, pg::output<CountMin>(fcinfo))
-TOPK_FUNCTION(cms_recv, pg::receive<CountMin>(fcinfo))
-TOPK_FUNCTION(cms_send, pg::send<CountMin>(fcinfo))
-TOPK_FUNCTION(cms_from_bytea, pg::from_bytea<CountMin>(fcinfo))
-TOPK_FUNCTION(cms_to_bytea, pg::to_bytea<CountMin>(fcinfo))
-
+TOPK_TYPE_FUNCTIONS(cms, CountMin)
 TOPK_FUNCTION(cms_empty, pg::empty(fcinfo))
-TOPK_FUNCTION(cms_merge, pg::merge_values<CountMin>(fcinfo))
 TOPK_FUNCTION(cms_total, Int64GetDatum(static_cast<int64>(pg::sketch_argument(fcinfo).total)))
 TOPK_FUNCTION(cms_width, Int32GetDatum(static_cast<int32>(pg::sketch_argument(fcinfo).parameters.width)))
 TOPK_FUNCTION(cms_depth, Int32GetDatum(static_cast<int32>(pg::sketch_argument(fcinfo).parameters.depth)))
 TOPK_FUNCTION(cms_error_bound, Int64GetDatum(static_cast<int64>(pg::sketch_argument(fcinfo).error_bound)))
 TOPK_FUNCTION(cms_confidence,
               Float8GetDatum(-std::expm1(-static_cast<double>(pg::sketch_argument(fcinfo).parameters.depth))))
-
-TOPK_FUNCTION(cms_combine, pg::combine<CountMin>(fcinfo))
-TOPK_FUNCTION(cms_final, pg::final_value<CountMin>(fcinfo))
 
 #define CMS_ITEM_FUNCTIONS(kind)                                                                                            \
     TOPK_FUNCTION(cms_accum_##kind, pg::accumulate<Shape::size, Kind::kind>(fcinfo))                                        \

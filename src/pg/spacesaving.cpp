@@ -216,15 +216,8 @@ Datum empty(FunctionCallInfo fcinfo) {
 using namespace topk;
 using topk::pg::Parameter;
 
-TOPK_FUNCTION(spacesaving_in, pg::input<SpaceSaving>(fcinfo))
-TOPK_FUNCTION(spacesaving_out, pg::output<SpaceSaving>(fcinfo))
-TOPK_FUNCTION(spacesaving_recv, pg::receive<SpaceSaving>(fcinfo))
-TOPK_FUNCTION(spacesaving_send, pg::send<SpaceSaving>(fcinfo))
-TOPK_FUNCTION(spacesaving_from_bytea, pg::from_bytea<SpaceSaving>(fcinfo))
-TOPK_FUNCTION(spacesaving_to_bytea, pg::to_bytea<SpaceSaving>(fcinfo))
-
+TOPK_TYPE_FUNCTIONS(spacesaving, SpaceSaving)
 TOPK_FUNCTION(spacesaving_empty, pg::empty(fcinfo))
-TOPK_FUNCTION(spacesaving_merge, pg::merge_values<SpaceSaving>(fcinfo))
 TOPK_FUNCTION(spacesaving_topk, pg::top(fcinfo))
 TOPK_FUNCTION(spacesaving_heavy_hitters, pg::heavy_hitters(fcinfo))
 TOPK_FUNCTION(spacesaving_total, Int64GetDatum(static_cast<int64>(pg::summary_argument(fcinfo).total)))
@@ -232,8 +225,6 @@ TOPK_FUNCTION(spacesaving_error_bound, Int64GetDatum(static_cast<int64>(pg::summ
 TOPK_FUNCTION(spacesaving_capacity, Int32GetDatum(static_cast<int32>(pg::summary_argument(fcinfo).capacity)))
 TOPK_FUNCTION(spacesaving_size, Int32GetDatum(static_cast<int32>(pg::summary_argument(fcinfo).size)))
 
-TOPK_FUNCTION(spacesaving_combine, pg::combine<SpaceSaving>(fcinfo))
-TOPK_FUNCTION(spacesaving_final, pg::final_value<SpaceSaving>(fcinfo))
 TOPK_FUNCTION(topk_final, pg::topk_final_value(fcinfo))
 
 #define SPACESAVING_ITEM_FUNCTIONS(kind)                                                                                    \
