@@ -87,6 +87,7 @@ prepare() {
 }
 
 clean_up() {
+    [[ -z ${child:-} ]] || kill "$child" 2>/dev/null || true
     server_stop
     rm -rf "$work"
 }
