@@ -10,6 +10,8 @@ struct Case {
     uint32_t capacity;
 };
 
+void PrintTo(const Case &c, std::ostream *out) { *out << c.stream << " with " << c.capacity << " counters"; }
+
 class SpaceSavingBounds : public testing::TestWithParam<Case> {
 protected:
     void SetUp() override {

@@ -325,7 +325,12 @@ TEST(SpaceSaving, CapacityLimits) {
     EXPECT_LE(s->block_size(), 256u);
 }
 
+// Part of the format: a reader checks the floor against it.
 TEST(SpaceSaving, KeepsSevenEighths) {
+    const std::pair<uint32_t, uint32_t> known[] = {{1, 0},   {2, 1},   {7, 6},   {8, 7},
+                                                   {15, 14}, {16, 14}, {64, 56}, {1000, 875}};
+    for (const auto &[capacity, m] : known)
+        EXPECT_EQ(SpaceSaving::kept_at_purge(capacity), m);
     for (uint32_t capacity = 1; capacity < 5000; ++capacity) {
         const uint32_t m = SpaceSaving::kept_at_purge(capacity);
         ASSERT_LT(m, capacity);                                 // a purge must free an entry
