@@ -86,7 +86,8 @@ FROM hourly, LATERAL (SELECT ARRAY(SELECT left(item, 32) || ' ' || count FROM to
 ORDER BY hourly.hour;
 \set ECHO none
 
-SELECT to_char(hour, 'YYYY-MM-DD HH24:MI') AS busiest FROM hourly:hours_of_day ORDER BY total(summary) DESC, hour LIMIT 1 \gset
+SELECT to_char(hour, 'YYYY-MM-DD HH24:MI') AS busiest FROM hourly:hours_of_day
+ORDER BY total(summary) DESC, hour LIMIT 1 \gset
 \echo == The top 10 of its busiest hour
 \echo
 \set ECHO queries

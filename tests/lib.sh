@@ -136,13 +136,13 @@ as_server_user() {
 }
 
 server_start() {
-    local log=$work/server.log
+    local log=$work/initdb.log
     as_server_user true || die 'Cannot become the user of the server.'
     if ((EUID == 0)); then
         chown "$(as_server_user id -u)" "$work"
     fi
-    as_server_user "$bindir/initdb" -D "$work/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$work/initdb.log" 2>&1 || {
-        cat "$work/initdb.log"
+    as_server_user "$bindir/initdb" -D "$work/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$log" 2>&1 || {
+        cat "$log"
         die 'initdb failed.'
     }
     as_server_user tee -a "$work/data/postgresql.conf" >/dev/null <<END
@@ -153,6 +153,7 @@ timezone = 'UTC'
 shared_buffers = 256MB
 max_wal_size = 4GB
 END
+    log=$work/server.log
     as_server_user "$bindir/pg_ctl" -D "$work/data" -l "$log" -w -s start || {
         cat "$log"
         die 'The server did not start.'
