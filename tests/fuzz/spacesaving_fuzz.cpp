@@ -92,7 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         StoredSpaceSaving::validate(input.data(), input.size());
     } catch (const Error &e) {
         CHECK(e.code() == Errc::malformed);
-        return -1; // not worth a place in the corpus
+        return 0;
     }
     Summary summary = Summary::load(input);
     CHECK(summary->violated_invariant() == nullptr);
