@@ -97,7 +97,7 @@ public:
         return true;
     }
 
-    // Adds an item that count() declined. False: needs the block of grown_layout() first; nothing has changed then.
+    // Adds an item that count() declined. False: needs the block of grown_layout() first; it is not counted yet.
     // Throws out_of_range when the total would pass max_total, too_large for an item longer than max_item_length.
     bool insert(const Item &item, uint64_t weight);
 
