@@ -34,20 +34,31 @@ public:
         }
     }
 
-    static void read(Reader &r, uint64_t *cells, uint32_t n) {
+    // Calls take(first, cells, how many, block) for each block in order, where at_block(block, i) reads its cells again.
+    template <class Take>
+    static void read(Reader &r, uint32_t n, Take take) {
         const uint32_t block = std::min(n, block_cells);
+        uint64_t cells[block_cells];
         for (uint32_t i = 0; i < n; i += block) {
+            const uint8_t *const start = r.at();
             const uint32_t width = read_width(r);
             const uint8_t *bytes = r.bytes(size_t{block} * width);
             switch (width) {
-                case 1: unpack<1>(bytes, cells + i, block); break;
-                case 2: unpack<2>(bytes, cells + i, block); break;
-                case 4: unpack<4>(bytes, cells + i, block); break;
-                default: unpack<8>(bytes, cells + i, block); break;
+                case 1: unpack<1>(bytes, cells, block); break;
+                case 2: unpack<2>(bytes, cells, block); break;
+                case 4: unpack<4>(bytes, cells, block); break;
+                default: unpack<8>(bytes, cells, block); break;
             }
-            if (width_of(cells + i, block) != width)
+            if (width_of(cells, block) != width)
                 throw Error(Errc::malformed, "invalid width of cells");
+            take(i, cells, block, start);
         }
+    }
+
+    // A cell of a block that read() has checked.
+    static uint64_t at_block(const uint8_t *start, uint32_t position) {
+        const uint32_t width = *start;
+        return Reader(start + 1 + size_t{position} * width, width).fixed(width);
     }
 
     // One cell, without reading those before it.
@@ -55,9 +66,9 @@ public:
         const uint32_t block = std::min(n, block_cells);
         for (uint32_t i = 0; i < position / block; ++i)
             r.bytes(size_t{block} * read_width(r));
-        const uint32_t width = read_width(r);
-        r.bytes(size_t{position % block} * width);
-        return r.fixed(width);
+        const uint8_t *const start = r.at();
+        r.bytes(size_t{block} * read_width(r));
+        return at_block(start, position % block);
     }
 
 private:

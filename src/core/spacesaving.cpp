@@ -201,15 +201,11 @@ bool SpaceSaving::insert(const Item &item, uint64_t weight) {
 }
 
 // For rank 1 the largest. By counting rather than std::nth_element: counts crowd just above the floor, and no memory is
-// needed. First pass: buckets of at most 1/16 relative width above the smallest count; then linear passes inside the bucket
-// that holds the rank.
+// needed. First pass: buckets of at most 1/16 relative width; then linear passes inside the bucket that holds the rank.
 uint64_t SpaceSaving::nth_largest_count(uint32_t rank) const {
     constexpr uint32_t buckets = 1024;
     uint32_t histogram[buckets];
     const Entry *first = entries(), *last = first + entries_;
-    uint64_t low = UINT64_MAX;
-    for (const Entry *e = first; e != last; ++e)
-        low = std::min(low, e->count);
 
     const auto bucket_of = [](uint64_t x) -> uint32_t {
         if (x < 32)
@@ -226,12 +222,12 @@ uint64_t SpaceSaving::nth_largest_count(uint32_t rank) const {
 
     memset(histogram, 0, sizeof(histogram));
     for (const Entry *e = first; e != last; ++e)
-        ++histogram[bucket_of(e->count - low)];
+        ++histogram[bucket_of(e->count)];
     const uint32_t b = holds_rank(buckets);
     if (b < 32)
-        return low + b;
+        return b;
     unsigned shift = (b - 32) / 16 + 1; // the bucket is 2^shift wide
-    low += uint64_t{16 + (b - 32) % 16} << shift;
+    uint64_t low = uint64_t{16 + (b - 32) % 16} << shift;
 
     while (shift > 0) {
         const unsigned step = shift > 10 ? shift - 10 : 0;

@@ -214,23 +214,34 @@ void SpaceSaving::merge(const StoredSpaceSaving &source) {
         throw Error(Errc::malformed, "invalid length of items");
     if (source.floor() != 0) {
         const uint32_t width = filter_width_for(source.capacity());
-        std::vector<uint64_t> cells(width);
-        CellBlocks::read(reader, cells.data(), width);
-        uint64_t low = 0, high = 0; // halves of the sum: neither can overflow
-        for (const uint64_t cell : cells) {
-            low += cell & UINT32_MAX;
-            high += cell >> 32;
-        }
-        if (high + (low >> 32) > source.total() >> 32 || (high << 32) + low > source.total())
-            throw Error(Errc::malformed, "invalid filter");
+        std::vector<const uint8_t *> blocks;
+        blocks.reserve(width / CellBlocks::block_cells + 1);
         uint64_t *const own_cells = filter();
-        for (uint32_t i = 0; i < width; i += filter_width_)
-            for (uint32_t j = 0; j < filter_width_; ++j)
-                own_cells[j] += cells[i + j];
+        uint64_t unassigned = source.total();
+        CellBlocks::read(reader, width, [&](uint32_t first, const uint64_t *cells, uint32_t n, const uint8_t *block) {
+            blocks.push_back(block);
+            uint64_t low = 0, high = 0; // halves of the sum, which cannot overflow
+            for (uint32_t i = 0; i < n; ++i) {
+                low += cells[i] & UINT32_MAX;
+                high += cells[i] >> 32;
+            }
+            if (high + (low >> 32) > unassigned >> 32 || (high << 32) + low > unassigned)
+                throw Error(Errc::malformed, "invalid filter");
+            unassigned -= (high << 32) + low;
+            const uint32_t step = std::min(n, filter_width_); // of a narrower filter, several cells meet in one
+            for (uint32_t i = 0; i < n; i += step) {
+                uint64_t *const sums = own_cells + ((first + i) & (filter_width_ - 1));
+                for (uint32_t j = 0; j < step; ++j)
+                    sums[j] += cells[i + j];
+            }
+        });
+        const uint32_t block_cells = std::min(width, CellBlocks::block_cells);
         for (uint32_t i = 0; i < own; ++i)
             if (!in_both[i]) {
                 Entry &e = entries()[i];
-                const uint64_t there = std::min(source.floor(), cells[filter_cell(e.hash, width)]);
+                const uint32_t cell = filter_cell(e.hash, width);
+                const uint64_t there =
+                    std::min(source.floor(), CellBlocks::at_block(blocks[cell / block_cells], cell % block_cells));
                 e.count += there;
                 e.error += there;
             }

@@ -21,6 +21,7 @@ public:
     Reader(const uint8_t *data, size_t size) : p_(data), end_(data + size) {}
 
     size_t left() const { return static_cast<size_t>(end_ - p_); }
+    const uint8_t *at() const { return p_; }
 
     const uint8_t *bytes(size_t n) {
         if (n > left())
