@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 #include <dlfcn.h>
 #include <new>
 
@@ -24,6 +25,13 @@ bool fails_now() {
     fired = true;
     errno = ENOMEM;
     return true;
+}
+
+// Runs before any other library's (-z initfirst). AddressSanitizer starts at the first allocation, and looks up symbols that
+// may be missing, which asks gettext for a message: if that first allocation is gettext's own, it waits for its lock forever.
+[[gnu::constructor]] void start() {
+    void *volatile p = malloc(1);
+    free(p);
 }
 
 } // namespace
@@ -51,11 +59,16 @@ void *realloc(void *pointer, size_t size) {
 }
 }
 
-// AddressSanitizer's operator new does not go through malloc.
+// AddressSanitizer's do not go through malloc.
 void *operator new(size_t size) {
     static const auto next = reinterpret_cast<void *(*)(size_t)>(dlsym(RTLD_NEXT, "_Znwm"));
     if (fails_now())
         throw std::bad_alloc();
     return next(size);
 }
-void *operator new[](size_t size) { return operator new(size); }
+void *operator new[](size_t size) {
+    static const auto next = reinterpret_cast<void *(*)(size_t)>(dlsym(RTLD_NEXT, "_Znam"));
+    if (fails_now())
+        throw std::bad_alloc();
+    return next(size);
+}

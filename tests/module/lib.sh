@@ -19,7 +19,7 @@ clean_up() {
     done
     # KEEP=1 leaves logs and servers' directories for a look.
     if [ -n "${KEEP:-}" ]; then
-        echo "kept: $scratch"
+        echo "kept: $scratch" >&2
     else
         rm -rf "$scratch"
     fi
@@ -58,15 +58,17 @@ summary() {
     echo "$passed passed, $failed failed"
     [ "$failed" = 0 ] && [ "$passed" != 0 ]
 }
+# give_up WHAT [OUTPUT]: when nothing more can be checked
+give_up() {
+    [ -z "${2:-}" ] || echo "$2"
+    fail "$1"
+    summary
+    exit 1
+}
 
 # make_in DIR [ARGUMENT...]: make; ends the script when it fails.
 make_in() {
-    make -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" -C "$@" >"$scratch/make.log" 2>&1 || {
-        cat "$scratch/make.log"
-        fail "make in $1"
-        summary
-        exit 1
-    }
+    make -s -j"$(nproc)" PG_CONFIG="$PG_CONFIG" -C "$@" >"$1/make.log" 2>&1 || give_up "make in $1" "$(cat "$1/make.log")"
 }
 
 # Both build copies of the sources, so that no other build is touched.
@@ -94,10 +96,8 @@ build_extension() {
 start_server() {
     local data=$scratch/$1
     shift
-    as_server_user "$bindir/initdb" -D "$data" -A trust -U postgres -E UTF8 --locale=C.UTF-8 -N >"$scratch/initdb.log" 2>&1 || {
-        cat "$scratch/initdb.log"
-        exit 1
-    }
+    as_server_user "$bindir/initdb" -D "$data" -A trust -U postgres -E UTF8 --locale=C.UTF-8 -N >"$scratch/initdb.log" 2>&1 ||
+        give_up initdb "$(cat "$scratch/initdb.log")"
     as_server_user tee -a "$data/postgresql.conf" >/dev/null <<CONF
 listen_addresses = ''
 unix_socket_directories = '$data'
@@ -111,10 +111,8 @@ log_min_messages = warning
 log_min_error_statement = panic
 restart_after_crash = on
 CONF
-    as_server_user env "$@" "$bindir/pg_ctl" start -s -w -D "$data" -l "$data/log" || {
-        tail -n 30 "$data/log"
-        exit 1
-    }
+    as_server_user env "$@" "$bindir/pg_ctl" start -s -w -D "$data" -l "$data/log" ||
+        give_up 'starting a server' "$(tail -n 30 "$data/log")"
     export PGHOST=$data PGPORT=5432 PGUSER=postgres
 }
 

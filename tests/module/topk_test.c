@@ -647,8 +647,8 @@ fail_each(PG_FUNCTION_ARGS)
 		int64		contexts = (int64) MemoryContextMemAllocated(TopMemoryContext, true) - contexts_before;
 		int64		heap = heap_in_use() - heap_before;
 
-		/* Blocks of deleted contexts are kept for new ones: some slack. */
-		if (contexts > 65536 || heap > 262144)
+		/* Slack for a block that a cache has grown by. */
+		if (contexts > 8192 || heap > 16384)
 			elog(ERROR, INT64_FORMAT " bytes of contexts and " INT64_FORMAT " bytes of heap lost in %d failures",
 				 contexts, heap, failures);
 	}

@@ -1,0 +1,33 @@
+// What landing_pads is to find: a destructor (one hidden in a cold part), and a catch block, around a call of the server.
+extern "C" void server_function();
+extern "C" void *server_memory(unsigned long size) noexcept;
+extern "C" void release(void *pointer) noexcept;
+
+struct Owner {
+    void *memory = server_memory(1);
+    ~Owner() { release(memory); }
+};
+void owns() {
+    Owner owner;
+    server_function();
+}
+void catches() {
+    try {
+        server_function();
+    } catch (...) {
+    }
+}
+void owns_nothing() { server_function(); }
+
+namespace topk::pg {
+template <class Work>
+[[gnu::noinline]] void attempt(const Work &work) noexcept {
+    try {
+        work();
+    } catch (...) {
+    }
+}
+} // namespace topk::pg
+void attempts() {
+    topk::pg::attempt([] { server_function(); });
+}
