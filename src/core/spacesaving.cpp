@@ -200,9 +200,11 @@ bool SpaceSaving::insert(const Item &item, uint64_t weight) {
     return true;
 }
 
-// For rank 1 the largest. By counting rather than std::nth_element: counts crowd just above the floor, and no memory is
-// needed. First pass: buckets of at most 1/16 relative width; then linear passes inside the bucket that holds the rank.
-uint64_t SpaceSaving::nth_largest_count(uint32_t rank) const {
+// For rank 1 the largest; `larger` tells how many counts are larger than it. By counting rather than std::nth_element:
+// counts crowd just above the floor, and no memory is needed. First pass: buckets of at most 1/16 relative width; then
+// linear passes inside the bucket that holds the rank.
+uint64_t SpaceSaving::nth_largest_count(const uint32_t nth, uint32_t &larger) const {
+    uint32_t rank = nth; // among those not yet seen to be larger
     constexpr uint32_t buckets = 1024;
     uint32_t histogram[buckets];
     const Entry *first = entries(), *last = first + entries_;
@@ -224,6 +226,7 @@ uint64_t SpaceSaving::nth_largest_count(uint32_t rank) const {
     for (const Entry *e = first; e != last; ++e)
         ++histogram[bucket_of(e->count)];
     const uint32_t b = holds_rank(buckets);
+    larger = nth - rank;
     if (b < 32)
         return b;
     unsigned shift = (b - 32) / 16 + 1; // the bucket is 2^shift wide
@@ -238,19 +241,36 @@ uint64_t SpaceSaving::nth_largest_count(uint32_t rank) const {
         low += uint64_t{holds_rank(1u << (shift - step))} << step;
         shift = step;
     }
+    larger = nth - rank;
     return low;
 }
 
-// Drops every entry whose count is not among the `keep` largest. T, the (keep+1)-th largest count, becomes the floor.
+// Of the entries with this count, a choice of at most `most` that does not depend on their order: those whose hash begins
+// with less than the result.
+uint32_t SpaceSaving::first_ties(uint64_t count, uint32_t most) const {
+    constexpr uint32_t buckets = 1u << tie_bits;
+    uint32_t histogram[buckets] = {};
+    for (const Entry *e = entries(), *end = e + entries_; e != end; ++e)
+        histogram[e->hash >> (64 - tie_bits)] += e->count == count;
+    uint32_t b = 0;
+    for (; b < buckets && histogram[b] <= most; ++b)
+        most -= histogram[b];
+    return b;
+}
+
+// Drops every entry whose count is not among the `keep` largest. T, the (keep+1)-th largest count, becomes the floor. Ties
+// with it go as well, unless that would leave less than half: a stream of items seen once each is not to end up empty.
 void SpaceSaving::purge(uint32_t keep) {
     assert(entries_ > keep && filter_width_ != 0);
-    const uint64_t threshold = nth_largest_count(keep + 1);
+    uint32_t larger;
+    const uint64_t threshold = nth_largest_count(keep + 1, larger);
+    const uint32_t ties = larger < keep / 2 ? first_ties(threshold, keep / 2 - larger) : 0;
     Entry *kept = entries();
     uint32_t used = 0;
     uint8_t *bytes = arena();
     uint64_t *cells = filter();
     for (Entry *e = entries(), *end = e + entries_; e != end; ++e) {
-        if (e->count <= threshold) {
+        if (e->count < threshold || (e->count == threshold && e->hash >> (64 - tie_bits) >= ties)) {
             cells[filter_cell(e->hash, filter_width_)] += e->count - e->error;
             continue;
         }

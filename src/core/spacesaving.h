@@ -145,6 +145,7 @@ private:
     static constexpr unsigned id_bits = 22;       // of an index word; the others are a tag of the hash
     static constexpr uint32_t id_mask = (1u << id_bits) - 1;
     static_assert(2 * max_capacity < id_mask);
+    static constexpr unsigned tie_bits = 10; // of the hash, which choose among entries of equal counts
 
     static Layout layout_for(uint32_t capacity, uint64_t room, uint64_t arena_room, bool purged);
     static uint64_t size_of(const Layout &layout);
@@ -191,7 +192,8 @@ private:
     void append(const Item &item, uint64_t count, uint64_t error);
     void link(uint64_t hash, uint32_t position);
     void rebuild_index();
-    uint64_t nth_largest_count(uint32_t rank) const;
+    uint64_t nth_largest_count(uint32_t nth, uint32_t &larger) const;
+    uint32_t first_ties(uint64_t count, uint32_t most) const;
     void purge(uint32_t keep);
 
     uint32_t host_word_; // the caller's: PostgreSQL keeps the length of the value here

@@ -92,6 +92,7 @@ private:
         const topk::Item item(key.data(), key.size());
         return topk::SpaceSaving::filter_cell(item.hash, static_cast<uint32_t>(filter_.size()));
     }
+    static uint64_t tie_of(const std::string &key) { return topk::Item(key.data(), key.size()).hash >> 54; }
     uint64_t bound(const std::string &key) const { return std::min(floor_, filter_[cell_of(key)]); }
 
     void narrow(uint32_t capacity) {
@@ -108,8 +109,24 @@ private:
             counts.push_back(counter.count);
         std::nth_element(counts.begin(), counts.begin() + keep, counts.end(), std::greater<>());
         const uint64_t threshold = counts[keep];
+        // Where fewer than half stay, so do the tied ones whose hash begins with the smallest ten bits, as many as fill it.
+        size_t room = keep / 2;
+        std::map<uint64_t, size_t> tied;
+        for (const auto &[key, counter] : counters_) {
+            if (counter.count > threshold)
+                room -= room > 0;
+            tied[tie_of(key)] += counter.count == threshold;
+        }
+        uint64_t first_gone = 0;
+        if (room > 0)
+            for (const auto &[tie, n] : tied) {
+                if (n > room)
+                    break;
+                room -= n;
+                first_gone = tie + 1;
+            }
         for (auto at = counters_.begin(); at != counters_.end();)
-            if (at->second.count <= threshold) {
+            if (at->second.count < threshold || (at->second.count == threshold && tie_of(at->first) >= first_gone)) {
                 filter_[cell_of(at->first)] += at->second.count - at->second.error;
                 at = counters_.erase(at);
             } else {
