@@ -103,7 +103,7 @@ build_and_install() {
         make clean PG_CONFIG="$PG_CONFIG" >/dev/null
         echo "$built" >build/server
     fi
-    make -j "$(nproc)" PG_CONFIG="$PG_CONFIG" >"$log" 2>&1 || {
+    make -j "$(nproc)" PG_CONFIG="$PG_CONFIG" WERROR=-Werror >"$log" 2>&1 || {
         cat "$log"
         die 'The build failed.'
     }
