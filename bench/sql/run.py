@@ -12,6 +12,7 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -80,7 +81,7 @@ class Server:
 
     def stop(self):
         if self.process and self.process.poll() is None:
-            self.process.send_signal(2)  # fast shutdown
+            self.process.send_signal(signal.SIGINT)  # fast shutdown
             self.process.wait(60)
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -336,6 +337,8 @@ def main():
     if not set(sections) <= set(SECTIONS):
         parser.error('sections are ' + ', '.join(SECTIONS))
 
+    for number in (signal.SIGTERM, signal.SIGHUP):  # end like Ctrl-C, so that the server is stopped
+        signal.signal(number, lambda *_: sys.exit(1))
     server = Server()
     try:
         server.start()
