@@ -216,7 +216,7 @@ CREATE FUNCTION error_bound(summary spacesaving)
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'spacesaving_error_bound';
 COMMENT ON FUNCTION error_bound(spacesaving) IS
-    'largest weight an unmonitored item can have, the floor U; at most N / (m + 1) with m = 7/8 of the capacity; 0 if every count is exact';
+    'largest weight an unmonitored item can have, the floor U; at most N / (m + 1) with m = 7/8 of the capacity (one less than it, below 8); 0 if every count is exact';
 
 -- Making and changing a Space-Saving summary
 
