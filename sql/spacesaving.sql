@@ -32,6 +32,7 @@ SELECT heavy_hitters(summary, 0) FROM hours WHERE h = 0;
 SELECT heavy_hitters(summary, 1.5) FROM hours WHERE h = 0;
 SELECT heavy_hitters(summary, 'NaN') FROM hours WHERE h = 0;
 SELECT heavy_hitters(summary, 1) FROM hours WHERE h = 0;
+SELECT heavy_hitters(spacesaving_empty(10), 0.5);
 
 -- Changing
 SELECT topk(spacesaving_add(spacesaving_add(spacesaving_empty(2), 'a'), 'b', 3), 5);

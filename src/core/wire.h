@@ -79,7 +79,6 @@ public:
 
     uint8_t *at() const { return p_; }
     void u8(uint8_t v) { *p_++ = v; }
-    void u32(uint32_t v) { fixed(v, 4); }
     void u64(uint64_t v) { fixed(v, 8); }
 
     void fixed(uint64_t v, size_t n) {

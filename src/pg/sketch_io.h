@@ -1,4 +1,4 @@
-// Text, binary and bytea forms of the sketch types. Bytes from outside come in through checked_value() alone.
+// Text, binary and bytea forms of the sketch types. Bytes from outside come in through validate() alone.
 #pragma once
 
 #include "../core/spacesaving_format.h"

@@ -193,7 +193,7 @@ Datum heavy_hitters(FunctionCallInfo fcinfo) {
     const Summary s = summary_argument(fcinfo);
     // long double holds every bigint, and so every share of it, to the unit.
     const auto threshold = static_cast<uint64_t>(ceill(static_cast<long double>(share) * s.total));
-    if (threshold <= s.floor)
+    if (s.floor != 0 && threshold <= s.floor) // without a floor nothing can be missing, not even of a total of 0
         ereport(WARNING,
                 (errmsg("items with a share of %g may be missing", share),
                  errdetail("An item that is not monitored can have a weight of up to " UINT64_FORMAT ", a share of %g.",
