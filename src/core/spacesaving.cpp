@@ -69,6 +69,11 @@ SpaceSaving::Layout SpaceSaving::load_layout(const Shape &stored) {
     return layout_for(stored.capacity, std::max(stored.entries, 1u), stored.key_bytes, stored.purged);
 }
 
+SpaceSaving::Layout SpaceSaving::roomy_layout(const Shape &stored) {
+    const uint64_t key_bytes = stored.key_bytes / std::max(stored.entries, 1u) * stored.capacity;
+    return layout_for(stored.capacity, stored.capacity, std::max(stored.key_bytes, key_bytes), stored.purged);
+}
+
 SpaceSaving *SpaceSaving::create(void *block, const Layout &layout, uint32_t k) {
     auto *s = static_cast<SpaceSaving *>(block);
     memset(block, 0, sizeof(SpaceSaving));
@@ -181,7 +186,7 @@ void SpaceSaving::append(const Item &item, uint64_t count, uint64_t error) {
     arena_used_ += item.length;
 }
 
-bool SpaceSaving::insert(const Item &item, uint64_t weight) {
+bool SpaceSaving::insert(const Item &item, uint64_t weight, const Evictions *evictions) {
     assert(weight > 0);
     if (item.length > max_item_length)
         throw Error(Errc::too_large, "item of %u bytes exceeds the maximum of %u bytes", item.length, max_item_length);
@@ -190,7 +195,7 @@ bool SpaceSaving::insert(const Item &item, uint64_t weight) {
                     static_cast<unsigned long long>(max_total));
     assert(find(item) == nullptr);
     if (entries_ == capacity_) [[unlikely]]
-        purge(kept_at_purge(capacity_));
+        purge(kept_at_purge(capacity_), evictions);
     if (!has_room(item.length)) [[unlikely]]
         return false;
     const uint64_t error = unmonitored_bound(item.hash);
@@ -260,7 +265,7 @@ uint32_t SpaceSaving::first_ties(uint64_t count, uint32_t most) const {
 
 // Drops every entry whose count is not among the `keep` largest. T, the (keep+1)-th largest count, becomes the floor. Ties
 // with it go as well, unless that would leave less than half: a stream of items seen once each is not to end up empty.
-void SpaceSaving::purge(uint32_t keep) {
+void SpaceSaving::purge(uint32_t keep, const Evictions *evictions) {
     assert(entries_ > keep && filter_width_ != 0);
     uint32_t larger;
     const uint64_t threshold = nth_largest_count(keep + 1, larger);
@@ -272,6 +277,8 @@ void SpaceSaving::purge(uint32_t keep) {
     for (Entry *e = entries(), *end = e + entries_; e != end; ++e) {
         if (e->count < threshold || (e->count == threshold && e->hash >> (64 - tie_bits) >= ties)) {
             cells[filter_cell(e->hash, filter_width_)] += e->count - e->error;
+            if (evictions != nullptr)
+                evictions->evicted(evictions->context, bytes + e->offset, *e);
             continue;
         }
         // Entries stand in the order of their bytes, so the bytes only ever move down.

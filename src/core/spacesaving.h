@@ -61,6 +61,8 @@ public:
     static Layout initial_layout(uint32_t capacity, uint64_t first_item_length);
     // For an empty summary that a stored one is to be merged into.
     static Layout load_layout(const Shape &stored);
+    // The same with room for as many items as the capacity allows.
+    static Layout roomy_layout(const Shape &stored);
     // k: what topk_agg() shall report, 0 otherwise.
     static SpaceSaving *create(void *block, const Layout &layout, uint32_t k = 0);
 
@@ -79,27 +81,42 @@ public:
     // largest, so its weight waits in the filter and costs no entry. False: use insert(); nothing has changed then.
     // Weight must be positive.
     [[gnu::always_inline]] bool count(const Item &item, uint64_t weight) noexcept {
+        return count_monitored(item, weight) || count_filtered(item, weight);
+    }
+
+    // The two halves of count(). The second is for items that are not monitored.
+    [[gnu::always_inline]] bool count_monitored(const Item &item, uint64_t weight) noexcept {
         if (weight > max_total - total_) [[unlikely]]
             return false;
-        if (Entry *entry = find(item)) {
-            entry->count += weight;
-        } else {
-            if (floor_ == 0)
-                return false;
-            uint64_t &cell = filter()[filter_cell(item.hash, filter_width_)];
-            if (cell + weight > floor_)
-                return false;
-            if (item.length > max_item_length) [[unlikely]]
-                return false;
-            cell += weight;
-        }
+        Entry *entry = find(item);
+        if (entry == nullptr)
+            return false;
+        entry->count += weight;
+        total_ += weight;
+        return true;
+    }
+    [[gnu::always_inline]] bool count_filtered(const Item &item, uint64_t weight) noexcept {
+        if (floor_ == 0)
+            return false;
+        uint64_t &cell = filter()[filter_cell(item.hash, filter_width_)];
+        if (cell + weight > floor_)
+            return false;
+        if (item.length > max_item_length || weight > max_total - total_) [[unlikely]]
+            return false;
+        cell += weight;
         total_ += weight;
         return true;
     }
 
+    // Is told of the items that make room for others.
+    struct Evictions {
+        void (*evicted)(void *context, const uint8_t *key, const Entry &entry) noexcept;
+        void *context;
+    };
+
     // Adds an item that count() declined. False: needs the block of grown_layout() first; it is not counted yet.
     // Throws out_of_range when the total would pass max_total, too_large for an item longer than max_item_length.
-    bool insert(const Item &item, uint64_t weight);
+    bool insert(const Item &item, uint64_t weight, const Evictions *evictions = nullptr);
 
     // Adds a stored summary, whose bytes are checked on the way (throws malformed, then this summary is lost) and which must
     // fit. The result has the smaller capacity of both. Throws mismatch for different kinds or k, out_of_range when the
@@ -194,7 +211,7 @@ private:
     void rebuild_index();
     uint64_t nth_largest_count(uint32_t nth, uint32_t &larger) const;
     uint32_t first_ties(uint64_t count, uint32_t most) const;
-    void purge(uint32_t keep);
+    void purge(uint32_t keep, const Evictions *evictions = nullptr);
 
     uint32_t host_word_; // the caller's: PostgreSQL keeps the length of the value here
     uint32_t magic_;

@@ -132,6 +132,35 @@ Ranked StoredSpaceSaving::next_entry(Reader &reader, uint64_t previous_count) co
     return r;
 }
 
+namespace {
+
+// Of n entries by rank and, where there is one, the next.
+void set_guaranteed(Ranked *entries, uint32_t n, bool next, uint64_t floor) {
+    const uint64_t rival = std::max(next ? entries[n].count : 0, floor);
+    for (uint32_t i = 0; i < n; ++i)
+        entries[i].guaranteed = entries[i].count - entries[i].error >= rival;
+}
+
+} // namespace
+
+uint32_t top_of(const SpaceSaving &s, uint32_t k, Ranked *out) {
+    std::vector<const SpaceSaving::Entry *> order(s.size());
+    for (uint32_t i = 0; i < s.size(); ++i)
+        order[i] = &s.entries()[i];
+    const uint32_t n = std::min(k, s.size());
+    const uint32_t wanted = std::min(n + 1, s.size());
+    std::partial_sort(order.begin(), order.begin() + wanted, order.end(),
+                      [&](const SpaceSaving::Entry *a, const SpaceSaving::Entry *b) {
+                          if (a->count != b->count)
+                              return a->count > b->count;
+                          return compare_items(s.kind(), s.key(*a), a->length, s.key(*b), b->length) < 0;
+                      });
+    for (uint32_t i = 0; i < wanted; ++i)
+        out[i] = {s.key(*order[i]), order[i]->length, order[i]->count, order[i]->error, false};
+    set_guaranteed(out, n, wanted > n, s.floor());
+    return n;
+}
+
 uint32_t StoredSpaceSaving::top(uint32_t k, Ranked *out) const {
     const uint32_t n = std::min(k, entries_);
     Reader reader = body_;
@@ -140,9 +169,7 @@ uint32_t StoredSpaceSaving::top(uint32_t k, Ranked *out) const {
         out[i] = next_entry(reader, count);
         count = out[i].count;
     }
-    const uint64_t rival = std::max(n < entries_ ? out[n].count : 0, floor_);
-    for (uint32_t i = 0; i < n; ++i)
-        out[i].guaranteed = out[i].count - out[i].error >= rival;
+    set_guaranteed(out, n, n < entries_, floor_);
     return n;
 }
 

@@ -19,6 +19,10 @@ struct Ranked {
     bool guaranteed;
 };
 
+// The first min(k, size()) entries of a live summary by rank, with `guaranteed` set, pointing into it; returns how many. out
+// has room for one more.
+uint32_t top_of(const SpaceSaving &summary, uint32_t k, Ranked *out);
+
 // A view of stored bytes. The constructor reads and checks the header; what follows is checked while it is read. Every
 // function throws malformed where the bytes contradict the format.
 class StoredSpaceSaving {

@@ -107,14 +107,14 @@ Sketch *merge(Sketch *sketch, Bytes source) {
     return sketch;
 }
 
-// Counts one item; the state may have to move.
-template <class Sketch>
-[[gnu::noinline]] Sketch *insert(Sketch *sketch, const typename Sketch::Key &item, uint64_t weight) {
+// Counts one item; the state may have to move. `more` goes to the core's insert().
+template <class Sketch, class... More>
+[[gnu::noinline]] Sketch *insert(Sketch *sketch, const typename Sketch::Key &item, uint64_t weight, const More &...more) {
     for (;;) {
         bool done = false;
         typename Sketch::Layout layout;
         guarded([&] {
-            done = sketch->insert(item, weight);
+            done = sketch->insert(item, weight, more...);
             if (!done)
                 layout = sketch->grown_layout(item);
         });
