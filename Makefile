@@ -2,7 +2,10 @@
 # DEBUG=1 builds with the core's assertions, WERROR=-Werror as ./run does; a future compiler's new warning stops no user. Without a server: make check (unit tests of the core), make bench.
 MODULE_big = pg_topk
 EXTENSION = control/pg_topk
-DATA = $(wildcard control/*.sql)
+# CREATE EXTENSION reads one file; its parts are in control/1.0, in this order.
+SCRIPT = control/pg_topk--1.0.sql
+PARTS = $(addprefix control/1.0/,sketches.sql streams.sql rollups.sql answers.sql)
+DATA_built = $(SCRIPT)
 OBJS = $(patsubst %.cpp,%.o,$(wildcard src/*/*.cpp))
 
 REGRESS = $(patsubst sql/%.sql,%,$(wildcard sql/*.sql))
@@ -24,6 +27,9 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 # LLVM bitcode would only serve to inline SQL-callable functions, which are too large for that.
 override with_llvm = no
 include $(PGXS)
+
+$(SCRIPT): $(PARTS)
+	(printf '%s\n' '\echo Use "CREATE EXTENSION pg_topk" to load this file. \quit'; cat $(PARTS)) >$@
 
 # A header change rebuilds everything: the build is short, and PGXS tracks headers only in configured trees.
 $(OBJS): $(wildcard src/*/*.h)

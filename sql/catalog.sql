@@ -5,12 +5,21 @@ CREATE TEMP VIEW members AS
     WHERE e.extname = 'pg_topk' AND d.deptype = 'e';
 SELECT object FROM members
 WHERE obj_description(objid, classid::regclass::name) IS NULL
-  AND NOT EXISTS (SELECT FROM pg_type t WHERE classid = 'pg_type'::regclass AND t.oid = objid AND (t.typelem <> 0 AND t.typlen = -1))
+  AND NOT EXISTS (SELECT FROM pg_type t WHERE classid = 'pg_type'::regclass AND t.oid = objid
+                  AND ((t.typelem <> 0 AND t.typlen = -1) OR t.typrelid IN (SELECT oid FROM pg_class WHERE relkind <> 'c')))
 ORDER BY 1;
 
--- All of it runs in parallel workers, and depends on its arguments alone
+-- All of the sketches runs in parallel workers, and depends on its arguments alone
 SELECT p.oid::regprocedure FROM members JOIN pg_proc p ON classid = 'pg_proc'::regclass AND objid = p.oid
-WHERE p.proparallel <> 's' OR p.provolatile <> 'i' ORDER BY 1;
+WHERE p.pronamespace <> 'topk'::regnamespace AND (p.proparallel <> 's' OR p.provolatile <> 'i') ORDER BY 1;
+
+-- Functions in other languages than C have a fixed search_path
+SELECT p.oid::regprocedure FROM members JOIN pg_proc p ON classid = 'pg_proc'::regclass AND objid = p.oid
+    JOIN pg_language l ON l.oid = p.prolang
+WHERE l.lanname NOT IN ('c', 'internal') AND coalesce(p.proconfig::text, '') !~ 'search_path=pg_catalog, pg_temp' ORDER BY 1;
+-- What everybody may call in schema topk
+SELECT p.oid::regprocedure FROM members JOIN pg_proc p ON classid = 'pg_proc'::regclass AND objid = p.oid
+WHERE p.pronamespace = 'topk'::regnamespace AND has_function_privilege('public', p.oid, 'EXECUTE') ORDER BY p.proname;
 
 -- Aggregates: a real state type, combined, of concrete arguments, no name that Citus rewrites
 SELECT p.oid::regprocedure FROM members JOIN pg_aggregate a ON classid = 'pg_proc'::regclass AND objid = a.aggfnoid

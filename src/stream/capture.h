@@ -1,0 +1,24 @@
+// Capture: the rows of one statement, counted for every rollup of their source. A capture that is begun must be finished, or
+// its statement fail: one that is left over makes the commit fail, so that nothing is lost in silence.
+#pragma once
+
+#include "definition.h"
+
+namespace topk::stream {
+
+struct Capture;
+
+enum class Ancestors { no, yes };
+
+// Lives in a child of the current memory context. With ancestors, rows also count for the rollups of the partitioned tables
+// that the relation is a partition of.
+Capture *begin_capture(Relation relation, Ancestors ancestors);
+bool has_rollups(const Capture *capture);
+// Once in a session, and after each change of the source: a warning per statement would flood the server's log.
+void warn_without_rollups(const Capture *capture, Relation relation);
+// Functions in expressions run here, as the current user.
+void capture_slot(Capture *capture, TupleTableSlot *slot);
+// Appends what was counted to the delta log and frees the capture.
+void finish_capture(Capture *capture);
+
+} // namespace topk::stream

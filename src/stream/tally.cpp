@@ -1,0 +1,308 @@
+#include "../core/cms_format.h" // before PostgreSQL's for_each_cell
+#include "../core/item_list.h"
+#include "tally.h"
+
+extern "C" {
+#include "access/toast_internals.h"
+#include "lib/hyperloglog.h"
+}
+
+namespace topk::stream {
+namespace {
+
+using pg::bytes_of;
+using pg::guarded;
+
+constexpr size_t register_count = size_t{1} << register_bits;
+
+// Below this a value is stored as it is: compressing a few items saves nothing.
+constexpr size_t min_compressed = 256;
+
+CmsParameters parameters_of(const TallyShape &shape) {
+    CmsParameters p;
+    p.width = shape.width;
+    p.depth = shape.depth;
+    return p;
+}
+
+// Allocations of a tally outlive the caller's context.
+class ContextSwitch {
+public:
+    explicit ContextSwitch(MemoryContext context) : old_(MemoryContextSwitchTo(context)) {}
+    void back() { MemoryContextSwitchTo(old_); }
+
+private:
+    MemoryContext old_;
+};
+
+void add_register(uint8 *registers, uint64_t hash) {
+    hyperLogLogState state;
+    state.registerWidth = register_bits;
+    state.nRegisters = register_count;
+    state.hashesArr = registers;
+    addHyperLogLog(&state, static_cast<uint32>(hash >> 32));
+}
+
+int64 estimate(const uint8 *registers) {
+    hyperLogLogState state;
+    initHyperLogLog(&state, register_bits);
+    memcpy(state.hashesArr, registers, register_count);
+    const double result = estimateHyperLogLog(&state);
+    freeHyperLogLog(&state);
+    return static_cast<int64>(result + 0.5);
+}
+
+// A state that moved leaves its old block behind.
+template <class Sketch>
+void moved(Sketch *&sketch, Sketch *now) {
+    if (now != sketch)
+        pfree(sketch);
+    sketch = now;
+}
+
+template <class Sketch>
+void add(Sketch *&sketch, const typename Sketch::Key &item, uint64_t weight) {
+    if (!sketch->count(item, weight)) [[unlikely]]
+        moved(sketch, pg::insert(sketch, item, weight));
+}
+
+CountMin *make_sketch(const TallyShape &shape, Purpose purpose) {
+    CountMin::Layout layout;
+    guarded([&] {
+        const CmsParameters parameters = parameters_of(shape);
+        layout = purpose == Purpose::counting ? CountMin::dense_layout(parameters) : CountMin::initial_layout(parameters);
+    });
+    CountMin *sketch = CountMin::create(palloc(layout.size), layout);
+    guarded([&] { sketch->require_kind(shape.kind); });
+    return sketch;
+}
+
+// The summary is about to forget items: what it still knows of all of them goes to sketch and registers.
+void end_exactness(Tally *tally) {
+    if (tally->purpose == Purpose::reading || tally->registers != nullptr)
+        return;
+    tally->registers = static_cast<uint8 *>(palloc0(register_count));
+    if (tally->shape.width != 0)
+        tally->sketch = make_sketch(tally->shape, tally->purpose);
+    const SpaceSaving *summary = tally->summary;
+    for (uint32_t i = 0; i < summary->size(); ++i) {
+        const SpaceSaving::Entry &entry = summary->entries()[i];
+        add_register(tally->registers, entry.hash);
+        if (tally->sketch != nullptr && tally->purpose != Purpose::counting)
+            add(tally->sketch, tally->sketch->key_of(summary->key(entry), entry.length), entry.count);
+    }
+}
+
+// The weight that an entry was given while it was monitored. A dense sketch takes any weight that the summary took.
+void settle(void *sketch, const uint8_t *key, const SpaceSaving::Entry &entry) noexcept {
+    auto *cms = static_cast<CountMin *>(sketch);
+    cms->count(cms->key_of(key, entry.length), entry.count - entry.error);
+}
+
+void count_unmonitored(Tally *tally, const Item &item, uint64_t weight) {
+    add_register(tally->registers, item.hash);
+    if (tally->sketch == nullptr) {
+        add(tally->summary, item, weight);
+    } else if (tally->summary->count_filtered(item, weight)) {
+        tally->sketch->count(tally->sketch->key_of(item.data, item.length), weight);
+    } else {
+        const SpaceSaving::Evictions evictions = {settle, tally->sketch};
+        moved(tally->summary, pg::insert(tally->summary, item, weight, &evictions));
+    }
+}
+
+void require_kind(const Tally *tally, Kind kind) {
+    if (kind != tally->shape.kind && kind != Kind::none)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("counts of %s items in a rollup of %s items", kind_name(kind), kind_name(tally->shape.kind))));
+}
+
+void merge_items(Tally *tally, struct varlena *value) {
+    const pg::Bytes bytes = bytes_of(value);
+    constexpr uint32_t batch = 64;
+    ItemList::Entry entries[batch];
+    auto *scratch = static_cast<uint8_t *>(palloc(ItemList::scratch_size));
+    Kind kind = Kind::none;
+    // The list is a view without a destructor; only reading it may throw.
+    alignas(ItemList) char place[sizeof(ItemList)];
+    ItemList *list = nullptr;
+    guarded([&] {
+        list = new (place) ItemList(bytes.data, bytes.size);
+        kind = list->kind();
+    });
+    require_kind(tally, kind);
+    for (;;) {
+        uint32_t n = 0;
+        guarded([&] { n = list->next(entries, batch, scratch); });
+        if (n == 0)
+            break;
+        for (uint32_t i = 0; i < n; ++i)
+            count_item(tally, entries[i].data, entries[i].length, entries[i].weight);
+    }
+    pfree(scratch);
+}
+
+void merge_exact(Tally *tally, pg::Bytes bytes, uint32_t size) {
+    auto *entries = static_cast<Ranked *>(palloc((size_t{size} + 1) * sizeof(Ranked)));
+    uint32_t n = 0;
+    guarded([&] { n = StoredSpaceSaving(bytes.data, bytes.size).top(size, entries); });
+    for (uint32_t i = 0; i < n; ++i)
+        count_item(tally, entries[i].key, entries[i].length, entries[i].count);
+    pfree(entries);
+}
+
+struct varlena *make_bytea(const void *data, size_t size) {
+    auto *value = static_cast<struct varlena *>(palloc(VARHDRSZ + size));
+    SET_VARSIZE(value, VARHDRSZ + size);
+    memcpy(VARDATA(value), data, size);
+    return value;
+}
+
+struct varlena *compress(struct varlena *value) {
+    if (VARSIZE(value) < min_compressed)
+        return value;
+#ifdef USE_LZ4
+    const Datum smaller = toast_compress_datum(PointerGetDatum(value), TOAST_LZ4_COMPRESSION);
+#else
+    const Datum smaller = toast_compress_datum(PointerGetDatum(value), TOAST_PGLZ_COMPRESSION);
+#endif
+    return DatumGetPointer(smaller) == nullptr ? value : reinterpret_cast<struct varlena *>(DatumGetPointer(smaller));
+}
+
+const uint8 *registers_of(const struct varlena *value) {
+    if (VARSIZE_ANY_EXHDR(value) != register_count)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("invalid HyperLogLog registers")));
+    return reinterpret_cast<const uint8 *>(VARDATA_ANY(value));
+}
+
+struct varlena *detoast(struct varlena *value) { return pg_detoast_datum_packed(value); }
+
+} // namespace
+
+Tally *make_tally(const TallyShape &shape, Purpose purpose) {
+    auto *tally = static_cast<Tally *>(palloc0(sizeof(Tally)));
+    tally->context = CurrentMemoryContext;
+    tally->shape = shape;
+    tally->purpose = purpose;
+    SpaceSaving::Layout layout;
+    guarded([&] { layout = SpaceSaving::initial_layout(shape.capacity, 0); });
+    tally->summary = SpaceSaving::create(palloc(layout.size), layout);
+    guarded([&] { tally->summary->require_kind(shape.kind); });
+    return tally;
+}
+
+Tally *load_tally(const TallyShape &shape, struct varlena *stored) {
+    struct varlena *summary = detoast(stored);
+    const pg::Bytes bytes = bytes_of(summary);
+    auto *tally = static_cast<Tally *>(palloc0(sizeof(Tally)));
+    tally->context = CurrentMemoryContext;
+    tally->shape = shape;
+    tally->purpose = Purpose::reading;
+    SpaceSaving::Layout layout;
+    guarded([&] { layout = SpaceSaving::roomy_layout(StoredSpaceSaving(bytes.data, bytes.size).shape()); });
+    tally->summary = SpaceSaving::create(palloc(layout.size), layout);
+    guarded([&] { tally->summary->merge(StoredSpaceSaving(bytes.data, bytes.size)); });
+    return tally;
+}
+
+void count_item(Tally *tally, const void *data, size_t length, uint64_t weight) {
+    if (weight == 0)
+        return;
+    const Item item = SpaceSaving::key_of(data, length);
+    const bool counting = tally->purpose == Purpose::counting;
+    if ((counting || is_exact(tally)) && tally->summary->count_monitored(item, weight))
+        return;
+    ContextSwitch context(tally->context);
+    if (is_full(tally))
+        end_exactness(tally);
+    if (counting && tally->registers != nullptr) {
+        count_unmonitored(tally, item, weight);
+        context.back();
+        return;
+    }
+    add(tally->summary, item, weight);
+    if (tally->registers != nullptr) {
+        add_register(tally->registers, item.hash);
+        if (tally->sketch != nullptr)
+            add(tally->sketch, tally->sketch->key_of(data, length), weight);
+    }
+    context.back();
+}
+
+void merge_stored(Tally *tally, const StoredTally &stored) {
+    ContextSwitch context(tally->context);
+    if (stored.items != nullptr) {
+        struct varlena *items = detoast(stored.items);
+        merge_items(tally, items);
+        if (items != stored.items)
+            pfree(items);
+    } else if (stored.summary != nullptr) {
+        struct varlena *summary = detoast(stored.summary);
+        const pg::Bytes bytes = bytes_of(summary);
+        uint32_t size = 0;
+        uint64_t floor = 0;
+        Kind kind = Kind::none;
+        guarded([&] {
+            const StoredSpaceSaving s(bytes.data, bytes.size);
+            size = s.size();
+            floor = s.floor();
+            kind = s.kind();
+        });
+        require_kind(tally, kind);
+        if (floor == 0) {
+            merge_exact(tally, bytes, size);
+        } else {
+            end_exactness(tally);
+            moved(tally->summary, pg::merge(tally->summary, bytes));
+            if (tally->purpose != Purpose::reading) {
+                if (stored.registers == nullptr || (tally->sketch != nullptr && stored.sketch == nullptr))
+                    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a summary that is not exact lacks its sketch")));
+                struct varlena *registers = detoast(stored.registers);
+                const uint8 *from = registers_of(registers);
+                for (size_t i = 0; i < register_count; ++i)
+                    tally->registers[i] = std::max(tally->registers[i], from[i]);
+                if (tally->sketch != nullptr)
+                    moved(tally->sketch, pg::merge(tally->sketch, bytes_of(detoast(stored.sketch))));
+            }
+        }
+    }
+    context.back();
+}
+
+StoredTally store_tally(Tally *tally) {
+    const SpaceSaving *summary = tally->summary;
+    if (tally->purpose == Purpose::counting && tally->sketch != nullptr)
+        for (uint32_t i = 0; i < summary->size(); ++i)
+            settle(tally->sketch, summary->key(summary->entries()[i]), summary->entries()[i]);
+    StoredTally stored = {};
+    stored.summary = pg::pack(tally->summary);
+    if (tally->registers != nullptr) {
+        stored.registers = compress(make_bytea(tally->registers, register_count));
+        if (tally->sketch != nullptr)
+            stored.sketch = pg::pack(tally->sketch);
+    }
+    return stored;
+}
+
+StoredTally store_delta(Tally *tally) {
+    if (!is_exact(tally))
+        return store_tally(tally);
+    size_t size = 0;
+    guarded([&] { size = ItemList::bound(*tally->summary); });
+    auto *items = static_cast<struct varlena *>(palloc(VARHDRSZ + size));
+    guarded([&] { size = ItemList::write(*tally->summary, reinterpret_cast<uint8_t *>(VARDATA(items))); });
+    SET_VARSIZE(items, VARHDRSZ + size);
+    StoredTally stored = {};
+    stored.items = compress(items);
+    return stored;
+}
+
+uint64_t tally_weight(const Tally *tally) { return tally->summary->total(); }
+
+int64 tally_distinct(const Tally *tally) {
+    return tally->registers == nullptr ? tally->summary->size() : estimate(tally->registers);
+}
+
+int64 registers_estimate(const struct varlena *registers) { return estimate(registers_of(registers)); }
+
+} // namespace topk::stream
