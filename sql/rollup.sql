@@ -1,0 +1,137 @@
+-- Creating, changing and dropping rollups.
+CREATE FOREIGN TABLE events (item text, n integer, ts timestamptz, day date, Source text, meta jsonb) SERVER topk;
+CREATE VIEW kept AS SELECT name, item, time, weight, filter, group_by, columns FROM topk.rollup ORDER BY id;
+
+-- Defaults, and what is stored
+SELECT topk.create_rollup('all', 'events', 'item', 'ts') > 0 AS created;
+SELECT name, source, item_kind, grain, windows, timezone, k, capacity, width, depth, max_groups, accept_past, accept_future, retention
+FROM topk.rollup;
+SELECT topk.create_rollup('tuned', 'events', item => 'n', event_time => 'day', windows => '{week,hour}', k => 7, capacity => 70,
+                          width => 0, grain => '15 min', timezone => 'America/New_York', max_groups => 3,
+                          retention => '{"hour": "3 days", "month": "1 year 2 mons"}', accept_past => '2 days') > 0 AS created;
+SELECT name, item_kind, grain, windows, timezone, k, capacity, width, depth, max_groups, accept_past, accept_future, retention
+FROM topk.rollup WHERE name = 'tuned';
+SELECT backfill, events FROM topk.rollup_state;
+SELECT topk.create_rollup('all', 'events', 'item', 'ts');
+SELECT topk.drop_rollup('tuned');
+SELECT topk.drop_rollup('tuned');
+SELECT topk.drop_rollup(NULL) IS NULL AS nothing;
+
+-- Wrong parameters
+CREATE FUNCTION try(parameters text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('SELECT topk.create_rollup(%s)', parameters);
+    RETURN 'created';
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE || ' ' || SQLERRM;
+END$$;
+SELECT p, try($$'new', 'events', event_time => 'ts', item => 'item', $$ || p) FROM unnest(ARRAY[
+    'k => 0', 'k => 10001', 'k => NULL', 'k => 20, capacity => 10', 'capacity => 0', 'capacity => 1000001', 'width => -1',
+    'width => 20000000', 'depth => 0', 'width => 0, depth => 65', 'max_groups => 0', 'max_groups => 1000001',
+    'grain => ''7 min''', 'grain => ''1 s''', 'grain => ''2 hours''', 'grain => ''1 day''', 'grain => NULL',
+    'windows => ''{}''', 'windows => ''{hour,hour}''', 'windows => ''{year}''', 'windows => ''{NULL}''',
+    'timezone => ''Nowhere/Land''', 'retention => ''[]''', 'retention => ''{"year": "1 day"}''',
+    'retention => ''{"day": "a"}''', 'retention => ''{"day": 3}''', 'retention => ''{"day": "-1 day"}''',
+    'accept_past => ''-1 day''', 'accept_future => ''-1 day''', 'backfill => true']) p;
+SELECT p, try($$'new', 'events', $$ || p) FROM unnest(ARRAY[
+    $$'missing', 'ts'$$, $$'item', 'item'$$, $$'item', 'n'$$, $$'item', NULL$$, $$'', 'ts'$$, $$'item;', 'ts'$$,
+    $$'item) FROM (SELECT 1', 'ts'$$, $$'item, n', 'ts'$$, $$'item AS i', 'ts'$$, $$'item WHERE true', 'ts'$$, $$'*', 'ts'$$,
+    $$'count(*)', 'ts'$$, $$'row_number() OVER ()', 'ts'$$, $$'(SELECT 1)', 'ts'$$, $$'generate_series(1, n)', 'ts'$$,
+    $$'events', 'ts'$$, $$'events::text', 'ts'$$, $$'tableoid', 'ts'$$, $$'random()', 'ts'$$, $$'item', 'clock_timestamp()'$$,
+    $$'$1', 'ts'$$, $$'item', 'ts', weight => 'item'$$, $$'item', 'ts', filter => 'n'$$, $$'item', 'ts', group_by => '{source,nix}'$$,
+    $$'item', 'ts', group_by => '{NULL}'$$, $$'item', 'ts', group_by => NULL$$]) p;
+SELECT try($$'', 'events', 'item', 'ts'$$), try($$repeat('x', 64), 'events', 'item', 'ts'$$);
+SELECT topk.create_rollup('new', 'events', 'lower(itme)', 'ts');
+CREATE VIEW a_view AS SELECT now() AS ts, 'a' AS item;
+CREATE TEMP TABLE temporary (item text, ts timestamptz);
+SELECT try($$'new', 'a_view', 'item', 'ts'$$), try($$'new', 'temporary', 'item', 'ts'$$), try($$'new', 0::oid, 'item', 'ts'$$),
+    try($$'new', 'missing', 'item', 'ts'$$);
+DROP VIEW a_view;
+
+-- Expressions mean the same under any settings
+CREATE SCHEMA other;
+CREATE FUNCTION other.short(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT left($1, 2)';
+CREATE FUNCTION other.lower(text) RETURNS text IMMUTABLE LANGUAGE sql AS $$SELECT 'wrong'$$;
+SET search_path = other, public, pg_catalog;
+SET DateStyle = 'German';
+SELECT topk.create_rollup('short', 'events', 'short(item)', 'ts', filter => 'day >= ''01.02.2024''', accept_past => '100 years') > 0 AS created;
+SELECT topk.create_rollup('wrong', 'events', 'lower(item)', 'ts', group_by => '{day}', accept_past => '100 years') > 0 AS created;
+RESET search_path;
+RESET DateStyle;
+SELECT name, item, filter FROM kept WHERE name <> 'all';
+INSERT INTO events VALUES ('abc', 1, '2024-02-01', '2024-02-01'), ('xyz', 1, '2024-02-01', '2024-01-31');
+SELECT name, i.* FROM topk.delta_0 d JOIN topk.rollup r ON r.id = rollup, topk.items(d.items) i ORDER BY name, item;
+CREATE OR REPLACE FUNCTION other.short(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT left($1, 1)';
+DELETE FROM topk.delta_0;
+INSERT INTO events VALUES ('abc', 1, '2024-02-01', '2024-02-01');
+SELECT name, i.* FROM topk.delta_0 d JOIN topk.rollup r ON r.id = rollup, topk.items(d.items) i WHERE name = 'short';
+DROP FUNCTION other.short(text);
+INSERT INTO events VALUES ('abc');
+SELECT topk.drop_rollup('short'), topk.drop_rollup('wrong');
+SELECT count(*) FROM topk.delta_0 WHERE rollup NOT IN (SELECT id FROM topk.rollup);
+DROP SCHEMA other CASCADE;
+
+-- Columns that are renamed, swapped, changed and dropped
+SELECT topk.create_rollup('renamed', 'events', 'upper(item)', 'ts', weight => 'n', group_by => '{source,meta->>''a''}',
+                          accept_past => '100 years') > 0 AS created;
+ALTER FOREIGN TABLE events RENAME item TO thing;
+ALTER TABLE events RENAME source TO item;
+SELECT * FROM kept;
+ALTER FOREIGN TABLE events RENAME TO happenings;
+CREATE SCHEMA elsewhere;
+ALTER FOREIGN TABLE happenings SET SCHEMA elsewhere;
+SELECT name, source FROM topk.rollup;
+DELETE FROM topk.delta_0;
+INSERT INTO elsewhere.happenings VALUES ('a', 2, '2024-01-01', NULL, 's', '{"a": "b"}');
+SELECT grp, i.* FROM topk.delta_0 d JOIN topk.rollup r ON r.id = rollup, topk.items(d.items) i WHERE name = 'renamed';
+ALTER FOREIGN TABLE elsewhere.happenings DROP COLUMN thing;
+ALTER FOREIGN TABLE elsewhere.happenings ALTER COLUMN n TYPE text;
+ALTER FOREIGN TABLE elsewhere.happenings ALTER COLUMN n TYPE bigint, DROP COLUMN day, ADD day text;
+INSERT INTO elsewhere.happenings (thing, n, ts) VALUES ('a', 2, '2024-01-01');
+-- as if only the names were known, or the row were older than the names
+BEGIN;
+ALTER EVENT TRIGGER topk_ddl DISABLE;
+ALTER EVENT TRIGGER topk_sql_drop DISABLE;
+ALTER FOREIGN TABLE elsewhere.happenings RENAME thing TO later;
+INSERT INTO elsewhere.happenings (later, n, ts) VALUES ('b', 2, '2024-01-01');
+ALTER FOREIGN TABLE elsewhere.happenings DROP COLUMN later;
+INSERT INTO elsewhere.happenings (n) VALUES (2);
+ROLLBACK;
+SELECT rollup = (SELECT id FROM topk.rollup WHERE name = 'renamed') AS is_renamed, i.* FROM topk.delta_0 d, topk.items(d.items) i ORDER BY 1, 2;
+
+-- A row from a dump
+CREATE TABLE dumped (gone text, b text, a text, ts timestamptz DEFAULT now());
+ALTER TABLE dumped DROP COLUMN gone;
+INSERT INTO topk.rollup (name, source, item, "time", group_by, columns, source_oid, item_kind, grain, windows, timezone, k, capacity,
+                         width, depth, max_groups, accept_past, accept_future, retention)
+SELECT 'restored', 'dumped', 'a', 'ts', '{b}', '{"1": "a", "2": "b", "3": "ts"}', 1, 't', grain, windows, timezone, k, capacity,
+    width, depth, max_groups, accept_past, accept_future, retention FROM topk.rollup WHERE name = 'all';
+SELECT columns, source_oid = 'dumped'::regclass AS known FROM topk.rollup WHERE name = 'restored';
+DROP TABLE dumped;
+
+-- What is dropped with its source, by whatever way
+CREATE TABLE elsewhere.t (i integer, ts timestamptz);
+SELECT topk.create_rollup('t', 'elsewhere.t', 'i', 'ts') > 0 AS created;
+SELECT topk.create_rollup('t2', 'elsewhere.t', 'i', 'ts') > 0 AS created;
+SELECT topk.drop_rollup('t');
+SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'elsewhere.t'::regclass;
+SELECT topk.drop_rollup('t2');
+SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid = 'elsewhere.t'::regclass;
+SELECT topk.create_rollup('t', 'elsewhere.t', 'i', 'ts') > 0 AS created;
+INSERT INTO elsewhere.t VALUES (1, now());
+DROP SCHEMA elsewhere CASCADE;
+SELECT count(*) FROM topk.rollup;
+SELECT count(*) FROM topk.delta_0;
+SELECT count(*) FROM topk.rollup_state;
+
+-- A dropped type takes columns with it
+CREATE TYPE mood AS ENUM ('good', 'bad');
+CREATE TABLE moods (m mood, ts timestamptz);
+SELECT topk.create_rollup('moods', 'moods', 'm', 'ts') > 0 AS created;
+DROP TYPE mood CASCADE;
+SELECT topk.drop_rollup('moods');
+DROP TABLE moods;
+DROP TYPE mood;
+
+DROP VIEW kept;
+DROP FUNCTION try;

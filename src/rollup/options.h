@@ -1,0 +1,26 @@
+// The parameters of topk.create_rollup() that are not expressions, checked.
+#pragma once
+
+#include "../pg/pg.h"
+
+namespace topk::rollup {
+
+[[noreturn]] void raise_parameter(const char *message);
+
+int64 checked_grain(const Interval *grain);
+// The windows in the order of their length. Datum of text[].
+Datum checked_windows(ArrayType *windows);
+
+struct Retention {
+    Datum jsonb; // with all keys
+    Interval longest;
+};
+// What the user gave, or nullptr, over the defaults. Settings must be pinned.
+Retention checked_retention(struct varlena *given);
+
+int32 checked_range(const char *parameter, int32 value, int32 least, int32 most);
+void check_sketch(int32 width, int32 depth);
+// Raises 22023 for a negative one.
+const Interval *checked_interval(const char *parameter, const Interval *value);
+
+} // namespace topk::rollup

@@ -1,0 +1,23 @@
+// A rollup belongs to the owner of its source.
+#pragma once
+
+#include "../stream/executor.h"
+
+extern "C" {
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+}
+
+namespace topk::rollup {
+
+inline void require_ownership(Oid source) {
+#if PG_VERSION_NUM >= 160000
+    const bool owner = object_ownercheck(RelationRelationId, source, GetUserId());
+#else
+    const bool owner = pg_class_ownercheck(source, GetUserId());
+#endif
+    if (!owner)
+        aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(source)), get_rel_name(source));
+}
+
+} // namespace topk::rollup

@@ -1,0 +1,105 @@
+// CALL topk.run(): one round in the calling session, for databases without a worker.
+#include "../pg/sketch.h"
+#include "../stream/delta_log.h"
+#include "round.h"
+
+extern "C" {
+#include "nodes/parsenodes.h"
+#include "utils/resowner.h"
+}
+
+namespace {
+
+using namespace topk;
+using namespace topk::rollup;
+
+// Runs work in a subtransaction. nullptr, or the error that undid it, in the current memory context.
+template <class Work>
+[[gnu::noinline]] ErrorData *in_subtransaction(const Work &work) {
+    MemoryContext context = CurrentMemoryContext;
+    ResourceOwner owner = CurrentResourceOwner;
+    ErrorData *volatile error = nullptr;
+    BeginInternalSubTransaction(nullptr);
+    MemoryContextSwitchTo(context);
+    PG_TRY();
+    {
+        PushActiveSnapshot(GetTransactionSnapshot());
+        work();
+        PopActiveSnapshot();
+        ReleaseCurrentSubTransaction();
+    }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(context);
+        error = CopyErrorData();
+        FlushErrorState();
+        RollbackAndReleaseCurrentSubTransaction();
+    }
+    PG_END_TRY();
+    MemoryContextSwitchTo(context);
+    CurrentResourceOwner = owner;
+    return error;
+}
+
+// A cancelled or failed transaction must end as such; anything else is the matter of one rollup.
+void rethrow_cancel(ErrorData *error) {
+    if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+        ReThrowError(error);
+}
+
+void finish_step(bool atomic) {
+    if (!atomic)
+        SPI_commit();
+    CHECK_FOR_INTERRUPTS();
+}
+
+void backfill(int32 id, bool atomic) {
+    if (ErrorData *error = in_subtransaction([&] { run_backfill(id); })) {
+        rethrow_cancel(error);
+        record_failure(id, true, error, WARNING);
+    }
+    finish_step(atomic);
+}
+
+// The lock is waited for: after the call, what was committed before it is folded.
+void fold(const Due &due, bool atomic) {
+    for (;;) {
+        FoldResult result = {};
+        ErrorData *error = in_subtransaction([&] {
+            result = fold_rollup(due.id, true);
+            if (due.failed)
+                forget_failures(due.id);
+        });
+        if (error != nullptr) {
+            rethrow_cancel(error);
+            record_failure(due.id, false, error, WARNING);
+        }
+        finish_step(atomic);
+        if (error != nullptr || !result.more || atomic)
+            return;
+    }
+}
+
+Datum run(FunctionCallInfo fcinfo) {
+    require_read_committed("topk.run()");
+    // In a transaction of the caller's everything is part of that; otherwise each rollup has one of its own.
+    const bool atomic = fcinfo->context == nullptr || !IsA(fcinfo->context, CallContext) ||
+                        reinterpret_cast<CallContext *>(fcinfo->context)->atomic;
+    SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
+    const DueList list = list_due();
+    for (int i = 0; i < list.count; ++i) {
+        if (list.rollups[i].backfill)
+            backfill(list.rollups[i].id, atomic);
+        fold(list.rollups[i], atomic);
+    }
+    if (ErrorData *error = in_subtransaction([] { stream::rotate_log(); })) {
+        rethrow_cancel(error);
+        ereport(WARNING, (errcode(error->sqlerrcode), errmsg("could not maintain the delta log: %s", error->message)));
+    }
+    SPI_finish();
+    PG_RETURN_VOID();
+}
+
+} // namespace
+
+TOPK_FUNCTION(topk_run, run(fcinfo))

@@ -1,0 +1,13 @@
+// The settings pg_topk.*.
+#pragma once
+
+namespace topk::rollup {
+
+extern bool worker_enabled;
+extern int fold_interval;     // ms
+extern int wake_deltas;       // rows
+extern int launcher_interval; // s
+
+void define_settings();
+
+} // namespace topk::rollup

@@ -1,0 +1,21 @@
+// The capture triggers of ordinary and partitioned tables.
+#pragma once
+
+#include "../pg/pg.h"
+
+namespace topk::rollup {
+
+// Takes the lock that waits for running insertions into a table, and into all its partitions.
+void lock_source(Oid source);
+
+bool has_rollups(Oid relation);
+// Whether it is a partition of a table that has, or has partitions that have.
+bool has_rollups_above(Oid relation);
+
+bool has_rollups_below(Oid relation);
+
+// Creates the trigger where rows of the table, or of one of its partitions, count for a rollup, and drops it elsewhere.
+// Raises an error where no trigger can do that. Streams have none.
+void sync_triggers(Oid relation);
+
+} // namespace topk::rollup

@@ -1,0 +1,85 @@
+#include "window_store.h"
+
+#include "../stream/delta_log.h"
+
+namespace topk::rollup {
+namespace {
+
+// The kind of window that a level's rows answer for, or nullptr.
+const char *kind_of(const RollupRow *row, Level level) {
+    const Level asked = level == Level::tile && !row->kept[static_cast<int>(Level::hour)] ? Level::hour : level;
+    return row->asked[static_cast<int>(asked)] ? stream::level_name(asked) : nullptr;
+}
+
+void write_snapshot(const RollupRow *row, Tile *tile) {
+    const char *kind = kind_of(row, tile->key.level);
+    if (kind == nullptr)
+        return;
+    static SPIPlanPtr plan = nullptr;
+    prepare(plan, "SELECT topk.write_snapshot($1, $2, $3)", {TIDOID, TEXTOID, INT4OID});
+    Datum values[] = {PointerGetDatum(&tile->place), CStringGetTextDatum(kind), Int32GetDatum(row->k)};
+    if (SPI_execute_plan(plan, values, nullptr, false, 0) != SPI_OK_SELECT)
+        elog(ERROR, "could not write a snapshot");
+    SPI_freetuptable(SPI_tuptable);
+}
+
+void write(WindowStore *store, Window *window) {
+    MemoryContext old = MemoryContextSwitchTo(window->context);
+    window->tile.values = stream::store_tally(window->tally);
+    if (window->exists)
+        update_tile(&window->tile);
+    else
+        insert_tile(&window->tile);
+    if (window->tile.finished) // late events
+        write_snapshot(store->row, &window->tile);
+    ++store->written;
+    MemoryContextSwitchTo(old);
+    MemoryContextDelete(window->context);
+}
+
+} // namespace
+
+Window *open_window(WindowStore *store, Level level, ArrayType *grp, TimestampTz t) {
+    Window *&open = store->open[static_cast<int>(level)];
+    if (open != nullptr) {
+        const Tile &tile = open->tile;
+        if (tile.key.start <= t && t < tile.stop && stream::equal_groups(tile.key.grp, grp))
+            return open;
+        Window *done = open;
+        open = nullptr;
+        write(store, done);
+    }
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_topk window", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext old = MemoryContextSwitchTo(context);
+    auto *window = static_cast<Window *>(palloc0(sizeof(Window)));
+    window->context = context;
+    window->tally = stream::make_tally(store->row->shape);
+    const Span span = window_of(store->row, level, t);
+    const TileKey key = {store->row->id, level, grp, span.start};
+    window->exists = find_tile(key, nullptr, &window->tile);
+    if (window->exists) {
+        stream::merge_stored(window->tally, window->tile.values);
+    } else {
+        window->tile.key = key;
+        window->tile.stop = span.stop;
+    }
+    MemoryContextSwitchTo(old);
+    open = window;
+    return window;
+}
+
+void close_windows(WindowStore *store) {
+    for (Window *&open : store->open) {
+        Window *done = open;
+        open = nullptr;
+        if (done != nullptr)
+            write(store, done);
+    }
+}
+
+void finish(WindowStore *store, Tile *tile) {
+    finish_tile(tile);
+    write_snapshot(store->row, tile);
+}
+
+} // namespace topk::rollup
