@@ -28,6 +28,16 @@ find_pg_config() {
     fi
 }
 
+# Extensions for a server of Debian's, where Debian has them for that version; the tests that use them are skipped elsewhere.
+missing_extensions() {
+    local version
+    version=$(grep -oP '^/usr/lib/postgresql/\K[0-9]+' <<<"$1") ||
+        { [[ -z $1 ]] && version=$(apt-cache depends postgresql 2>/dev/null | grep -oPm 1 'Depends: postgresql-\K[0-9]+'); } || return 0
+    [[ -e /usr/lib/postgresql/$version/lib/pg_cron.so ]] || has_package "postgresql-$version-cron"
+    [[ -e /usr/share/postgresql/$version/extension/pg_partman.control ]] || has_package "postgresql-$version-partman"
+}
+has_package() { if apt-cache show "$1" >/dev/null 2>&1; then echo "$1"; fi; }
+
 # Names the packages that `./run $1` lacks.
 missing_packages() {
     local config version
@@ -38,7 +48,8 @@ missing_packages() {
     if [[ -z $config || ! -x $("$config" --bindir 2>/dev/null)/postgres ]]; then
         [[ -x ${config%/pg_config}/postgres ]] || echo postgresql
     fi
-    if [[ -z $config || ! -e $("$config" --pgxs 2>/dev/null) ]]; then
+    # Not by its pgxs.mk, which Debian's client package has too.
+    if [[ -z $config || ! -e $("$config" --includedir-server 2>/dev/null)/postgres.h ]]; then
         version=$(grep -oP 'postgresql/\K[0-9]+' <<<"$config") ||
             version=$(apt-cache depends postgresql 2>/dev/null | grep -oPm 1 'Depends: postgresql-\K[0-9]+') || version=all
         echo "postgresql-server-dev-$version"
@@ -48,6 +59,7 @@ missing_packages() {
         has_header zlib.h || echo zlib1g-dev
         command -v objdump >/dev/null || echo binutils
         has_fuzzer || echo clang libclang-rt-dev
+        missing_extensions "$config"
     fi
 }
 
@@ -135,6 +147,7 @@ as_server_user() {
     fi
 }
 
+# The arguments are lines for postgresql.conf.
 server_start() {
     local log=$work/initdb.log
     as_server_user true || die 'Cannot become the user of the server.'
@@ -152,6 +165,7 @@ fsync = off
 timezone = 'UTC'
 shared_buffers = 256MB
 max_wal_size = 4GB
+$(printf '%s\n' "$@")
 END
     log=$work/server.log
     as_server_user "$bindir/pg_ctl" -D "$work/data" -l "$log" -w -s start || {

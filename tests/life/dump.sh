@@ -1,0 +1,96 @@
+# pg_dump and restore, in every form
+
+fresh life_source
+psql -d life_source <<'SQL' >/dev/null
+CREATE SCHEMA "z's";
+CREATE TABLE keyed (id serial PRIMARY KEY, item text NOT NULL, ts timestamptz DEFAULT now(), UNIQUE (id, item));
+CREATE TABLE parted (region text, item text, ts timestamptz DEFAULT now(), id integer REFERENCES keyed) PARTITION BY LIST (region);
+CREATE TABLE parted_a PARTITION OF parted FOR VALUES IN ('a');
+CREATE TABLE parted_b (id integer, gone text, item text NOT NULL, ts timestamptz NOT NULL DEFAULT now(), region text NOT NULL);
+ALTER TABLE parted_b DROP COLUMN gone;
+ALTER TABLE parted ATTACH PARTITION parted_b FOR VALUES IN ('b');
+CREATE INDEX ON parted (item);
+CREATE FOREIGN TABLE stream (gone integer, old text, ts timestamptz DEFAULT now(), g text, d date) SERVER topk;
+ALTER FOREIGN TABLE stream DROP COLUMN gone;
+CREATE TABLE "z's"."t""able" ("it'em" text, ts timestamptz DEFAULT now());
+SELECT topk.create_rollup('keyed', 'keyed', 'item', 'ts');
+SELECT topk.create_rollup('parted', 'parted', 'item', 'ts', group_by => '{region}');
+SELECT topk.create_rollup('stream', 'stream', 'lower(old)', 'ts', group_by => '{g,d}', filter => $$d IS DISTINCT FROM '2000-01-02'$$, capacity => 100, k => 10);
+SELECT topk.create_rollup('q''"', '"z''s"."t""able"', '"it''em"', 'ts');
+ALTER FOREIGN TABLE stream RENAME old TO new;
+ALTER TABLE "z's"."t""able" RENAME ts TO "t's";
+INSERT INTO keyed (item) SELECT 'i' || i % 5 FROM generate_series(1, 100) i;
+INSERT INTO parted SELECT 'a', 'p' || i % 5, now() - i * interval '1 s' FROM generate_series(1, 100) i;
+INSERT INTO stream (new, ts, g) SELECT 'S' || i % 250, now() - i * interval '1 minute', i % 3 FROM generate_series(1, 10000) i;
+INSERT INTO "z's"."t""able" SELECT 'q' || i FROM generate_series(1, 3) i;
+SELECT fold_all();
+-- Pending rows in several slots of the log; a session knows the slot that is active
+UPDATE topk.log_slot SET state = CASE slot WHEN 2 THEN 'active' ELSE 'draining' END;
+\c
+INSERT INTO keyed (item) VALUES ('pending');
+UPDATE topk.log_slot SET state = CASE slot WHEN 3 THEN 'active' ELSE 'draining' END;
+\c
+INSERT INTO stream (new, g, d) VALUES ('pending', 'x', '2000-01-01'), ('filtered', 'x', '2000-01-02');
+INSERT INTO parted_b (region, item) VALUES ('b', 'pending');
+SQL
+check 'slots with pending rows' '0|1|2' "$(sql life_source -c 'SELECT (SELECT count(*) FROM topk.delta_1), (SELECT count(*) FROM topk.delta_2), (SELECT count(*) FROM topk.delta_3)' | sed 's/^[0-9]*|/0|/')"
+
+state_of() { # DATABASE: all that it knows, less what a dump does not keep
+    sql "$1" -c "SELECT name, source, item, event_time, group_by, filter, events, late, rejected, retention, accept_past FROM topk.rollups ORDER BY name" \
+        -c "SELECT r.name, md5(string_agg(t::text, ' ' ORDER BY start, grp, level)) FROM (SELECT rollup, level, grp, start, stop, events, finished, md5(summary::text), md5(sketch::text), md5(registers) FROM topk.tile) AS t JOIN topk.rollup AS r ON r.id = t.rollup GROUP BY 1 ORDER BY 1" \
+        -c "SELECT md5(string_agg(s::text, ' ' ORDER BY s::text)) FROM topk.snapshots AS s" \
+        -c "SELECT md5(string_agg(g::text, ' ' ORDER BY g::text)) FROM topk.groups AS g" \
+        -c "SELECT name, counts(name) FROM topk.rollups ORDER BY 1" \
+        -c "SELECT counts('parted', '{b}'), counts('stream', '{1,NULL}'), counts('stream', '{x,2000-01-01}')"
+}
+wanted=$(state_of life_source)
+check 'the state has everything' 3 "$(grep -c '=' <<<"$wanted" | sed 's/[3-9]/3/')"
+
+# counts_on DATABASE WHAT: inserts by every way are counted, once, also after a fold
+counts_on() {
+    psql -d "$1" <<'SQL' >/dev/null
+INSERT INTO keyed (item) VALUES ('pending'), ('new');
+INSERT INTO parted (region, item) VALUES ('a', 'new'), ('b', 'new');
+INSERT INTO parted_b (region, item, ts) VALUES ('b', 'new', now() - interval '1 s');
+INSERT INTO stream (new, g, d) VALUES ('PENDING', 'x', '2000-01-01'), ('x', 'x', '2000-01-02');
+INSERT INTO "z's"."t""able" VALUES ('new');
+SQL
+    local after='new=1 pending=2|new=3 pending=1|new=2 pending=1|pending=2|new=1'
+    local query="SELECT regexp_replace(counts('keyed'), 'i\\d=\\d+ ', '', 'g'), regexp_replace(counts('parted'), ' p\\d=\\d+', '', 'g'),
+        counts('parted', '{b}'), counts('stream', '{x,2000-01-01}'), regexp_replace(counts('q''\"'), ' q\\d=\\d+', '', 'g')"
+    check "$2: counts on" "$after" "$(sql "$1" -c "$query")"
+    check "$2: folds on" "$after" "$(sql "$1" -c 'DO $$BEGIN PERFORM topk.maintain(), fold_all(), topk.maintain(); END$$' -c "$query")"
+    check "$2: backfill" 'new=1 pending=2' "$(sql "$1" -c "DO \$\$BEGIN PERFORM topk.backfill('keyed'); END\$\$" -c "SELECT regexp_replace(counts('keyed'), 'i\\d=\\d+ ', '', 'g')")"
+    check "$2: renames on" 'lower(newer)' "$(sql "$1" -c 'ALTER FOREIGN TABLE stream RENAME new TO newer' -c "SELECT item FROM topk.rollups WHERE name = 'stream'")"
+    check "$2: new rollups get new numbers" '' "$(sql "$1" -c "DO \$\$BEGIN PERFORM topk.create_rollup('another', 'keyed', 'item', 'ts'); END\$\$")"
+}
+restored() { # DATABASE WHAT OUTPUT
+    check "$2: restoring" '' "$3"
+    check "$2: what is restored" "$wanted" "$(state_of life_target)"
+    counts_on "$1" "$2"
+}
+empty_target() { psql -d postgres -c 'DROP DATABASE IF EXISTS life_target' -c 'CREATE DATABASE life_target'; }
+dump() { "$bindir/pg_dump" -d life_source "$@" 2>&1; }
+restore() { "$bindir/pg_restore" -d life_target "$@" 2>&1; }
+
+chmod 777 "$scratch"
+check 'pg_dump' '' "$(dump -Fc -f "$scratch/custom")$(dump -Fd -j2 -f "$scratch/directory")$(dump -f "$scratch/plain")$(dump --inserts --rows-per-insert=10 -f "$scratch/inserts")"
+empty_target
+restored life_target 'custom format, one transaction' "$(restore -1 -e "$scratch/custom")"
+empty_target
+restored life_target 'directory format, two jobs' "$(restore -j2 -e "$scratch/directory")"
+empty_target
+restored life_target 'plain format' "$(psql -d life_target -f "$scratch/plain" 2>&1 | grep -v '^[0-9 ]*$')"
+empty_target
+restored life_target 'INSERT statements' "$(psql -d life_target -f "$scratch/inserts" 2>&1 | grep -v '^[0-9 ]*$')"
+check 'clean: over what is there' '' "$(sql life_target -c "SELECT 1 FROM topk.drop_rollup('another')" | grep -v 1)$(restore --clean --if-exists -e "$scratch/custom")"
+check 'clean: what is restored' "$wanted" "$(state_of life_target)"
+# The schema first, the data later, as some do for speed. Triggers are there when rows come.
+empty_target
+check 'schema only' '' "$(restore -s -e "$scratch/custom")"
+check 'schema only: no rollups, but triggers' '0|5' "$(sql life_target -c "SELECT (SELECT count(*) FROM topk.rollup), (SELECT count(*) FROM pg_trigger WHERE tgname = 'topk_capture')")"
+psql -d life_target -c "UPDATE topk.log_slot SET state = 'empty' WHERE slot > 1" # as after some rounds of a worker
+check 'data only, triggers disabled' '' "$(restore -a --disable-triggers -e "$scratch/custom")"
+psql -d life_target -c 'SELECT topk.maintain()' >/dev/null
+restored life_target 'data only, triggers disabled' ''
+psql -d postgres -c 'DROP DATABASE life_target'

@@ -1,0 +1,184 @@
+# Attacks: what a user may not do, and whose rights a user's code runs with
+
+fresh life_rights
+expect() { # WHAT WANTED STATEMENT...: the last of them answers
+    local what=$1 wanted=$2 arguments=() s
+    shift 2
+    for s; do arguments+=(-c "$s"); done
+    check "$what" "$wanted" "$(sql life_rights "${arguments[@]}")"
+}
+psql -d life_rights <<'SQL' >/dev/null
+CREATE ROLE life_mallory; CREATE ROLE life_victim; CREATE ROLE life_inserter; CREATE ROLE life_reader;
+GRANT CREATE ON SCHEMA public TO life_mallory, life_victim; -- as it was by default before PostgreSQL 15
+CREATE TABLE evidence (at timestamptz DEFAULT now(), who text, what text);
+GRANT INSERT, SELECT ON evidence TO PUBLIC;
+
+SET ROLE life_victim;
+CREATE FOREIGN TABLE secret (item text, ts timestamptz DEFAULT now(), g text) SERVER topk;
+SELECT topk.create_rollup('secret', 'secret', 'item', 'ts', group_by => '{g}');
+GRANT INSERT ON secret TO life_inserter;
+GRANT SELECT ON secret TO life_reader;
+INSERT INTO secret VALUES ('confidential', now() - interval '2 days', 'x');
+RESET ROLE;
+SELECT fold_all();
+INSERT INTO topk.error_log (rollup, sqlstate, message) SELECT id, '22003', 'confidential' FROM topk.rollup;
+SQL
+
+# Who may insert may not read, who may read may not insert
+expect 'INSERT alone' 'done' 'SET ROLE life_inserter' "SELECT outcome('INSERT INTO secret VALUES (''x'')')"
+reading="SELECT DISTINCT sqlstate_of(q) FROM unnest(ARRAY['SELECT * FROM topk.top(''secret'', ''day'')', 'SELECT * FROM topk.range(''secret'', now() - interval ''3 days'', now())',
+    'SELECT topk.window_info(''secret'', ''day'')', 'SELECT topk.backfill(''secret'')', 'SELECT topk.refresh(''secret'', ''2020-01-01'', now())', 'SELECT topk.drop_rollup(''secret'')',
+    'SELECT topk.create_rollup(''mine'', ''secret'', ''item'', ''ts'')']) AS q"
+# All functions that answer for a rollup, known or not
+answering="SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace = 'topk'::regnamespace AND proargtypes[0] = 'text'::regtype AND has_function_privilege('life_inserter', p.oid, 'EXECUTE')"
+expect '... reads nothing, changes nothing' 42501 'SET ROLE life_inserter' "$reading"
+expect 'SELECT: insert, count, change' 42501 'SET ROLE life_reader' "SELECT DISTINCT sqlstate_of(q) FROM unnest(ARRAY['INSERT INTO secret VALUES (''x'')', 'SELECT topk.drop_rollup(''secret'')', 'SELECT topk.backfill(''secret'')']) AS q"
+expect '... reads' 'confidential' 'SET ROLE life_reader' "SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')"
+expect 'functions that answer say 42501 too' '' "SET ROLE life_inserter" "SELECT f FROM ($answering) AS a (f), LATERAL (SELECT sqlstate_of(format('SELECT topk.%s(%s)', (SELECT quote_ident(proname) FROM pg_proc WHERE oid = f),
+    (SELECT string_agg(format('%L::%s', CASE WHEN i = 1 THEN 'secret' WHEN t = 'interval'::regtype THEN '1 day' WHEN t = 'timestamptz'::regtype THEN (now() - i * interval '1 s')::text WHEN t = 'text'::regtype THEN 'day' WHEN t = 'text[]'::regtype THEN '{x}' WHEN t = 'regclass'::regtype THEN 'secret' WHEN t = 'boolean'::regtype THEN 'f' WHEN t = 'jsonb'::regtype THEN '{}' ELSE '1' END, t::regtype), ', ' ORDER BY i)
+     FROM (SELECT t, i FROM unnest((SELECT proargtypes::oid[] FROM pg_proc WHERE oid = f)) WITH ORDINALITY AS u (t, i)) AS v)))) AS o (state) WHERE state <> '42501' AND f::text !~ 'create_rollup'"
+
+# A reader's function is cheap, and would be asked first
+psql -d life_rights <<'SQL'
+SET ROLE life_mallory;
+CREATE FUNCTION leak(anyelement) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS $$BEGIN INSERT INTO evidence (who, what) VALUES (current_user, $1::text); RETURN true; END$$;
+SQL
+expect 'views leak nothing to functions of their readers' '0' 'SET ROLE life_mallory' \
+    'SELECT FROM topk.rollups WHERE leak(name) AND leak(item)' 'SELECT FROM topk.groups WHERE leak(group_key)' 'SELECT FROM topk.snapshots WHERE leak(item)' 'SELECT FROM topk.errors WHERE leak(message)' \
+    'SELECT count(*) FROM evidence'
+expect '... each of them is a barrier' '' "SELECT relname FROM pg_class WHERE relnamespace = 'topk'::regnamespace AND relkind = 'v' AND relname <> 'workers' AND NOT coalesce('security_barrier=true' = ANY (reloptions), false)"
+
+# Mallory's code tells whose rights it has: in a function of constants, in a literal's domain, in operators, and in what is done with each row
+psql -d life_rights <<'SQL' >/dev/null
+SET ROLE life_mallory;
+CREATE FUNCTION tell(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_user NOT IN ('life_mallory', 'life_inserter') THEN
+        RAISE EXCEPTION 'here I am %', current_user USING ERRCODE = 'XX999';
+    END IF;
+    RETURN $1;
+END$$;
+CREATE FUNCTION tell_int(integer) RETURNS boolean IMMUTABLE LANGUAGE sql AS $$SELECT public.tell($1::text) IS NOT NULL$$;
+CREATE DOMAIN teller AS integer CHECK (tell_int(VALUE));
+CREATE FUNCTION tell_operator(text, text) RETURNS text IMMUTABLE LANGUAGE sql AS $$SELECT public.tell($1) || $2$$;
+CREATE OPERATOR ### (LEFTARG = text, RIGHTARG = text, FUNCTION = tell_operator);
+CREATE TABLE trap (item text, ts timestamptz DEFAULT now(), n integer);
+SELECT topk.create_rollup('trap', 'trap', $$tell(item) || tell('constant') ### 'x'$$, $$ts + tell('0 s')::interval$$, weight => $$('{1}'::teller[])[1]$$,
+                          filter => $$tell('x') = 'x'$$, group_by => ARRAY[$$tell('g')$$], backfill => true);
+CREATE FOREIGN TABLE trap_stream (item text, ts timestamptz DEFAULT now()) SERVER topk;
+SELECT topk.create_rollup('trap_stream', 'trap_stream', $$tell(item) || ('{1}'::teller[])::text$$, 'ts', filter => $$tell('x') = 'x'$$);
+INSERT INTO trap VALUES ('a'), ('b');
+INSERT INTO trap_stream VALUES ('a');
+GRANT INSERT ON trap TO life_inserter;
+GRANT SELECT ON trap, trap_stream TO PUBLIC;
+SQL
+expect 'the trap works' 'XX999' "SELECT sqlstate_of('SELECT tell(''x'')')"
+expect 'an inserter needs no rights on the schema of the code' 'done' 'CREATE SCHEMA hidden AUTHORIZATION life_mallory' 'SET ROLE life_mallory' 'CREATE FUNCTION hidden.f(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$BEGIN RETURN upper($1); END$$' 'CREATE FOREIGN TABLE uses_hidden (item text, ts timestamptz DEFAULT now()) SERVER topk' \
+    'GRANT INSERT ON uses_hidden TO life_inserter' "DO \$\$BEGIN PERFORM topk.create_rollup('uses_hidden', 'uses_hidden', 'hidden.f(item)', 'ts'); END\$\$" 'SET ROLE life_inserter' "SELECT outcome('INSERT INTO uses_hidden VALUES (''x'')')"
+# By a superuser, each in a new session, as what was parsed before is kept
+expect 'EXPLAIN' done "SELECT outcome('EXPLAIN INSERT INTO trap_stream VALUES (''x'')')"
+expect 'topk.fold()' done "SELECT outcome('SELECT fold_all()')"
+expect 'topk.maintain()' done "SELECT outcome('SELECT topk.maintain()')"
+expect 'topk.run(), with a backfill' done "SELECT outcome('CALL topk.run()')"
+expect '... that was made' 'done' "SELECT backfill FROM topk.rollups WHERE name = 'trap'"
+expect 'topk.backfill()' done "SELECT outcome('SELECT topk.backfill(''trap'')')"
+expect 'topk.refresh()' done "SELECT outcome('SELECT topk.refresh(''trap'', now() - interval ''10 minutes'', now())')"
+expect 'topk.run_backfill()' done "SELECT outcome('SELECT topk.run_backfill(id) FROM topk.rollup WHERE name = ''trap''')"
+expect 'ALTER TABLE' done "SELECT outcome('ALTER TABLE trap ADD another integer')"
+expect 'ALTER TABLE RENAME' done "SELECT outcome('ALTER TABLE trap RENAME n TO m')"
+expect 'ALTER FOREIGN TABLE' done "SELECT outcome('ALTER FOREIGN TABLE trap_stream ADD another integer')"
+expect 'topk.top() and the views' done "SELECT outcome('SELECT * FROM topk.top(''trap'', ''day''), topk.rollups, topk.groups, topk.snapshots, topk.errors')"
+expect 'another rollup on the table' done "SELECT outcome('SELECT topk.create_rollup(''second'', ''trap'', ''item'', ''ts'')')"
+expect 'topk.drop_rollup()' done "SELECT outcome('SELECT topk.drop_rollup(''second'')')"
+expect 'ALTER TABLE OWNER TO' done "SELECT outcome('ALTER TABLE trap OWNER TO life_mallory')"
+expect 'a restricted operation: nothing stays behind' 42501 'SET ROLE life_mallory' 'CREATE FUNCTION stay() RETURNS void LANGUAGE plpgsql AS $$BEGIN CREATE TEMP TABLE stays (); END$$' 'CREATE OR REPLACE FUNCTION tell(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$BEGIN PERFORM public.stay(); RETURN $1; END$$' 'RESET ROLE' "SELECT sqlstate_of('SELECT topk.backfill(''trap'')')"
+expect '... not even a setting' t 'SET ROLE life_mallory' 'CREATE OR REPLACE FUNCTION tell(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$BEGIN PERFORM set_config($_$search_path$_$, $_$evil$_$, false); PERFORM set_config($_$role$_$, $_$postgres$_$, false); RETURN $1; END$$' 'RESET ROLE' \
+    "SELECT sqlstate_of('SELECT topk.backfill(''trap'')') IN ('42501', '22023') AND current_setting('search_path') !~ 'evil'"
+expect 'DROP TABLE, DROP OWNED' done "SELECT outcome('DROP TABLE trap; DROP FOREIGN TABLE trap_stream; DROP OWNED BY life_mallory CASCADE')"
+
+# Names that are found first: functions, operators, tables and types of the session, in search_path and in pg_temp
+psql -d life_rights <<'SQL' >/dev/null
+GRANT CREATE ON SCHEMA public TO life_mallory;
+CREATE SCHEMA shadow AUTHORIZATION life_mallory;
+CREATE TABLE shadowed (item text, ts timestamptz DEFAULT now(), n integer);
+SELECT topk.create_rollup('shadowed', 'shadowed', 'lower(item)', 'ts', weight => 'n', filter => 'n > 0', group_by => '{n}');
+INSERT INTO shadowed SELECT 'A', now() - i * interval '1 hour', 1 FROM generate_series(1, 100) AS i;
+SET ROLE life_mallory;
+DO $$
+DECLARE
+    f record;
+BEGIN
+    -- One of each name and signature of pg_catalog that SQL of the extension may call, as far as a user can make it
+    FOR f IN SELECT DISTINCT p.proname, pg_get_function_identity_arguments(p.oid) AS arguments, p.prorettype::regtype AS result, p.proargtypes
+             FROM pg_proc AS p WHERE pronamespace = 'pg_catalog'::regnamespace AND prokind = 'f' AND NOT proretset
+               AND proname IN ('now', 'clock_timestamp', 'format', 'jsonb_object_agg', 'has_table_privilege', 'array_eq', 'text', 'interval', 'lower',
+                               'int4eq', 'textregexeq', 'date_trunc', 'least', 'total') LOOP
+        BEGIN
+            EXECUTE format('CREATE FUNCTION shadow.%I(%s) RETURNS %s LANGUAGE plpgsql AS $f$BEGIN RAISE EXCEPTION ''shadow''; END$f$', f.proname, f.arguments, f.result);
+        EXCEPTION WHEN OTHERS THEN NULL;
+        END;
+    END LOOP;
+    -- and operators of the types that are compared
+    FOR f IN SELECT o.oprname, o.oprleft::regtype AS l, o.oprright::regtype AS r, o.oprresult::regtype AS result FROM pg_operator AS o
+             WHERE o.oprname IN ('=', '<', '<=', '>', '>=', '<>', '+', '-', '->>', '<@', '||', '~')
+               AND o.oprleft IN ('text'::regtype, 'integer'::regtype, 'bigint'::regtype, 'timestamptz'::regtype, 'jsonb'::regtype, 'anyarray'::regtype, '"char"'::regtype, 'oid'::regtype) LOOP
+        BEGIN
+            EXECUTE format('CREATE FUNCTION shadow.op(%s, %s) RETURNS %s LANGUAGE plpgsql AS $f$BEGIN RAISE EXCEPTION ''shadow''; END$f$', f.l, f.r, f.result);
+        EXCEPTION WHEN OTHERS THEN NULL;
+        END;
+        BEGIN
+            EXECUTE format('CREATE OPERATOR shadow.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = shadow.op)', f.oprname, f.l, f.r);
+        EXCEPTION WHEN OTHERS THEN NULL;
+        END;
+    END LOOP;
+END$$;
+CREATE TYPE shadow.timestamptz AS (a integer);
+CREATE TYPE shadow.interval AS (a integer);
+CREATE DOMAIN shadow.regclass AS text;
+CREATE TABLE shadow.pg_class (oid oid); CREATE TABLE shadow.pg_attribute (a integer); CREATE TABLE shadow.rollup (id integer); CREATE TABLE shadow.tile (id integer);
+GRANT USAGE ON SCHEMA shadow TO PUBLIC;
+GRANT SELECT ON ALL TABLES IN SCHEMA shadow TO PUBLIC;
+SQL
+check 'shadows are there' t "$(sql life_rights -c "SELECT count(*) > 30 FROM pg_operator WHERE oprnamespace = 'shadow'::regnamespace")"
+shadows="SET search_path = shadow, public, pg_catalog"
+temporary="CREATE TEMP TABLE rollup (id integer); CREATE TEMP TABLE pg_class (oid oid); CREATE TEMP TABLE pg_proc (oid oid); CREATE DOMAIN pg_temp.regclass AS text; CREATE DOMAIN pg_temp.interval AS text; CREATE TEMP TABLE tile (a integer); CREATE TEMP TABLE delta_0 (a integer)"
+for statement in "SELECT topk.create_rollup('other', 'public.shadowed', 'item', 'ts')" "INSERT INTO public.shadowed VALUES ('A', pg_catalog.now(), 1)" "SELECT topk.fold(id) FROM topk.rollup" 'SELECT topk.maintain()' 'CALL topk.run()' \
+    "SELECT * FROM topk.top('shadowed', 'day', pg_catalog.now(), 10, '{1}')" "SELECT * FROM topk.top('shadowed', 'month')" "SELECT topk.range('shadowed', '2024-01-01', '2027-01-01')" "SELECT topk.window_info('shadowed', 'week')" \
+    "SELECT topk.backfill('shadowed')" "SELECT topk.refresh('shadowed', pg_catalog.now(), 'infinity')" 'SELECT * FROM topk.rollups' 'SELECT * FROM topk.snapshots' 'SELECT * FROM topk.groups' 'SELECT * FROM topk.errors' \
+    'ALTER TABLE public.shadowed RENAME item TO thing' 'ALTER TABLE public.shadowed RENAME thing TO item' "SELECT topk.drop_rollup('other')" 'CREATE TABLE public.dropped (i pg_catalog.text)' 'DROP TABLE public.dropped'; do
+    expect "under shadows: ${statement:0:60}" done "$shadows" "$temporary" "SELECT public.outcome(\$s\$$statement\$s\$)"
+done
+expect 'what was counted under shadows' 'a=101' "SELECT counts('shadowed')"
+
+# Names and literals that end a string or an identifier
+expect 'quotes in names' "x'y=1|x'y=1" "CREATE TABLE \"a'b\"\"c\\d\" (\"i't\"\"em\" text, \"t's\" timestamptz DEFAULT now(), \"\$1\" integer DEFAULT 1)" \
+    "DO \$\$BEGIN PERFORM topk.create_rollup('r''\"\\; DROP TABLE evidence; --', '\"a''b\"\"c\\d\"', '\"i''t\"\"em\"', '\"t''s\"', weight => '\"\$1\"', filter => '\"i''t\"\"em\" <> ''it''''s''', group_by => '{\"\\\"i''t\\\"\\\"em\\\"\"}'); END\$\$" \
+    "INSERT INTO \"a'b\"\"c\\d\" VALUES (\$\$x'y\$\$), (\$\$it's\$\$)" "DO \$\$BEGIN PERFORM topk.backfill(name), topk.fold(id) FROM topk.rollup WHERE name ~ '^r'; END\$\$" \
+    "SELECT counts(name), counts(name, ARRAY['x''y']) FROM topk.rollups WHERE name ~ '^r'''"
+expect '... renamed, and the rollup dropped' 0 "ALTER TABLE \"a'b\"\"c\\d\" RENAME \"i't\"\"em\" TO \"');--\"" "DO \$\$BEGIN PERFORM topk.drop_rollup(name) FROM topk.rollup WHERE name ~ '^r'''; END\$\$" "SELECT count(*) FROM topk.rollup WHERE name ~ '^r'''"
+expect 'expressions that are more than one' 42601 "SELECT DISTINCT sqlstate_of(format('SELECT topk.create_rollup(''x'', ''shadowed'', %L, ''ts'')', e)) FROM unnest(ARRAY['item; DROP TABLE evidence', 'item) FROM shadowed; --', 'item, item', 'item INTO x', 'item /* ', '']) AS e"
+
+# What PUBLIC may call
+expect 'no functions run with another user'"'"'s rights' '' "SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'topk'::regnamespace AND prosecdef"
+expect 'functions in SQL and PL/pgSQL have a search_path of their own' '' "SELECT p.oid::regprocedure FROM pg_proc AS p JOIN pg_language AS l ON l.oid = prolang WHERE pronamespace = 'topk'::regnamespace AND lanname <> 'c' AND NOT coalesce(proconfig @> '{\"search_path=pg_catalog, pg_temp\"}', false)"
+expect 'support functions are not for everybody' '' "SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace = 'topk'::regnamespace AND has_function_privilege('life_inserter', p.oid, 'EXECUTE') AND obj_description(p.oid, 'pg_proc') ~ 'support function' AND proname <> 'worker_slots'"
+check 'bytes that are no items' '' "$(sql life_rights -c "SELECT DISTINCT state FROM (SELECT sqlstate_of(format('SELECT count(*) FROM topk.items(%L)', b)) FROM (SELECT decode(md5(i::text) || md5((i + 1)::text), 'hex') FROM generate_series(1, 300) AS i UNION ALL VALUES (''::bytea), ('\\x00'), (decode(repeat('ff', 100000), 'hex'))) AS v (b)) AS o (state) WHERE state !~ '^(22|XX001|done)'")"
+check 'registers that are none' '' "$(sql life_rights -c "SELECT DISTINCT state FROM (SELECT sqlstate_of(format('SELECT topk.distinct_items(NULL, decode(repeat(%L, %s), ''hex''))', h, n)) FROM unnest('{00,3f,ff}'::text[]) AS h, unnest('{0,1,16383,16384,16385}'::int[]) AS n) AS o (state) WHERE state !~ '^(22|XX001|done)'")"
+psql -d life_rights <<'SQL' >/dev/null
+SET ROLE life_mallory;
+CREATE TABLE own (item text, ts timestamptz DEFAULT now(), rollup integer, tile timestamptz, events bigint);
+CREATE TRIGGER a AFTER INSERT ON own REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION topk.capture('x', 'y');
+CREATE TRIGGER b AFTER UPDATE ON own REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION topk.capture();
+CREATE VIEW own_view AS SELECT * FROM own;
+CREATE TRIGGER a INSTEAD OF INSERT ON own_view FOR EACH ROW EXECUTE FUNCTION topk.capture();
+SQL
+expect 'capture() as a trigger of something else' 'done|39P01|39P01' 'SET ROLE life_mallory' "SELECT outcome('INSERT INTO own (item) VALUES (''a'')'), sqlstate_of('UPDATE own SET item = ''b'''), sqlstate_of('INSERT INTO own_view (item) VALUES (''a'')')"
+expect 'trigger functions of the catalog on own tables' '42501|39P01' 'CREATE TABLE fake (LIKE topk.rollup)' 'ALTER TABLE fake OWNER TO life_mallory' 'SET ROLE life_mallory' "SELECT sqlstate_of('CREATE TRIGGER a AFTER INSERT ON own EXECUTE FUNCTION topk.log_restored(''0'')'), sqlstate_of('CREATE TRIGGER c BEFORE INSERT ON fake FOR EACH ROW EXECUTE FUNCTION topk.rollup_restored(); INSERT INTO fake DEFAULT VALUES')"
+expect 'functions that are no triggers here' '' "SELECT f FROM unnest('{capture,rollup_restored,log_restored,after_ddl,after_drop}'::text[]) AS f WHERE sqlstate_of(format('SELECT topk.%I()', f)) NOT IN ('0A000', '39P01', '39P03')"
+expect 'the handler and the validator' '' "SELECT f FROM unnest(ARRAY['topk.fdw_handler()', 'topk.fdw_validator(NULL, 0)', 'topk.fdw_validator(''{a=b}'', 0)']) AS f WHERE sqlstate_of('SELECT ' || f) !~ '^(0A|HV|done)'"
+expect 'a server of one'"'"'s own' 42501 'SET ROLE life_mallory' "SELECT sqlstate_of('CREATE SERVER x FOREIGN DATA WRAPPER topk')"
+expect 'locks of others: owners alone take them' '42501|42501' 'SET ROLE life_mallory' "SELECT sqlstate_of('SELECT topk.create_rollup(''x'', ''secret'', ''item'', ''ts'')'), sqlstate_of('SELECT topk.drop_rollup(''secret'')')"
+expect '... and system tables have no rollups' t "SELECT sqlstate_of('SELECT topk.create_rollup(''x'', ''pg_class'', ''relname'', ''now()'')') <> 'done'"
+expect 'row level security does not keep a trigger from counting' 'a=1 hidden=1' 'CREATE TABLE rls (item text, ts timestamptz DEFAULT now())' 'ALTER TABLE rls ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY' "CREATE POLICY p ON rls USING (item <> 'hidden') WITH CHECK (true)" \
+    'GRANT INSERT, SELECT ON rls TO life_inserter' "DO \$\$BEGIN PERFORM topk.create_rollup('rls', 'rls', 'item', 'ts'); END\$\$" 'SET ROLE life_inserter' "INSERT INTO rls VALUES ('a'), ('hidden')" 'RESET ROLE' "SELECT counts('rls')"
+psql -d postgres -c 'DROP DATABASE life_rights' -c 'DROP ROLE life_mallory, life_victim, life_inserter, life_reader'

@@ -1,0 +1,26 @@
+-- Items of a rollup with their counts, in one line; the month of now and the two before
+CREATE FUNCTION counts(rollup text, group_key text[] DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
+    SELECT coalesce(string_agg(item || '=' || n, ' ' ORDER BY item COLLATE "C"), '')
+    FROM (SELECT item, sum(count) AS n FROM topk.range($1, now() - interval '62 days', now() + interval '1 hour', 1000, $2) GROUP BY 1) AS x
+$$;
+CREATE FUNCTION fold_all() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    id integer;
+    again boolean;
+BEGIN
+    FOR id IN SELECT r.id FROM topk.rollup AS r ORDER BY 1 LOOP
+        LOOP
+            SELECT more INTO again FROM topk.fold(id);
+            EXIT WHEN NOT again;
+        END LOOP;
+    END LOOP;
+END$$;
+-- The sqlstate and message of a statement's error, or "done"
+CREATE FUNCTION outcome(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+    RETURN 'done';
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE || ' ' || SQLERRM;
+END$$;
+CREATE FUNCTION sqlstate_of(statement text) RETURNS text LANGUAGE sql AS $$SELECT split_part(outcome($1), ' ', 1)$$;

@@ -1,0 +1,107 @@
+# What is done to sources, and to the tables of schema topk
+
+fresh life_tables
+expect() { # WHAT WANTED STATEMENT...: the last of them answers
+    local what=$1 wanted=$2 arguments=() s
+    shift 2
+    for s; do arguments+=(-c "$s"); done
+    check "$what" "$wanted" "$(sql life_tables "${arguments[@]}")"
+}
+psql -d life_tables <<'SQL' >/dev/null
+CREATE TABLE t (id serial PRIMARY KEY, item text, ts timestamptz DEFAULT now(), n integer DEFAULT 1);
+CREATE FOREIGN TABLE s (item text, ts timestamptz DEFAULT now()) SERVER topk;
+SELECT topk.create_rollup('t', 't', 'item', 'ts'), topk.create_rollup('n', 't', 'n', 'ts', filter => 'item <> ''x'''), topk.create_rollup('s', 's', 'item', 'ts');
+INSERT INTO t (item) VALUES ('a'), ('b');
+INSERT INTO s VALUES ('a');
+SQL
+expect 'TRUNCATE leaves counts' 'a=1 b=1' 'TRUNCATE t' "SELECT counts('t')"
+expect 'TRUNCATE, INSERT, ROLLBACK' 'a=1 b=1' 'BEGIN' "INSERT INTO t (item) VALUES ('a')" 'TRUNCATE t' 'ROLLBACK' "SELECT counts('t')"
+expect 'TRUNCATE of a stream' 'ERROR:  0A000' 'TRUNCATE s'
+expect 'TRUNCATE of a table and a stream' 'ERROR:  0A000' 'TRUNCATE t, s'
+expect 'ANALYZE and VACUUM of a stream and of everything' $'WARNING:  01000\nWARNING:  01000\na=1' 'ANALYZE s' 'VACUUM s' 'VACUUM ANALYZE' "SELECT counts('s')"
+expect 'another name and schema' 'a=1 b=1 c=1' 'CREATE SCHEMA "o'\''th er"' 'ALTER TABLE t RENAME TO "T ""x"' 'ALTER TABLE "T ""x" SET SCHEMA "o'\''th er"' \
+    'INSERT INTO "o'\''th er"."T ""x" (item) VALUES ($$c$$)' "SELECT counts('t')"
+expect '... recounting finds it, and takes the rows of its hour only' 1 "SELECT topk.backfill('t')"
+expect '... and back' 'c=2' 'ALTER SCHEMA "o'\''th er" RENAME TO other' 'ALTER TABLE other."T ""x" RENAME TO t' 'ALTER TABLE other.t SET SCHEMA public' \
+    "INSERT INTO t (item) VALUES ('c')" "SELECT counts('t')"
+expect 'columns change their names, also crosswise' 'c=3|1=5' 'ALTER TABLE t RENAME item TO was' 'ALTER TABLE t RENAME n TO item' 'ALTER TABLE t RENAME was TO n' \
+    "INSERT INTO t (n) VALUES ('c')" "SELECT counts('t'), counts('n')"
+expect '... in one transaction with INSERTs' 'c=5|1=7' 'BEGIN; ALTER TABLE t RENAME n TO was; INSERT INTO t (was) VALUES ($$c$$); ALTER TABLE t RENAME item TO n; INSERT INTO t (was) VALUES ($$c$$); ALTER TABLE t RENAME was TO item; COMMIT' \
+    "SELECT counts('t'), counts('n')"
+expect '... undone' 'c=6|1=8' 'BEGIN; ALTER TABLE t RENAME item TO was; INSERT INTO t (was) VALUES ($$y$$); ROLLBACK' "INSERT INTO t (item) VALUES ('c')" "SELECT counts('t'), counts('n')"
+expect 'columns come and go' 'c=7' 'ALTER TABLE t ADD more jsonb, ADD other text' 'ALTER TABLE t DROP other, DROP id' "INSERT INTO t (item) VALUES ('c')" "SELECT counts('t')"
+expect 'a column that is used stays' 'ERROR:  2BP01' 'ALTER TABLE t DROP item'
+expect '... also with CASCADE, and in a filter' 'ERROR:  2BP01' 'ALTER TABLE t DROP item CASCADE'
+expect 'a type that fits' 'c=8|1=10' 'ALTER TABLE t ALTER n TYPE bigint, ALTER item TYPE varchar(10), ALTER ts TYPE timestamp' "INSERT INTO t (item, ts) VALUES ('c', now() AT TIME ZONE 'UTC')" "SELECT counts('t'), counts('n')"
+expect 'types that do not' $'ERROR:  42804\nERROR:  42883' 'ALTER TABLE t ALTER n TYPE text' 'ALTER TABLE t ALTER ts TYPE text'
+expect 'SET LOGGED, UNLOGGED' 'c=9' 'ALTER TABLE t SET UNLOGGED' "INSERT INTO t (item) VALUES ('c')" 'ALTER TABLE t SET LOGGED' "SELECT counts('t')"
+expect 'DISABLE TRIGGER: not counted, until ENABLE' 'c=10' 'ALTER TABLE t DISABLE TRIGGER topk_capture' "INSERT INTO t (item) VALUES ('uncounted')" 'ALTER TABLE t ADD yet integer' "INSERT INTO t (item) VALUES ('uncounted')" \
+    'ALTER TABLE t ENABLE TRIGGER ALL' "INSERT INTO t (item) VALUES ('c')" "SELECT counts('t')"
+expect 'session_replication_role = replica: not counted' 'c=10' 'SET session_replication_role = replica' "INSERT INTO t (item) VALUES ('uncounted')" "SELECT counts('t')"
+expect 'a renamed trigger is the same trigger' 'c=11' 'ALTER TRIGGER topk_capture ON t RENAME TO "my ""trigger"' "DO \$\$BEGIN PERFORM topk.create_rollup('third', 't', 'item', 'ts'); END\$\$" \
+    "INSERT INTO t (item) VALUES ('c')" "SELECT counts('t')"
+expect '... and goes with the last rollup' 0 "DO \$\$BEGIN PERFORM topk.drop_rollup('third'), topk.drop_rollup('t'), topk.drop_rollup('n'); END\$\$" "SELECT count(*) FROM pg_trigger WHERE tgrelid = 't'::regclass AND NOT tgisinternal"
+expect 'a trigger of another function does not pass for it' 'ERROR:  42710' 'CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$' \
+    'CREATE TRIGGER topk_capture AFTER INSERT ON t FOR EACH STATEMENT EXECUTE FUNCTION nothing()' "SELECT topk.create_rollup('t', 't', 'item', 'ts')"
+expect 'DROP TABLE takes rollups along' '0|0' 'DROP TABLE t' "SELECT (SELECT count(*) FROM topk.rollup WHERE name <> 's'), (SELECT count(*) FROM topk.delta_0 WHERE rollup NOT IN (SELECT id FROM topk.rollup))"
+
+# Partitions and children
+psql -d life_tables <<'SQL' >/dev/null
+CREATE TABLE p (region text, item text, ts timestamptz DEFAULT now()) PARTITION BY LIST (region);
+CREATE TABLE p_a PARTITION OF p FOR VALUES IN ('a');
+CREATE TABLE p_b (LIKE p INCLUDING DEFAULTS);
+SELECT topk.create_rollup('p', 'p', 'item', 'ts');
+INSERT INTO p_b VALUES ('b', 'before');
+SQL
+expect 'ATTACH PARTITION: its rows of before are not counted' 'a=1 b=2' 'ALTER TABLE p ATTACH PARTITION p_b FOR VALUES IN ($$b$$)' "INSERT INTO p VALUES ('a', 'a'), ('b', 'b')" "INSERT INTO p_b VALUES ('b', 'b')" "SELECT counts('p')"
+expect 'DETACH PARTITION: what it counted stays, nothing is added' 'a=1 b=2|0' 'ALTER TABLE p DETACH PARTITION p_b' "INSERT INTO p_b VALUES ('b', 'detached')" "SELECT counts('p'), count(*) FROM pg_trigger WHERE tgrelid = 'p_b'::regclass"
+expect '... CONCURRENTLY, and attached again' 'a=1 b=3|0' 'ALTER TABLE p ATTACH PARTITION p_b FOR VALUES IN ($$b$$)' "INSERT INTO p_b VALUES ('b', 'b')" 'ALTER TABLE p DETACH PARTITION p_b CONCURRENTLY' "INSERT INTO p_b VALUES ('b', 'detached')" \
+    "SELECT counts('p'), count(*) FROM pg_trigger WHERE tgrelid = 'p_b'::regclass"
+expect 'a partition that CREATE SCHEMA makes' 'a=1 b=3 c=1' "CREATE SCHEMA more CREATE TABLE p_c PARTITION OF public.p FOR VALUES IN ('c')" "INSERT INTO more.p_c VALUES ('c', 'c')" "SELECT counts('p')"
+expect 'a table with a rollup does not become a partition' 'ERROR:  0A000' "DO \$\$BEGIN PERFORM topk.create_rollup('b', 'p_b', 'item', 'ts'); END\$\$" 'ALTER TABLE p ATTACH PARTITION p_b FOR VALUES IN ($$b$$)'
+expect '... also of a table without' 'ERROR:  0A000' "CREATE TABLE q (LIKE p) PARTITION BY LIST (region)" 'ALTER TABLE q ATTACH PARTITION p_b FOR VALUES IN ($$b$$)'
+expect '... nor by way of another partitioned table' 'ERROR:  0A000' "CREATE TABLE q_sub (LIKE p) PARTITION BY LIST (region)" 'ALTER TABLE q_sub ATTACH PARTITION p_b FOR VALUES IN ($$b$$)'
+expect 'several levels attached at once' 'a=1 b=3 c=1 d=3' 'CREATE TABLE p_d (LIKE p INCLUDING DEFAULTS) PARTITION BY LIST (item)' 'CREATE TABLE p_d_1 PARTITION OF p_d DEFAULT' 'ALTER TABLE p ATTACH PARTITION p_d FOR VALUES IN ($$d$$)' \
+    "INSERT INTO p VALUES ('d', 'd')" "INSERT INTO p_d VALUES ('d', 'd')" "INSERT INTO p_d_1 VALUES ('d', 'd')" "SELECT counts('p')"
+expect 'a partition of which another user is the owner' 'a=2 b=3 c=1 d=3' 'CREATE ROLE life_other' 'ALTER TABLE p_a OWNER TO life_other' 'GRANT USAGE ON SCHEMA public TO life_other' 'SET ROLE life_other' "INSERT INTO p_a VALUES ('a', 'a')" 'RESET ROLE' "SELECT counts('p')"
+expect 'DROP of a partition' 'a=2 b=3 c=1 d=3' 'DROP TABLE p_a' "SELECT counts('p')"
+expect 'children by inheritance are tables of their own, also for backfill' 'parent=1|1' 'CREATE TABLE parent (item text, ts timestamptz DEFAULT now())' 'CREATE TABLE child () INHERITS (parent)' \
+    "DO \$\$BEGIN PERFORM topk.create_rollup('parent', 'parent', 'item', 'ts'); END\$\$" "INSERT INTO parent VALUES ('parent')" "INSERT INTO child VALUES ('child')" "SELECT counts('parent'), topk.backfill('parent')"
+expect '... a renamed column is renamed for both' 'parent=2' 'ALTER TABLE parent RENAME item TO thing' "INSERT INTO parent VALUES ('parent')" "SELECT counts('parent')"
+
+# Owners
+psql -d life_tables <<'SQL' >/dev/null
+CREATE ROLE life_alice; CREATE ROLE life_bob;
+GRANT CREATE ON SCHEMA public TO life_alice, life_bob;
+SET ROLE life_alice;
+CREATE TABLE owned (item text, ts timestamptz DEFAULT now());
+CREATE FOREIGN TABLE owned_stream (item text, ts timestamptz DEFAULT now()) SERVER topk;
+SELECT topk.create_rollup('owned', 'owned', 'item', 'ts'), topk.create_rollup('owned_stream', 'owned_stream', 'item', 'ts');
+SQL
+expect 'ALTER TABLE OWNER TO: the rollup is the new owner'"'"'s' $'ERROR:  42501\n1' 'ALTER TABLE owned OWNER TO life_bob' 'SET ROLE life_alice' "SELECT topk.backfill('owned')" 'SET ROLE life_bob' "INSERT INTO owned VALUES ('x')" "SELECT topk.backfill('owned')"
+expect 'the former owner reads no longer' $'ERROR:  42501\n0' 'SET ROLE life_alice' "SELECT * FROM topk.top('owned', 'day')" "SELECT count(*) FROM topk.rollups WHERE name = 'owned'"
+expect 'REASSIGN OWNED' 'x=1|y=1' 'REASSIGN OWNED BY life_alice, life_bob TO life_other' 'SET ROLE life_other' "INSERT INTO owned_stream VALUES ('y')" "SELECT counts('owned'), counts('owned_stream')"
+expect 'DROP OWNED takes rollups along' 0 'DROP OWNED BY life_other' "SELECT count(*) FROM topk.rollup WHERE name ~ 'owned'"
+expect 'SET SESSION AUTHORIZATION' 'z=1' 'GRANT CREATE ON SCHEMA public TO life_bob' 'SET SESSION AUTHORIZATION life_bob' 'CREATE TABLE own (item text, ts timestamptz DEFAULT now())' \
+    "DO \$\$BEGIN PERFORM topk.create_rollup('own', 'own', 'item', 'ts'); END\$\$" "INSERT INTO own VALUES ('z')" "SELECT counts('own')"
+
+# A DBA at the tables of schema topk
+psql -d life_tables <<'SQL' >/dev/null
+CREATE FOREIGN TABLE big (item text, ts timestamptz DEFAULT now(), g text) SERVER topk;
+SELECT topk.create_rollup('big', 'big', 'item', 'ts', group_by => '{g}');
+INSERT INTO big SELECT 'i' || i % 7, now() - i * interval '1 hour', i % 3 FROM generate_series(1, 500) AS i;
+SELECT fold_all();
+INSERT INTO big SELECT 'i' || i % 7, now(), i % 3 FROM generate_series(1, 70) AS i;
+SQL
+wanted=$(sql life_tables -c "SELECT counts('big'), counts('big', '{1}')")
+for command in 'VACUUM FULL topk.tile' 'VACUUM FULL topk.delta_0' 'CLUSTER topk.tile USING tile_stop' 'VACUUM FULL topk.log_slot' 'VACUUM FULL topk.rollup' 'VACUUM FULL topk.group_key' \
+    'REINDEX SCHEMA topk' 'REINDEX TABLE CONCURRENTLY topk.tile' 'VACUUM (FREEZE) topk.delta_0' 'ANALYZE topk.tile' 'VACUUM FULL'; do
+    expect "$command: answers" "$wanted" "$command" "SELECT counts('big'), counts('big', '{1}')"
+done
+expect 'VACUUM FULL, then in one session: count, fold, answer' "$(($(grep -oP '^.*?i1=\K\d+' <<<"$wanted") + 1))" \
+    "INSERT INTO big VALUES ('i1')" 'VACUUM FULL topk.delta_0' 'VACUUM FULL topk.delta_1' 'VACUUM FULL topk.tile' "DO \$\$BEGIN PERFORM fold_all(); END\$\$" "SELECT substring(counts('big') FROM 'i1=(\\d+)')"
+expect 'an old snapshot over VACUUM FULL' 40001 'BEGIN ISOLATION LEVEL REPEATABLE READ' 'SELECT 1 FROM pg_class WHERE false' "\\! '$bindir/psql' -X -q -d life_tables -c 'VACUUM FULL topk.delta_0'" "SELECT sqlstate_of('SELECT counts(''big'')')"
+expect 'no user writes them' 42501 'SET ROLE life_bob' "SELECT DISTINCT sqlstate_of(replace(q, '@', t)) FROM (VALUES ('INSERT INTO topk.@ DEFAULT VALUES'), ('DELETE FROM topk.@'), ('TRUNCATE topk.@'), ('SELECT FROM topk.@'), ('LOCK topk.@'), ('UPDATE topk.@ SET ctid = ctid')) AS v (q),
+    unnest('{rollup,log_slot,delta_0,delta_1,delta_2,delta_3,tile,group_key,snapshot,rollup_state,error_log}'::text[]) AS u (t) WHERE q !~ 'ctid'"
+expect 'the views, for a user without rights' '1|0|0|0' 'SET ROLE life_bob' "SELECT (SELECT count(*) FROM topk.rollups), (SELECT count(*) FROM topk.groups), (SELECT count(*) FROM topk.snapshots), (SELECT count(*) FROM topk.errors)"
+psql -d postgres -c 'DROP DATABASE life_tables' -c 'DROP ROLE life_alice, life_bob, life_other'
