@@ -23,6 +23,8 @@ inline std::vector<uint32_t> ranks(const std::string &stream, uint64_t events, u
     };
     if (stream == "zipf1.1")
         fill([&, zipf = streams::Zipf(1000000, 1.1)](uint64_t) { return zipf(random); });
+    else if (stream == "zipf1.1-100M")
+        fill([&, zipf = streams::Zipf(100000000, 1.1)](uint64_t) { return zipf(random); });
     else if (stream == "zipf0.8")
         fill([&, zipf = streams::Zipf(5000000, 0.8)](uint64_t) { return zipf(random); });
     else if (stream == "uniform")

@@ -9,143 +9,23 @@ environment: PG_CONFIG (default pg_config), GENERATE (the binary of generate.cpp
 """
 import argparse
 import os
-import pwd
 import re
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
-import threading
-import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+from server import Server, Session, conclude, exit_when_terminated, row, table, verdict
 
 # Table: stream, title, limit and aim of topk_agg's ratio to count(item).
 STREAMS = {'zipf11': ('zipf1.1', 'Zipf 1.1, 1 M', 1.5, 1.3),
            'zipf08': ('zipf0.8', 'Zipf 0.8, 5 M', 1.9, 1.6),
            'uniform': ('uniform', 'uniform, 1 M', 1.9, 1.6)}
+SETTINGS = {'shared_buffers': '4GB', 'fsync': 'off', 'full_page_writes': 'off', 'autovacuum': 'off', 'max_wal_size': '8GB',
+            'jit': 'off', 'work_mem': '4GB', 'maintenance_work_mem': '1GB', 'synchronize_seqscans': 'off',
+            'max_parallel_workers_per_gather': '0', 'bgwriter_lru_maxpages': '0', 'min_parallel_table_scan_size': '0'}
 PEERS = ('datasketches', 'topn')
 SECTIONS = ('aggregate', 'hour', 'parallel', 'merge', 'groups', 'memory')
-missed = []
-
-
-def verdict(name, value, limit):
-    if value <= limit:
-        return 'ok'
-    missed.append(name)
-    return '**MISSED**'
-
-
-class Server:
-    """A throw-away server; never runs as root, which PostgreSQL refuses."""
-
-    def __init__(self):
-        self.bindir = subprocess.check_output([os.environ.get('PG_CONFIG', 'pg_config'), '--bindir'], text=True).strip()
-        self.as_user = {}
-        self.user = pwd.getpwuid(os.getuid()).pw_name
-        if os.getuid() == 0:
-            entry = pwd.getpwnam('postgres')
-            self.user = entry.pw_name
-            self.as_user = {'user': entry.pw_uid, 'group': entry.pw_gid, 'extra_groups': []}
-        self.directory = tempfile.mkdtemp(prefix='topk-bench-')
-        if self.as_user:
-            os.chown(self.directory, self.as_user['user'], self.as_user['group'])
-        self.process = None
-
-    def program(self, name):
-        return os.path.join(self.bindir, name)
-
-    def start(self):
-        data = os.path.join(self.directory, 'data')
-        subprocess.run([self.program('initdb'), '-D', data, '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
-                       check=True, stdout=subprocess.DEVNULL, cwd=self.directory, **self.as_user)
-        settings = {'listen_addresses': '', 'unix_socket_directories': self.directory, 'shared_buffers': '4GB',
-                    'fsync': 'off', 'full_page_writes': 'off', 'autovacuum': 'off', 'max_wal_size': '8GB', 'jit': 'off',
-                    'work_mem': '4GB', 'maintenance_work_mem': '1GB', 'synchronize_seqscans': 'off',
-                    'max_parallel_workers_per_gather': '0', 'bgwriter_lru_maxpages': '0',
-                    'min_parallel_table_scan_size': '0', 'log_min_messages': 'warning'}
-        command = [self.program('postgres'), '-D', data]
-        for name, value in settings.items():
-            command += ['-c', f'{name}={value}']
-        with open(os.path.join(self.directory, 'log'), 'w') as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory, **self.as_user)
-        for _ in range(300):
-            ready = subprocess.run([self.program('pg_isready'), '-q', '-h', self.directory], check=False)
-            if ready.returncode == 0:
-                return
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.1)
-        with open(os.path.join(self.directory, 'log')) as log:
-            raise RuntimeError('the server did not start:\n' + log.read())
-
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)  # fast shutdown
-            self.process.wait(60)
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def psql(self):
-        return [self.program('psql'), '-XqAt', '-v', 'ON_ERROR_STOP=1', '-h', self.directory, '-U', self.user, 'postgres']
-
-
-class Session:
-    """One psql, one backend."""
-
-    def __init__(self, server):
-        self.process = subprocess.Popen(server.psql(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.query('\\timing on')
-        self.pid = int(self.query('SELECT pg_backend_pid();')[0])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait()
-
-    def query(self, sql):
-        """The lines of the result; the time goes to self.ms."""
-        self.process.stdin.write(sql + '\n\\echo .end.\n')
-        self.process.stdin.flush()
-        lines = []
-        self.ms = 0.0
-        for line in self.process.stdout:
-            line = line.rstrip('\n')
-            if line == '.end.':
-                return lines
-            time_of = re.match(r'Time: ([0-9.]+) ms', line)
-            if time_of:
-                self.ms += float(time_of.group(1))
-            else:
-                lines.append(line)
-        raise RuntimeError('query failed: ' + sql)
-
-    def private_memory(self):
-        with open(f'/proc/{self.pid}/status') as status:
-            return int(re.search(r'RssAnon:\s+(\d+) kB', status.read()).group(1))
-
-    def processor_ms(self):
-        with open(f'/proc/{self.pid}/schedstat') as status:
-            return int(status.read().split()[0]) / 1e6
-
-    def peak_memory(self, sql):
-        """Highest growth of the backend's private memory during a query, in kB."""
-        before = peak = self.private_memory()
-        done = threading.Event()
-
-        def watch():
-            nonlocal peak
-            while not done.wait(0.002):
-                peak = max(peak, self.private_memory())
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        self.query(sql)
-        done.set()
-        watcher.join()
-        return max(peak, self.private_memory()) - before
-
 
 def medians(session, queries, rounds):
     """queries: {rows: {name: sql}}. Each round runs every query once: what disturbs the machine disturbs them all."""
@@ -157,16 +37,6 @@ def medians(session, queries, rounds):
                 if done >= 0:
                     times[rows][name].append(session.ms)
     return {rows: {name: statistics.median(t) for name, t in names.items()} for rows, names in times.items()}
-
-
-def table(title, *columns):
-    print(f'\n{title}\n')
-    row(*columns)
-    row('---', *['--:' for _ in columns[1:]])
-
-
-def row(*columns):
-    print('| ' + ' | '.join(str(c) for c in columns) + ' |', flush=True)
 
 
 def ratios(session, title, rounds, base, aggregates, limits, aims):
@@ -337,11 +207,10 @@ def main():
     if not set(sections) <= set(SECTIONS):
         parser.error('sections are ' + ', '.join(SECTIONS))
 
-    for number in (signal.SIGTERM, signal.SIGHUP):  # end like Ctrl-C, so that the server is stopped
-        signal.signal(number, lambda *_: sys.exit(1))
+    exit_when_terminated()
     server = Server()
     try:
-        server.start()
+        server.start(SETTINGS)
         with Session(server) as session:
             print(session.query('SELECT version();')[0], f'{os.cpu_count()} cores', f'{options.rows} rows', sep=', ')
             session.query('CREATE EXTENSION pg_topk; CREATE EXTENSION pg_prewarm;')
@@ -367,8 +236,7 @@ def main():
             bench_memory(server, options.rows)
     finally:
         server.stop()
-    print('\nAll limits hold.' if not missed else '\nMissed:\n- ' + '\n- '.join(missed))
-    return 1 if missed else 0
+    return conclude()
 
 
 if __name__ == '__main__':
