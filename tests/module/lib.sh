@@ -89,7 +89,8 @@ build_extension() {
     make_in "$@" all
     # The first version, then the updates.
     scripts=$(printf '%s\n' "$dir"/control/pg_topk--*.sql | sort -V)
-    sed -e '/^\\echo/d' -e "s|MODULE_PATHNAME|$dir/pg_topk|" $scripts >"$dir/pg_topk.sql"
+    sed -e '/^\\echo/d' -e '/pg_extension_config_dump/d' -e "s|MODULE_PATHNAME|$dir/pg_topk|" -e 's/@extschema@/public/g' \
+        $scripts >"$dir/pg_topk.sql"
 }
 
 # start_server NAME [ENVIRONMENT SETTING...]: a private server, reached by its socket alone; sets PGHOST, PGPORT, PGUSER.
