@@ -145,6 +145,13 @@ void SpaceSaving::check_kind(Kind kind) const {
         throw Error(Errc::mismatch, "spacesaving state counts items of type %s, not %s", kind_name(kind_), kind_name(kind));
 }
 
+Frequency SpaceSaving::frequency(const Item &item) const {
+    if (const Entry *e = const_cast<SpaceSaving *>(this)->find(item))
+        return {e->count, e->count - e->error, e->count};
+    const uint64_t upper = unmonitored_bound(item.hash);
+    return {upper, 0, upper};
+}
+
 void SpaceSaving::require_kind(Kind kind) {
     check_kind(kind);
     if (kind != Kind::none)

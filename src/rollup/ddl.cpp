@@ -232,6 +232,29 @@ void release_detached(const Node *statement) {
     }
 }
 
+// The key column of an items table keeps its place in answers under a new name.
+void follow_renamed_key(const Node *statement) {
+    const auto *rename = reinterpret_cast<const RenameStmt *>(statement);
+    if (!IsA(statement, RenameStmt) || rename->renameType != OBJECT_COLUMN || rename->relation == nullptr)
+        return;
+    const Oid table = RangeVarGetRelid(rename->relation, NoLock, true);
+    const Statements statements = begin_statements();
+    Oid types[] = {OIDOID, TEXTOID, TEXTOID};
+    Datum values[] = {ObjectIdGetDatum(table), CStringGetTextDatum(rename->subname), CStringGetTextDatum(rename->newname)};
+    run("UPDATE topk.rollup SET metadata_key = $3 WHERE metadata = $1 AND metadata_key = $2", 3, types, values,
+        SPI_OK_UPDATE);
+    end_statements(statements);
+}
+
+// Answers go on without an items table that is gone.
+void forget_dropped_metadata() {
+    const Statements statements = begin_statements();
+    run("UPDATE topk.rollup SET metadata = NULL, metadata_key = NULL WHERE metadata IS NOT NULL AND NOT EXISTS "
+        "(SELECT FROM pg_attribute a WHERE a.attrelid = metadata AND a.attname = metadata_key AND NOT a.attisdropped)",
+        0, nullptr, nullptr, SPI_OK_UPDATE);
+    end_statements(statements);
+}
+
 Datum after_ddl(FunctionCallInfo fcinfo) {
     require_event(fcinfo, "ddl_command_end");
     if (!any_rollups())
@@ -251,6 +274,7 @@ Datum after_ddl(FunctionCallInfo fcinfo) {
             sync_triggers(oid);
     }
     release_detached(statement);
+    follow_renamed_key(statement);
     PG_RETURN_VOID();
 }
 
@@ -272,6 +296,7 @@ Datum after_drop(FunctionCallInfo fcinfo) {
     foreach (cell, changed)
         if (can_have_rollups(lfirst_oid(cell)))
             renew_all(lfirst_oid(cell));
+    forget_dropped_metadata();
     PG_RETURN_VOID();
 }
 

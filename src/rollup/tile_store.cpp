@@ -40,14 +40,6 @@ const Indexes &indexes_of(Relation relation) {
     return known;
 }
 
-void group_key(ScanKeyData *key, ArrayType *group) {
-    if (group == nullptr)
-        ScanKeyEntryInitialize(key, SK_ISNULL | SK_SEARCHNULL, grp, InvalidStrategy, InvalidOid, InvalidOid, InvalidOid, 0);
-    else
-        ScanKeyEntryInitialize(key, 0, grp, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_ARRAY_EQ,
-                               PointerGetDatum(group));
-}
-
 void read_tile(HeapTuple tuple, TupleDesc descriptor, Tile *tile) {
     HeapTuple copy = heap_copytuple(tuple);
     Datum v[column_count];
@@ -84,6 +76,14 @@ char null_flag(const void *value) { return value == nullptr ? 'n' : ' '; }
 
 } // namespace
 
+void group_scan_key(ScanKey key, AttrNumber column, ArrayType *group) {
+    if (group == nullptr)
+        ScanKeyEntryInitialize(key, SK_ISNULL | SK_SEARCHNULL, column, InvalidStrategy, InvalidOid, InvalidOid, InvalidOid, 0);
+    else
+        ScanKeyEntryInitialize(key, 0, column, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_ARRAY_EQ,
+                               PointerGetDatum(group));
+}
+
 SPIPlanPtr prepare(SPIPlanPtr &plan, const char *query, std::initializer_list<Oid> types) {
     if (plan == nullptr) {
         SPIPlanPtr made = SPI_prepare(query, static_cast<int>(types.size()), const_cast<Oid *>(types.begin()));
@@ -99,7 +99,7 @@ bool find_tile(const TileKey &key, Snapshot snapshot, Tile *tile) {
     ScanKeyData keys[4];
     ScanKeyInit(&keys[0], rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(key.rollup));
     ScanKeyInit(&keys[1], level, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(static_cast<int16>(key.level)));
-    group_key(&keys[2], key.grp);
+    group_scan_key(&keys[2], grp, key.grp);
     ScanKeyInit(&keys[3], start, BTEqualStrategyNumber, F_TIMESTAMPTZ_EQ, TimestampTzGetDatum(key.start));
     SysScanDesc scan = systable_beginscan(relation, indexes_of(relation).by_key, true, snapshot, 4, keys);
     HeapTuple tuple = systable_getnext(scan);
@@ -120,7 +120,7 @@ void begin_unfinished(TileScan *scan, int32 id, Level of, bool any_group, ArrayT
     ScanKeyInit(&keys[2], stop, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT, TimestampTzGetDatum(after));
     ScanKeyInit(&keys[3], stop, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE, TimestampTzGetDatum(until));
     if (!any_group)
-        group_key(&keys[4], group);
+        group_scan_key(&keys[4], grp, group);
     scan->scan = systable_beginscan(scan->relation, indexes_of(scan->relation).unfinished, true, snapshot, any_group ? 4 : 5, keys);
 }
 

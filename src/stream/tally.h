@@ -69,6 +69,14 @@ StoredTally store_tally(Tally *tally);
 // The smallest form, for the delta log: items while exact, compressed where that helps.
 StoredTally store_delta(Tally *tally);
 
+// What is known of an item: the lower bound of the summary, the lower of the two sketches' upper bounds as count and upper.
+Frequency tally_frequency(const Tally *tally, const void *data, size_t length);
+// The same of a stored one, without building it.
+Frequency stored_frequency(const StoredTally &stored, Kind kind, const void *data, size_t length);
+
+// Raises XX001 for stored counts of another kind than the rollup's.
+void require_stored_kind(Kind stored, Kind wanted);
+
 // Weight and number of distinct items (exact, or estimated from the registers).
 uint64_t tally_weight(const Tally *tally);
 int64 tally_distinct(const Tally *tally);
