@@ -28,6 +28,9 @@ constexpr uint64_t max_block_size = 0x3fffffff;
 // Up to here debug builds check all invariants after each new item; larger summaries only after each purge.
 [[maybe_unused]] constexpr uint32_t checked_capacity = 64;
 
+// From this many entries on, growing leaves an eighth more for their bytes than they had so far: rare items have longer names.
+constexpr uint64_t arena_slack_from = 256;
+
 // Small blocks are rounded up to a power of two, as the allocators below do anyway; the slack holds item bytes.
 constexpr uint64_t max_rounded_block = 8192;
 
@@ -98,6 +101,8 @@ SpaceSaving::Layout SpaceSaving::grown_layout(const Item &item) const {
     uint64_t arena = arena_room_;
     if (room > room_) // expect as many bytes an item as until now
         arena = std::max<uint64_t>(arena, uint64_t{arena_used_} * room / std::max(entries_, 1u));
+    if (room > std::max<uint64_t>(room_, arena_slack_from))
+        arena += arena / 8;
     if (arena < uint64_t{arena_used_} + item.length)
         arena = uint64_t{arena_used_} + item.length + arena_used_ / 2;
     return layout_for(capacity_, room, arena, floor_ != 0);
