@@ -28,7 +28,8 @@ constexpr uint64_t max_block_size = 0x3fffffff;
 // Up to here debug builds check all invariants after each new item; larger summaries only after each purge.
 [[maybe_unused]] constexpr uint32_t checked_capacity = 64;
 
-// From this many entries on, growing leaves an eighth more for their bytes than they had so far: rare items have longer names.
+// From this many entries on, growing leaves an eighth more for their bytes than they had so far: rare items have longer
+// names.
 constexpr uint64_t arena_slack_from = 256;
 
 // Small blocks are rounded up to a power of two, as the allocators below do anyway; the slack holds item bytes.

@@ -20,8 +20,8 @@ void add(Collector *c, int64 events, const StoredTally &values) {
     if (c->result.count == c->room) {
         c->room = std::max(16, 2 * c->room);
         const size_t size = c->room * sizeof(Piece);
-        c->result.pieces = static_cast<Piece *>(c->result.pieces == nullptr ? palloc(size)
-                                                                             : repalloc_huge(c->result.pieces, size));
+        c->result.pieces =
+            static_cast<Piece *>(c->result.pieces == nullptr ? palloc(size) : repalloc_huge(c->result.pieces, size));
     }
     c->result.pieces[c->result.count++] = {events, values};
 }
@@ -43,7 +43,8 @@ void add_unfinished(Collector *c, const RollupRow *row, Span span, const ArrayTy
 }
 
 // A raw row counts for its own group, or for the overflow group where it has no counts of its own.
-bool is_for(const RollupRow *row, HeapTuple tuple, TupleDesc descriptor, Scope scope, const ArrayType *grp, Snapshot snapshot) {
+bool is_for(const RollupRow *row, HeapTuple tuple, TupleDesc descriptor, Scope scope, const ArrayType *grp,
+            Snapshot snapshot) {
     if (scope == Scope::all || grp == nullptr)
         return grp == nullptr && scope != Scope::group;
     if (delta_in_group(tuple, descriptor, grp))

@@ -1,6 +1,4 @@
 // The SQL functions that answer for a window.
-#include <cmath>
-
 #include "arguments.h"
 #include "ranking.h"
 
@@ -44,13 +42,13 @@ Datum heavy_hitters(FunctionCallInfo fcinfo) {
     const Span span = window_of(&row, level, time_argument(fcinfo, 3));
     const Pieces pieces = window_pieces(&row, level, span, group_argument(fcinfo, 4, &row), GetActiveSnapshot());
     Ranking ranking = ranking_of(sum_of(&row, pieces), all_entries);
-    // long double holds every bigint, and so every share of it, to the unit.
-    const auto threshold = static_cast<uint64_t>(ceill(static_cast<long double>(share) * ranking.total));
+    const uint64_t threshold = weight_of_share(share, ranking.total);
     if (ranking.floor != 0 && threshold <= ranking.floor)
-        ereport(WARNING, (errmsg("items with a share of %g may be missing", share),
-                          errdetail("An item that is not monitored can have a weight of up to " UINT64_FORMAT ", a share of %g.",
-                                    ranking.floor, static_cast<double>(ranking.floor) / static_cast<double>(ranking.total)),
-                          errhint("Use a larger share, or create the rollup with a larger capacity.")));
+        ereport(WARNING,
+                (errmsg("items with a share of %g may be missing", share),
+                 errdetail("An item that is not monitored can have a weight of up to " UINT64_FORMAT ", a share of %g.",
+                           ranking.floor, static_cast<double>(ranking.floor) / static_cast<double>(ranking.total)),
+                 errhint("Use a larger share, or create the rollup with a larger capacity.")));
     uint32_t n = 0;
     for (; n < ranking.n && ranking.entries[n].count >= threshold; ++n)
         ranking.entries[n].guaranteed = ranking.entries[n].count - ranking.entries[n].error >= threshold;
@@ -79,8 +77,8 @@ Datum frequency(FunctionCallInfo fcinfo) {
     }
     const Ranking ranking = ranking_of(sum_of(&row, pieces), all_entries);
     uint32_t rank = 0;
-    while (rank < ranking.n && !(ranking.entries[rank].length == item.length &&
-                                 memcmp(ranking.entries[rank].key, item.data, item.length) == 0))
+    while (rank < ranking.n &&
+           !(ranking.entries[rank].length == item.length && memcmp(ranking.entries[rank].key, item.data, item.length) == 0))
         ++rank;
     TupleDesc descriptor;
     get_call_result_type(fcinfo, nullptr, &descriptor);

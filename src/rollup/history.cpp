@@ -56,8 +56,9 @@ void add_snapshot(Lines *lines, HeapTuple tuple, TupleDesc descriptor, int32 k) 
     heap_deform_tuple(tuple, descriptor, v, n);
     Datum *rows;
     int count;
-    deconstruct_array(DatumGetArrayTypePCopy(v[entries - 1]), get_element_type(TupleDescAttr(descriptor, entries - 1)->atttypid),
-                      -1, false, TYPALIGN_DOUBLE, &rows, nullptr, &count);
+    deconstruct_array(DatumGetArrayTypePCopy(v[entries - 1]),
+                      get_element_type(TupleDescAttr(descriptor, entries - 1)->atttypid), -1, false, TYPALIGN_DOUBLE, &rows,
+                      nullptr, &count);
     count = std::min(count, k);
     if (lines->count + count > lines->room) {
         lines->room = std::max(2 * lines->room, lines->count + count);
@@ -82,7 +83,8 @@ Lines read_snapshots(const Wanted &wanted) {
     Relation relation = table_open(stream::table_oid(stream::Table::snapshot), AccessShareLock);
     ScanKeyData keys[5];
     ScanKeyInit(&keys[0], rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(wanted.row->id));
-    ScanKeyEntryInitialize(&keys[1], 0, window_kind, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_TEXTEQ, wanted.kind);
+    ScanKeyEntryInitialize(&keys[1], 0, window_kind, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_TEXTEQ,
+                           wanted.kind);
     group_scan_key(&keys[2], grp, wanted.grp);
     ScanKeyInit(&keys[3], start, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE, TimestampTzGetDatum(wanted.windows.start));
     ScanKeyInit(&keys[4], start, BTLessStrategyNumber, F_TIMESTAMPTZ_LT, TimestampTzGetDatum(wanted.windows.stop));

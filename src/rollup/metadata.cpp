@@ -41,7 +41,9 @@ bool is_unique(Relation table, AttrNumber column) {
 } // namespace
 
 void check_metadata(Oid oid, const char *key, Kind kind) {
-    Relation table = table_open(oid, AccessShareLock);
+    Relation table = try_table_open(oid, AccessShareLock);
+    if (table == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", oid)));
     const char *name = RelationGetRelationName(table);
     const char relkind = table->rd_rel->relkind;
     if ((relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE) ||
@@ -52,15 +54,15 @@ void check_metadata(Oid oid, const char *key, Kind kind) {
         aclcheck_error(result, get_relkind_objtype(relkind), name);
     const AttrNumber column = get_attnum(oid, key);
     if (column <= 0)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("column \"%s\" of relation \"%s\" does not exist", key, name)));
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("column \"%s\" of relation \"%s\" does not exist", key, name)));
     const Oid type = get_atttype(oid, column);
     if (!fits(type, kind))
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                        errmsg("metadata_key must be of the type of the items, %s, not %s", kind_name(kind),
-                               format_type_be(type))));
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("metadata_key must be of the type of the items, %s, not %s",
+                                                            kind_name(kind), format_type_be(type))));
     if (!is_unique(table, column))
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("metadata_key must have a unique index of its own"),
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("metadata_key must have a unique index of its own"),
                         errdetail("Column \"%s\" of table \"%s\" has none.", key, name)));
     table_close(table, NoLock);
 }
@@ -73,11 +75,11 @@ Datum *metadata_of(const RollupRow *row, Datum *items, int n) {
     MemoryContext caller = CurrentMemoryContext;
     const int settings = stream::pin_settings();
     SPI_connect();
-    const char *query = psprintf(
-        "SELECT i.n, pg_catalog.to_jsonb(m.*) FROM pg_catalog.unnest($1) WITH ORDINALITY AS i (item, n) "
-        "JOIN %s AS m ON m.%s OPERATOR(pg_catalog.=) i.item::pg_catalog.%s",
-        quote_qualified_identifier(get_namespace_name(get_rel_namespace(row->metadata)), name),
-        quote_identifier(row->metadata_key), row->shape.kind == Kind::bigint ? "int8" : kind_name(row->shape.kind));
+    const char *query =
+        psprintf("SELECT i.n, pg_catalog.to_jsonb(m.*) FROM pg_catalog.unnest($1) WITH ORDINALITY AS i (item, n) "
+                 "JOIN %s AS m ON m.%s OPERATOR(pg_catalog.=) i.item::pg_catalog.%s",
+                 quote_qualified_identifier(get_namespace_name(get_rel_namespace(row->metadata)), name),
+                 quote_identifier(row->metadata_key), row->shape.kind == Kind::bigint ? "int8" : kind_name(row->shape.kind));
     Oid types[] = {TEXTARRAYOID};
     Datum values[] = {PointerGetDatum(construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT))};
     if (SPI_execute_with_args(query, 1, types, values, nullptr, true, 0) != SPI_OK_SELECT)

@@ -78,7 +78,8 @@ char null_flag(const void *value) { return value == nullptr ? 'n' : ' '; }
 
 void group_scan_key(ScanKey key, AttrNumber column, ArrayType *group) {
     if (group == nullptr)
-        ScanKeyEntryInitialize(key, SK_ISNULL | SK_SEARCHNULL, column, InvalidStrategy, InvalidOid, InvalidOid, InvalidOid, 0);
+        ScanKeyEntryInitialize(key, SK_ISNULL | SK_SEARCHNULL, column, InvalidStrategy, InvalidOid, InvalidOid, InvalidOid,
+                               0);
     else
         ScanKeyEntryInitialize(key, 0, column, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_ARRAY_EQ,
                                PointerGetDatum(group));
@@ -121,7 +122,8 @@ void begin_unfinished(TileScan *scan, int32 id, Level of, bool any_group, ArrayT
     ScanKeyInit(&keys[3], stop, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE, TimestampTzGetDatum(until));
     if (!any_group)
         group_scan_key(&keys[4], grp, group);
-    scan->scan = systable_beginscan(scan->relation, indexes_of(scan->relation).unfinished, true, snapshot, any_group ? 4 : 5, keys);
+    scan->scan =
+        systable_beginscan(scan->relation, indexes_of(scan->relation).unfinished, true, snapshot, any_group ? 4 : 5, keys);
 }
 
 bool next_unfinished(TileScan *scan, Tile *tile) {
@@ -142,16 +144,11 @@ void insert_tile(Tile *tile) {
             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING ctid",
             {INT4OID, INT2OID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, BOOLOID, column_type(summary),
              column_type(sketch), BYTEAOID});
-    Datum values[] = {Int32GetDatum(tile->key.rollup),
-                      Int16GetDatum(static_cast<int16>(tile->key.level)),
-                      PointerGetDatum(tile->key.grp),
-                      TimestampTzGetDatum(tile->key.start),
-                      TimestampTzGetDatum(tile->stop),
-                      Int64GetDatum(tile->events),
-                      BoolGetDatum(tile->finished),
-                      PointerGetDatum(tile->values.summary),
-                      PointerGetDatum(tile->values.sketch),
-                      PointerGetDatum(tile->values.registers)};
+    Datum values[] = {Int32GetDatum(tile->key.rollup),      Int16GetDatum(static_cast<int16>(tile->key.level)),
+                      PointerGetDatum(tile->key.grp),       TimestampTzGetDatum(tile->key.start),
+                      TimestampTzGetDatum(tile->stop),      Int64GetDatum(tile->events),
+                      BoolGetDatum(tile->finished),         PointerGetDatum(tile->values.summary),
+                      PointerGetDatum(tile->values.sketch), PointerGetDatum(tile->values.registers)};
     const char nulls[] = {' ',
                           ' ',
                           null_flag(tile->key.grp),
@@ -171,12 +168,9 @@ void update_tile(Tile *tile) {
             "UPDATE topk.tile SET events = $2, finished = $3, summary = $4, sketch = $5, registers = $6"
             " WHERE ctid = $1 RETURNING ctid",
             {TIDOID, INT8OID, BOOLOID, column_type(summary), column_type(sketch), BYTEAOID});
-    Datum values[] = {PointerGetDatum(&tile->place),
-                      Int64GetDatum(tile->events),
-                      BoolGetDatum(tile->finished),
-                      PointerGetDatum(tile->values.summary),
-                      PointerGetDatum(tile->values.sketch),
-                      PointerGetDatum(tile->values.registers)};
+    Datum values[] = {PointerGetDatum(&tile->place),        Int64GetDatum(tile->events),
+                      BoolGetDatum(tile->finished),         PointerGetDatum(tile->values.summary),
+                      PointerGetDatum(tile->values.sketch), PointerGetDatum(tile->values.registers)};
     const char nulls[] = {' ', ' ', ' ', ' ', null_flag(tile->values.sketch), null_flag(tile->values.registers)};
     execute(plan, values, nulls, SPI_OK_UPDATE_RETURNING, tile);
 }

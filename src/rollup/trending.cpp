@@ -12,8 +12,8 @@ using namespace topk;
 using namespace topk::rollup;
 using stream::Tally;
 
-// The window before, as far as it is compared: whole tiles, and a share of the one in which as much of that window has passed
-// as of the present one. Either may be nullptr.
+// The window before, as far as it is compared: whole tiles, and a share of the one in which as much of that window has
+// passed as of the present one. Either may be nullptr.
 struct Before {
     Tally *whole;
     Tally *part;
@@ -44,24 +44,27 @@ int64 events_of(const Pieces &pieces) {
     return events;
 }
 
+// Nothing for an empty span.
+Pieces pieces_of(const RollupRow *row, Span span, const ArrayType *grp) {
+    return span.start < span.stop ? range_pieces(row, span, grp, GetActiveSnapshot()) : Pieces{};
+}
+
 // The first `passed` of the window before.
 Before read_before(const RollupRow *row, Level level, Span window, double passed, const ArrayType *grp) {
-    Snapshot snapshot = GetActiveSnapshot();
     const Span span = window_of(row, level, window.start - 1);
-    const Pieces all = window_pieces(row, level, span, grp, snapshot);
+    const Pieces all = window_pieces(row, level, span, grp, GetActiveSnapshot());
     if (passed >= 1)
         return {sum_with_sketch(row, all), nullptr, 0};
+    if (level == Level::tile)
+        return {nullptr, sum_with_sketch(row, all), passed};
     const auto cut = span.start + static_cast<int64>(passed * static_cast<double>(span.stop - span.start));
     const Span tile = window_of(row, Level::tile, cut);
+    const Pieces whole = pieces_of(row, {span.start, tile.start}, grp), part = pieces_of(row, tile, grp);
     // Where tiles are gone, and no smaller windows in their place, every hour of the window counts alike.
-    if (level == Level::tile || events_of(range_pieces(row, span, grp, snapshot)) != events_of(all))
+    if (events_of(whole) + events_of(part) + events_of(pieces_of(row, {tile.stop, span.stop}, grp)) != events_of(all))
         return {nullptr, sum_with_sketch(row, all), passed};
-    Before before = {};
-    if (span.start < tile.start)
-        before.whole = sum_with_sketch(row, range_pieces(row, {span.start, tile.start}, grp, snapshot));
-    before.part = sum_with_sketch(row, window_pieces(row, Level::tile, tile, grp, snapshot));
-    before.share = static_cast<double>(cut - tile.start) / static_cast<double>(tile.stop - tile.start);
-    return before;
+    return {sum_with_sketch(row, whole), sum_with_sketch(row, part),
+            static_cast<double>(cut - tile.start) / static_cast<double>(tile.stop - tile.start)};
 }
 
 struct Bounds {
@@ -99,9 +102,8 @@ Trend *find_trends(const Ranking &ranking, const Before &before, uint64_t min_co
         if (score > 0)
             trends[n++] = {&ranking.entries[i], static_cast<uint64_t>(previous.upper + 0.5), score};
     }
-    std::sort(trends, trends + n, [](const Trend &a, const Trend &b) {
-        return a.score != b.score ? a.score > b.score : a.entry < b.entry;
-    });
+    std::sort(trends, trends + n,
+              [](const Trend &a, const Trend &b) { return a.score != b.score ? a.score > b.score : a.entry < b.entry; });
     *count = std::min(n, static_cast<int>(k));
     return trends;
 }

@@ -27,8 +27,8 @@ const char *find_trigger(Relation relation) {
     return nullptr;
 }
 
-// As the owner of the table: a partition may have another one than the table that it is part of. existing: the trigger that is
-// to go, or nullptr.
+// As the owner of the table: a partition may have another one than the table that it is part of. existing: the trigger that
+// is to go, or nullptr.
 void sync_trigger(Relation relation, const char *existing) {
     const char *const name =
         quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation));

@@ -22,7 +22,7 @@ struct Bucket {
     ArrayType *grp; // nullptr: the rollup has no groups
     uint32 key_length;
     bool promoted; // to a tally that takes any number of items: one list is full, and more do not pay
-    uint8 *key; // of the group: for each value a byte that says whether there is one, its length and bytes
+    uint8 *key;    // of the group: for each value a byte that says whether there is one, its length and bytes
 };
 
 struct RollupCount {

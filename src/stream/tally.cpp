@@ -169,7 +169,9 @@ const uint8 *registers_of(const struct varlena *value) {
     return reinterpret_cast<const uint8 *>(VARDATA_ANY(value));
 }
 
-struct varlena *detoast(struct varlena *value) { return pg_detoast_datum_packed(value); }
+struct varlena *detoast(struct varlena *value) {
+    return pg_detoast_datum_packed(value);
+}
 
 } // namespace
 
@@ -256,7 +258,8 @@ void merge_stored(Tally *tally, const StoredTally &stored) {
             moved(tally->summary, pg::merge(tally->summary, bytes));
             if (tally->purpose != Purpose::reading) {
                 if (stored.registers == nullptr || (tally->sketch != nullptr && stored.sketch == nullptr))
-                    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a summary that is not exact lacks its sketch")));
+                    ereport(ERROR,
+                            (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a summary that is not exact lacks its sketch")));
                 struct varlena *registers = detoast(stored.registers);
                 const uint8 *from = registers_of(registers);
                 for (size_t i = 0; i < register_count; ++i)

@@ -28,16 +28,18 @@ struct StoredTally {
 enum class Purpose {
     merging,  // anything may be added
     reading,  // only the summary is wanted: neither of the other two is ever made
-    counting, // only count_item(): the sketch gets the weight of an item when it leaves the summary, which spares most updates
+    counting, // only count_item(): the sketch gets the weight of an item when it leaves the summary, which spares most
+              // updates
 };
 
-// A tally being built, in the memory context that was current when it was made. Plain memory: resetting the context is enough.
+// A tally being built, in the memory context that was current when it was made. Plain memory: resetting the context is
+// enough.
 struct Tally {
     MemoryContext context;
     TallyShape shape;
     SpaceSaving *summary;
-    CountMin *sketch;  // nullptr while exact, and where the shape has none
-    uint8 *registers;  // nullptr while exact
+    CountMin *sketch; // nullptr while exact, and where the shape has none
+    uint8 *registers; // nullptr while exact
     Purpose purpose;
 };
 
@@ -57,9 +59,7 @@ inline bool count_exact(Tally *tally, const void *data, size_t length, uint64_t 
 }
 
 // Whether one more distinct item would end exactness.
-inline bool is_full(const Tally *tally) {
-    return is_exact(tally) && tally->summary->size() >= tally->summary->capacity();
-}
+inline bool is_full(const Tally *tally) { return is_exact(tally) && tally->summary->size() >= tally->summary->capacity(); }
 
 // Adds a stored one, of which a tally for reading needs no more than items and summary.
 void merge_stored(Tally *tally, const StoredTally &stored);
