@@ -74,6 +74,14 @@ void execute(SPIPlanPtr plan, Datum *values, const char *nulls, int expected, Ti
 
 char null_flag(const void *value) { return value == nullptr ? 'n' : ' '; }
 
+bool takes(SPIPlanPtr plan, std::initializer_list<Oid> types) {
+    int i = 0;
+    for (const Oid type : types)
+        if (SPI_getargtypeid(plan, i++) != type)
+            return false;
+    return true;
+}
+
 } // namespace
 
 void group_scan_key(ScanKey key, AttrNumber column, ArrayType *group) {
@@ -86,6 +94,11 @@ void group_scan_key(ScanKey key, AttrNumber column, ArrayType *group) {
 }
 
 SPIPlanPtr prepare(SPIPlanPtr &plan, const char *query, std::initializer_list<Oid> types) {
+    // A plan outlives the extension; its types come back with other numbers.
+    if (plan != nullptr && !takes(plan, types)) {
+        SPI_freeplan(plan);
+        plan = nullptr;
+    }
     if (plan == nullptr) {
         SPIPlanPtr made = SPI_prepare(query, static_cast<int>(types.size()), const_cast<Oid *>(types.begin()));
         if (made == nullptr || SPI_keepplan(made) != 0)
