@@ -48,7 +48,7 @@ bool is_for(const RollupRow *row, HeapTuple tuple, TupleDesc descriptor, Scope s
     if (scope != Scope::raw || ARR_NDIM(grp) != 0)
         return false;
     const Delta delta = read_delta(tuple, descriptor);
-    return !has_own_counts(row, DatumGetArrayTypeP(PointerGetDatum(delta.grp)), snapshot);
+    return delta.grp == nullptr || !has_own_counts(row, DatumGetArrayTypeP(PointerGetDatum(delta.grp)), snapshot);
 }
 
 void add_deltas(Collector *c, const RollupRow *row, Span span, const ArrayType *grp, Snapshot snapshot) {

@@ -17,10 +17,11 @@ enum class Answer { allowed, no_source, no_select, no_reader, row_security };
 
 Answer ask(Oid source) {
     bool missing = false;
-    if (pg_class_aclcheck_ext(source, GetUserId(), ACL_SELECT, &missing) != ACLCHECK_OK)
-        return Answer::no_select;
-    if (missing)
+    const AclResult select = pg_class_aclcheck_ext(source, GetUserId(), ACL_SELECT, &missing);
+    if (missing) // dropped by a session whose event triggers were off
         return Answer::no_source;
+    if (select != ACLCHECK_OK)
+        return Answer::no_select;
     if (is_owner(source))
         return Answer::allowed;
     const Oid role = get_role_oid(reader, true);
