@@ -75,7 +75,7 @@ CREATE VIEW topk.rollups WITH (security_barrier) AS
            s.backfill, s.failures, s.retry_at
     FROM topk.rollup AS r
     LEFT JOIN topk.rollup_state AS s ON s.rollup = r.id
-    WHERE pg_catalog.has_table_privilege(r.source, 'SELECT');
+    WHERE topk.may_read(r.source);
 COMMENT ON VIEW topk.rollups IS
     'the rollups that the user may read: how each was made, and running totals over what has been folded: events, weight, late (for tiles that were over), rejected (time missing or outside what is accepted), overflowed (of groups past max_groups)';
 GRANT SELECT ON topk.rollups TO PUBLIC;
@@ -84,7 +84,7 @@ CREATE VIEW topk.groups WITH (security_barrier) AS
     SELECT r.name AS rollup, g.grp AS group_key
     FROM topk.group_key AS g
     JOIN topk.rollup AS r ON r.id = g.rollup
-    WHERE pg_catalog.has_table_privilege(r.source, 'SELECT');
+    WHERE topk.may_read(r.source);
 COMMENT ON VIEW topk.groups IS 'the groups of each rollup that have counts of their own, as far as they have been folded';
 GRANT SELECT ON topk.groups TO PUBLIC;
 
@@ -94,7 +94,7 @@ CREATE VIEW topk.snapshots WITH (security_barrier) AS
     FROM topk.snapshot AS s
     JOIN topk.rollup AS r ON r.id = s.rollup
     CROSS JOIN LATERAL pg_catalog.unnest(s.entries) AS e
-    WHERE pg_catalog.has_table_privilege(r.source, 'SELECT');
+    WHERE topk.may_read(r.source);
 COMMENT ON VIEW topk.snapshots IS 'the top k of each window that is over, one row per item; kept as long as retention says';
 GRANT SELECT ON topk.snapshots TO PUBLIC;
 
@@ -102,6 +102,6 @@ CREATE VIEW topk.errors WITH (security_barrier) AS
     SELECT e.at, r.name AS rollup, e.sqlstate, e.message
     FROM topk.error_log AS e
     JOIN topk.rollup AS r ON r.id = e.rollup
-    WHERE pg_catalog.has_table_privilege(r.source, 'SELECT');
+    WHERE topk.may_read(r.source);
 COMMENT ON VIEW topk.errors IS 'the last 100 errors of folding each rollup';
 GRANT SELECT ON topk.errors TO PUBLIC;

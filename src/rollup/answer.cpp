@@ -1,10 +1,7 @@
 #include "answer.h"
 
 #include "groups.h"
-
-extern "C" {
-#include "utils/acl.h"
-}
+#include "rights.h"
 
 namespace topk::rollup {
 namespace {
@@ -52,7 +49,7 @@ bool is_for(const RollupRow *row, HeapTuple tuple, TupleDesc descriptor, Scope s
     if (scope != Scope::raw || ARR_NDIM(grp) != 0)
         return false;
     const Delta delta = read_delta(tuple, descriptor);
-    return !has_own_counts(row, DatumGetArrayTypeP(PointerGetDatum(delta.grp)), snapshot);
+    return delta.grp == nullptr || !has_own_counts(row, DatumGetArrayTypeP(PointerGetDatum(delta.grp)), snapshot);
 }
 
 void add_deltas(Collector *c, const RollupRow *row, Span span, const ArrayType *grp, Snapshot snapshot) {
@@ -80,12 +77,16 @@ bool is_empty_group(const RollupRow *row, const ArrayType *grp, Snapshot snapsho
 void find_readable(const char *name, RollupRow *row) {
     if (!read_rollup(name, GetActiveSnapshot(), row))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", name)));
+<<<<<<< HEAD
     if (get_rel_name(row->source) == nullptr) // that is newer than the snapshot
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist any more", name),
                         errdetail("Its source was dropped.")));
     const AclResult result = pg_class_aclcheck(row->source, GetUserId(), ACL_SELECT);
     if (result != ACLCHECK_OK)
         aclcheck_error(result, get_relkind_objtype(get_rel_relkind(row->source)), get_rel_name(row->source));
+=======
+    require_readable(row->name, row->source);
+>>>>>>> api
 }
 
 Pieces window_pieces(const RollupRow *row, Level level, Span span, const ArrayType *grp, Snapshot snapshot) {

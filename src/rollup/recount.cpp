@@ -6,6 +6,7 @@
 #include "../stream/delta_log.h"
 #include "fold.h"
 #include "lock.h"
+#include "owner.h"
 #include "window_store.h"
 
 extern "C" {
@@ -349,16 +350,6 @@ int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
     return recount->counted;
 }
 
-void require_owner(const RollupRow *row) {
-#if PG_VERSION_NUM >= 160000
-    const bool owner = object_ownercheck(RelationRelationId, row->source, GetUserId());
-#else
-    const bool owner = pg_class_ownercheck(row->source, GetUserId());
-#endif
-    if (!owner)
-        aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(row->source)), get_rel_name(row->source));
-}
-
 // backfill(rollup, since, until), refresh(rollup, since, until)
 Datum recount_function(FunctionCallInfo fcinfo, Mode mode) {
     require_read_committed(mode == Mode::backfill ? "topk.backfill()" : "topk.refresh()");
@@ -367,7 +358,7 @@ Datum recount_function(FunctionCallInfo fcinfo, Mode mode) {
     const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     if (!read_rollup(name, nullptr, &r.row))
         raise_missing(name);
-    require_owner(&r.row);
+    require_ownership(r.row.source);
     PG_RETURN_INT64(recount(&r, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2)));
 }
 

@@ -64,7 +64,7 @@ Owner become_source_owner(Oid owner) {
 }
 
 void leave_owner(const Owner &before) {
-    AtEOXact_GUC(true, before.settings);
+    AtEOXact_GUC(false, before.settings); // also what a user's function has set
     SetUserIdAndSecContext(before.user, before.context);
 }
 
