@@ -77,16 +77,10 @@ bool is_empty_group(const RollupRow *row, const ArrayType *grp, Snapshot snapsho
 void find_readable(const char *name, RollupRow *row) {
     if (!read_rollup(name, GetActiveSnapshot(), row))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", name)));
-<<<<<<< HEAD
     if (get_rel_name(row->source) == nullptr) // that is newer than the snapshot
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist any more", name),
                         errdetail("Its source was dropped.")));
-    const AclResult result = pg_class_aclcheck(row->source, GetUserId(), ACL_SELECT);
-    if (result != ACLCHECK_OK)
-        aclcheck_error(result, get_relkind_objtype(get_rel_relkind(row->source)), get_rel_name(row->source));
-=======
     require_readable(row->name, row->source);
->>>>>>> api
 }
 
 Pieces window_pieces(const RollupRow *row, Level level, Span span, const ArrayType *grp, Snapshot snapshot) {

@@ -234,7 +234,6 @@ void release_detached(const Node *statement) {
     }
 }
 
-<<<<<<< HEAD
 // The key column of an items table keeps its place in answers under a new name.
 void follow_renamed_key(const Node *statement) {
     const auto *rename = reinterpret_cast<const RenameStmt *>(statement);
@@ -256,7 +255,8 @@ void forget_dropped_metadata() {
         "(SELECT FROM pg_attribute a WHERE a.attrelid = metadata AND a.attname = metadata_key AND NOT a.attisdropped)",
         0, nullptr, nullptr, SPI_OK_UPDATE);
     end_statements(statements);
-=======
+}
+
 // Then there is nothing to renew, and the new owner is spared to run what the old one has written.
 bool changes_owner_alone(const Node *statement) {
     if (!IsA(statement, AlterTableStmt))
@@ -266,7 +266,6 @@ bool changes_owner_alone(const Node *statement) {
         if (lfirst_node(AlterTableCmd, cell)->subtype != AT_ChangeOwner)
             return false;
     return true;
->>>>>>> api
 }
 
 Datum after_ddl(FunctionCallInfo fcinfo) {
