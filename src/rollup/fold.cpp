@@ -3,6 +3,7 @@
 #include "../stream/delta_log.h"
 #include "groups.h"
 #include "lock.h"
+#include "statistics.h"
 #include "window_store.h"
 
 extern "C" {
@@ -18,9 +19,9 @@ using namespace stream;
 constexpr int max_entries = 200000;
 constexpr size_t max_bytes = 64 << 20;
 
-// Deltas of a tile and group wait in the log until they are worth a rewrite of the tile: it costs as much for one event as for
-// thousands. Meanwhile small ones are compacted into one row now and then, as readers read them all; a row that is larger than
-// what would come to it stays as it is, so that nothing is rewritten more often than its size doubles.
+// Deltas of a tile and group wait in the log until they are worth a rewrite of the tile: it costs as much for one event as
+// for thousands. Meanwhile small ones are compacted into one row now and then, as readers read them all; a row that is
+// larger than what would come to it stays as it is, so that nothing is rewritten more often than its size doubles.
 constexpr size_t min_merged = 4096;
 constexpr int merged_share = 2; // of the tile's bytes
 constexpr int max_waiting = 8;  // small rows of a tile and group
@@ -104,7 +105,8 @@ void collect(Fold *fold) {
 }
 
 void plan_jobs(Fold *fold) {
-    fold->parts = static_cast<Part *>(MemoryContextAllocHuge(CurrentMemoryContext, (2 * fold->entry_count + 1) * sizeof(Part)));
+    fold->parts =
+        static_cast<Part *>(MemoryContextAllocHuge(CurrentMemoryContext, (2 * fold->entry_count + 1) * sizeof(Part)));
     for (int i = 0; i < fold->entry_count; ++i) {
         Entry &entry = fold->entries[i];
         if (entry.key.tile == DT_NOBEGIN) {
@@ -214,8 +216,8 @@ bool is_worth_merging(Fold *fold, const Part *parts, size_t bytes) {
         const TileKey key = {fold->row.id, Level::tile, target_group(fold, parts[0].target), span.start};
         size_t stored = 0;
         if (find_tile(key, nullptr, &tile))
-            stored = payload_size({0, 0, 0, Scope::raw, nullptr, nullptr, tile.values.summary, tile.values.sketch,
-                                   tile.values.registers});
+            stored = payload_size(
+                {0, 0, 0, Scope::raw, nullptr, nullptr, tile.values.summary, tile.values.sketch, tile.values.registers});
         merge = bytes >= stored / merged_share;
     }
     MemoryContextSwitchTo(old);
@@ -356,12 +358,13 @@ bool finish_tiles(Fold *fold) {
 }
 
 void update_state(const Fold *fold, bool finished) {
-    Oid types[] = {INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, BOOLOID};
+    Oid types[] = {INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, BOOLOID, INT8ARRAYOID, INT8ARRAYOID};
     Datum values[] = {Int32GetDatum(fold->row.id),     Int64GetDatum(fold->events),     Int64GetDatum(fold->weight),
                       Int64GetDatum(fold->late),       Int64GetDatum(fold->rejected),   Int64GetDatum(fold->overflowed),
-                      TimestampTzGetDatum(fold->now), BoolGetDatum(finished)};
-    if (SPI_execute_with_args("SELECT topk.record_fold($1, $2, $3, $4, $5, $6, $7, $8)", 8, types, values, nullptr, false, 0) !=
-        SPI_OK_SELECT)
+                      TimestampTzGetDatum(fold->now),  BoolGetDatum(finished),
+                      by_level(fold->windows.added),   by_level(fold->windows.added_bytes)};
+    if (SPI_execute_with_args("SELECT topk.record_fold($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", lengthof(values), types, values,
+                              nullptr, false, 0) != SPI_OK_SELECT)
         elog(ERROR, "could not record a fold");
 }
 
@@ -369,10 +372,10 @@ void update_state(const Fold *fold, bool finished) {
 
 void require_read_committed(const char *what) {
     if (IsolationUsesXactSnapshot())
-        ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-                        errmsg("%s must be called in a READ COMMITTED transaction", what),
-                        errhint("It needs to see what was committed before it runs. Use SET TRANSACTION ISOLATION LEVEL READ "
-                                "COMMITTED.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION), errmsg("%s must be called in a READ COMMITTED transaction", what),
+                 errhint("It needs to see what was committed before it runs. Use SET TRANSACTION ISOLATION LEVEL READ "
+                         "COMMITTED.")));
 }
 
 FoldResult fold_rollup(int32 id, bool wait) {
@@ -395,6 +398,7 @@ FoldResult fold_rollup(int32 id, bool wait) {
     fold->descriptor = CreateTupleDescCopy(RelationGetDescr(log));
     table_close(log, AccessShareLock);
 
+    const FoldMark mark = mark_fold(id);
     // Taken after the lock: it sees what the last fold did.
     fold->snapshot = RegisterSnapshot(GetLatestSnapshot());
     collect(fold);
@@ -407,6 +411,8 @@ FoldResult fold_rollup(int32 id, bool wait) {
     const bool finished = !fold->more && finish_tiles(fold);
     if (result.deltas != 0 || finished)
         update_state(fold, finished);
+    if (!fold->more)
+        looked_at_all(id, mark);
     result.tiles = fold->windows.written;
     result.more = fold->more;
     SPI_finish();

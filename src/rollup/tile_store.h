@@ -24,6 +24,9 @@ struct Tile {
     stream::StoredTally values;
 };
 
+// What the values take in the table or beside it, without headers.
+int64 stored_bytes(const stream::StoredTally &values);
+
 // False when the snapshot, nullptr being the latest, sees none.
 bool find_tile(const TileKey &key, Snapshot snapshot, Tile *tile);
 
@@ -35,6 +38,9 @@ struct TileScan {
 void begin_unfinished(TileScan *scan, int32 rollup, Level level, bool any_group, ArrayType *grp, TimestampTz after,
                       TimestampTz until, Snapshot snapshot);
 bool next_unfinished(TileScan *scan, Tile *tile);
+
+// Part of a scan key for an index with a column of groups: nullptr is the NULL of all groups.
+void group_scan_key(ScanKey key, AttrNumber column, ArrayType *group);
 
 // A plan that lives as long as the backend, made when it is nullptr. SPI must be connected.
 SPIPlanPtr prepare(SPIPlanPtr &plan, const char *query, std::initializer_list<Oid> types);

@@ -80,7 +80,8 @@ text *holder(const VirtualTransactionId &id) {
 #endif
 }
 
-// The transactions of this database with a snapshot that does not see what limit did; of all with one for InvalidTransactionId.
+// The transactions of this database with a snapshot that does not see what limit did; of all with one for
+// InvalidTransactionId.
 ArrayType *snapshot_holders(TransactionId limit) {
     int n;
     VirtualTransactionId *ids = GetCurrentVirtualXIDs(limit, true, false, PROC_IS_AUTOVACUUM | PROC_IN_VACUUM, &n);
@@ -167,8 +168,8 @@ Datum log_restored(FunctionCallInfo fcinfo) {
     SPI_connect();
     Oid types[] = {TEXTOID};
     Datum values[] = {CStringGetTextDatum(trigger->tg_trigger->tgargs[0])};
-    run("UPDATE topk.log_slot SET state = 'draining' WHERE slot::text = $1 AND state <> 'active'",
-        SPI_OK_UPDATE, 1, types, values);
+    run("UPDATE topk.log_slot SET state = 'draining' WHERE slot::text = $1 AND state <> 'active'", SPI_OK_UPDATE, 1, types,
+        values);
     CacheInvalidateRelcacheByRelid(table_oid(Table::log_slot));
     SPI_finish();
     leave_owner(before);
