@@ -84,6 +84,23 @@ On Debian, install them with: sudo apt-get install --no-install-recommends $miss
     [[ -z $missing ]] || die "Still missing after apt-get install: $missing"
 }
 
+# Programs of Debian's that only tests/monitoring runs. They are taken out of their packages, into build/tools: to install them would
+# start services, and enable them. Where that fails (no Debian, no network), the tests that want them are skipped.
+tool_packages='prometheus prometheus-postgres-exporter prometheus-sql-exporter python3-prometheus-client'
+unpack_tools() {
+    local package
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 0
+    for package in $tool_packages; do
+        [[ ! -d build/tools/$package ]] || continue
+        mkdir -p build/tools
+        (cd "$work" && apt-get download -q "$package") >"$work/apt.log" 2>&1 ||
+            { ((EUID == 0)) && apt-get update -qq && (cd "$work" && apt-get download -q "$package"); } >"$work/apt.log" 2>&1 || continue
+        say "Unpacking $package into build/tools"
+        rm -rf build/tools/unpacking
+        dpkg-deb -x "$work/$package"_*.deb build/tools/unpacking && mv build/tools/unpacking "build/tools/$package"
+    done
+}
+
 # Makes $work, a private temporary directory that goes at exit together with the server in it, and installs what is missing.
 prepare() {
     export LC_ALL=C.UTF-8
