@@ -1,5 +1,6 @@
 #include "answer.h"
 
+#include "answer_timer.h"
 #include "groups.h"
 
 extern "C" {
@@ -82,6 +83,7 @@ void find_readable(const char *name, RollupRow *row) {
     const AclResult result = pg_class_aclcheck(row->source, GetUserId(), ACL_SELECT);
     if (result != ACLCHECK_OK)
         aclcheck_error(result, get_relkind_objtype(get_rel_relkind(row->source)), get_rel_name(row->source));
+    answering = row->id;
 }
 
 Pieces window_pieces(const RollupRow *row, Level level, Span span, const ArrayType *grp, Snapshot snapshot) {

@@ -1,5 +1,6 @@
 // The SQL functions that answer for a window.
 #include "answer.h"
+#include "answer_timer.h"
 
 
 namespace {
@@ -142,6 +143,6 @@ Datum window_info(FunctionCallInfo fcinfo) {
 
 } // namespace
 
-TOPK_FUNCTION(topk_top, top(fcinfo))
-TOPK_FUNCTION(topk_range, range(fcinfo))
-TOPK_FUNCTION(topk_window_info, window_info(fcinfo))
+TOPK_ANSWER(topk_top, top)
+TOPK_ANSWER(topk_range, range)
+TOPK_ANSWER(topk_window_info, window_info)
