@@ -25,13 +25,6 @@ DECLARE
                           '\uffe0-\uffe6\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001faff\U00020000-\U0003fffd])';
     half constant text := chr(1); -- in front of a wide character, until the line is made
 BEGIN
-    k := coalesce(k, 10);
-    width := coalesce(width, 40);
-    IF k NOT BETWEEN 1 AND 10000 THEN
-        RAISE invalid_parameter_value USING MESSAGE = 'k must be between 1 and 10000';
-    ELSIF width NOT BETWEEN 10 AND 500 THEN
-        RAISE invalid_parameter_value USING MESSAGE = 'width must be between 10 and 500';
-    END IF;
     IF unicode THEN
         up := chr(x'25b2'::int);
         down := chr(x'25bc'::int);
@@ -40,6 +33,13 @@ BEGIN
         block := chr(x'2588'::int);
     END IF;
     SELECT * INTO info FROM topk.window_info($1, $2, $5, $6);
+    k := coalesce(k, 10);
+    width := coalesce(width, 40);
+    IF k NOT BETWEEN 1 AND 10000 THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'k must be between 1 and 10000';
+    ELSIF width NOT BETWEEN 10 AND 500 THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'width must be between 10 and 500';
+    END IF;
     RETURN NEXT format('%s, %s from %s to %s', regexp_replace($1 || coalesce(' ' || $6::text, ''), unprintable, '?', 'g'), $2,
                        to_char(info.window_start, 'YYYY-MM-DD HH24:MI'), to_char(info.window_end, 'YYYY-MM-DD HH24:MI TZ'));
     RETURN NEXT format('%s event%s, %s%s distinct item%s%s', to_char(info.events, digits), CASE WHEN info.events <> 1 THEN 's' END,
@@ -112,11 +112,11 @@ DECLARE
     info record;
     definition record;
 BEGIN
+    SELECT * INTO info FROM topk.window_info($1, $2, $3, $5);
     k := coalesce(k, 10);
     IF k NOT BETWEEN 1 AND 10000 THEN
         RAISE invalid_parameter_value USING MESSAGE = 'k must be between 1 and 10000';
     END IF;
-    SELECT * INTO info FROM topk.window_info($1, $2, $3, $5);
     SELECT r.*, c.relkind, n.nspname, c.relname,
            (SELECT string_agg(format('(%s)::text COLLATE "C"', u.expression), ', ' ORDER BY u.i)
             FROM unnest(r.group_by) WITH ORDINALITY AS u (expression, i)) AS groups
