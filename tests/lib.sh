@@ -84,20 +84,24 @@ On Debian, install them with: sudo apt-get install --no-install-recommends $miss
     [[ -z $missing ]] || die "Still missing after apt-get install: $missing"
 }
 
-# Programs of Debian's that only tests/monitoring runs. They are taken out of their packages, into build/tools: to install them would
-# start services, and enable them. Where that fails (no Debian, no network), the tests that want them are skipped.
+# Programs that only tests/monitoring runs are taken out of Debian's packages, into build/tools: installing those would start
+# services, and enable them. What cannot be had (no Debian, no network) is skipped there.
 tool_packages='prometheus prometheus-postgres-exporter prometheus-sql-exporter python3-prometheus-client'
 unpack_tools() {
-    local package
-    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 0
+    local package missing=()
     for package in $tool_packages; do
-        [[ ! -d build/tools/$package ]] || continue
-        mkdir -p build/tools
-        (cd "$work" && apt-get download -q "$package") >"$work/apt.log" 2>&1 ||
-            { ((EUID == 0)) && apt-get update -qq && (cd "$work" && apt-get download -q "$package"); } >"$work/apt.log" 2>&1 || continue
-        say "Unpacking $package into build/tools"
-        rm -rf build/tools/unpacking
-        dpkg-deb -x "$work/$package"_*.deb build/tools/unpacking && mv build/tools/unpacking "build/tools/$package"
+        [[ -d build/tools/$package ]] || missing+=("$package")
+    done
+    [[ ${#missing[@]} != 0 ]] || return 0
+    say "Unpacking ${missing[*]} into build/tools"
+    mkdir -p build/tools
+    for package in "${missing[@]}"; do
+        if (cd "$work" && apt-get download -qq "$package") >"$work/apt.log" 2>&1 &&
+            dpkg-deb -x "$work/$package"_*.deb "$work/unpacked"; then
+            mv "$work/unpacked" "build/tools/$package"
+        else
+            echo "$package is not to be had"
+        fi
     done
 }
 
