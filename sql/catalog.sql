@@ -11,15 +11,53 @@ ORDER BY 1;
 
 -- All of the sketches runs in parallel workers, and depends on its arguments alone
 SELECT p.oid::regprocedure FROM members JOIN pg_proc p ON classid = 'pg_proc'::regclass AND objid = p.oid
-WHERE p.pronamespace <> 'topk'::regnamespace AND (p.proparallel <> 's' OR p.provolatile <> 'i') ORDER BY 1;
+WHERE p.pronamespace::regnamespace::text !~ '^topk' AND (p.proparallel <> 's' OR p.provolatile <> 'i') ORDER BY 1;
 
--- Functions in other languages than C have a fixed search_path
+-- Rights. Nothing runs with the rights of who made it.
+SELECT p.oid::regprocedure FROM members JOIN pg_proc p ON classid = 'pg_proc'::regclass AND objid = p.oid WHERE p.prosecdef;
+-- Functions in other languages than C have a fixed search_path. Not those that look for the caller's stream and run its triggers
+-- by the caller's: names in them have their schema, and there are no operators or casts. (The last one shows what is found.)
+CREATE TEMP VIEW in_callers_path AS
+    SELECT function, regexp_replace(prosrc, '--[^\n]*|''[^'']*''|:=|\mUSING MESSAGE =', '', 'g') AS code
+    FROM (SELECT p.oid::regprocedure::text AS function, p.prosrc
+          FROM members JOIN pg_proc p ON classid = 'pg_proc'::regclass AND objid = p.oid JOIN pg_language l ON l.oid = p.prolang
+          WHERE l.lanname NOT IN ('c', 'internal') AND NOT coalesce(p.proconfig @> '{"search_path=pg_catalog, pg_temp"}', false)
+          UNION ALL VALUES ('zzz', $$x := lower(pg_catalog.upper('a = b')) || y::text; -- 1 + 1 (one)$$)) AS f;
+SELECT function, array(SELECT m[1] FROM regexp_matches(code, '([-+<>=~!@#%^&|?/]+|::|\m(?:LIKE|BETWEEN|IN|DISTINCT|CAST|CASE)\M)', 'g') AS m) AS operators,
+       array(SELECT m[1] FROM regexp_matches(code, '(?<![\w.])((?!coalesce)\w+)\s*\(', 'g') AS m) AS unqualified
+FROM in_callers_path ORDER BY 1;
+-- The script makes everything anew: nothing of that name was there before, with another owner
+SELECT line FROM pg_config c, regexp_split_to_table(pg_read_file(setting || '/extension/pg_topk--1.0.sql'), '\n') AS line
+WHERE c.name = 'SHAREDIR' AND line ~* 'OR REPLACE|IF NOT EXISTS|SECURITY DEFINER';
+-- Tables and sequences are their owner's alone, views are for reading
+SELECT DISTINCT c.relkind, a.grantee::regrole, a.privilege_type
+FROM members JOIN pg_class c ON classid = 'pg_class'::regclass AND objid = c.oid, aclexplode(c.relacl) a
+WHERE c.relkind <> 'c' AND a.grantee <> c.relowner;
+SELECT attrelid::regclass, attname, attacl FROM members JOIN pg_attribute ON classid = 'pg_class'::regclass AND objid = attrelid
+WHERE attacl IS NOT NULL;
+SELECT n.nspname, a.grantee::regrole::text, a.privilege_type FROM members JOIN pg_namespace n ON classid = 'pg_namespace'::regclass AND objid = n.oid,
+    aclexplode(n.nspacl) a WHERE a.grantee <> n.nspowner ORDER BY 1, 2;
+-- Views show what one may read, before anything else is asked of a row; topk.workers is of processes
+SELECT c.oid::regclass FROM members JOIN pg_class c ON classid = 'pg_class'::regclass AND objid = c.oid
+WHERE c.relkind = 'v' AND (pg_get_viewdef(c.oid) !~ 'topk.may_read\(r.source\)'
+                           OR NOT coalesce('security_barrier=true' = ANY (c.reloptions), false));
+-- Views, defaults, constraints, policies depend on nothing but this extension and PostgreSQL
+SELECT pg_describe_object(d.classid, d.objid, d.objsubid), pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)
+FROM pg_depend d
+WHERE (d.refclassid, d.refobjid) NOT IN (SELECT classid, objid FROM members) AND d.refobjid >= 16384
+  AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_class'::regclass, 'pg_cast'::regclass)
+  AND d.refobjid NOT IN (SELECT t.typarray FROM pg_type t JOIN members ON classid = 'pg_type'::regclass AND objid = t.oid)
+  AND d.refobjid NOT IN (SELECT t.typrelid FROM pg_type t JOIN members ON classid = 'pg_type'::regclass AND objid = t.oid)
+  AND ((d.classid, d.objid) IN (SELECT classid, objid FROM members)
+       OR d.classid = 'pg_rewrite'::regclass AND d.objid IN (SELECT w.oid FROM pg_rewrite w JOIN members m ON m.objid = w.ev_class AND m.classid = 'pg_class'::regclass)
+       OR d.classid = 'pg_attrdef'::regclass AND d.objid IN (SELECT w.oid FROM pg_attrdef w JOIN members m ON m.objid = w.adrelid AND m.classid = 'pg_class'::regclass)
+       OR d.classid = 'pg_constraint'::regclass AND d.objid IN (SELECT w.oid FROM pg_constraint w JOIN members m ON m.objid = w.conrelid AND m.classid = 'pg_class'::regclass));
+-- What everybody may call in schemas topk and topk_api, and what roles may call
 SELECT p.oid::regprocedure FROM members JOIN pg_proc p ON classid = 'pg_proc'::regclass AND objid = p.oid
-    JOIN pg_language l ON l.oid = p.prolang
-WHERE l.lanname NOT IN ('c', 'internal') AND coalesce(p.proconfig::text, '') !~ 'search_path=pg_catalog, pg_temp' ORDER BY 1;
--- What everybody may call in schema topk
-SELECT p.oid::regprocedure FROM members JOIN pg_proc p ON classid = 'pg_proc'::regclass AND objid = p.oid
-WHERE p.pronamespace = 'topk'::regnamespace AND has_function_privilege('public', p.oid, 'EXECUTE') ORDER BY p.proname;
+WHERE p.pronamespace IN ('topk'::regnamespace, 'topk_api'::regnamespace) AND has_function_privilege('public', p.oid, 'EXECUTE')
+ORDER BY p.pronamespace, p.proname;
+SELECT a.grantee::regrole::text AS role, p.oid::regprocedure FROM members JOIN pg_proc p ON classid = 'pg_proc'::regclass AND objid = p.oid,
+    aclexplode(p.proacl) AS a WHERE a.grantee NOT IN (0, p.proowner) ORDER BY 1, p.pronamespace, p.proname;
 
 -- Aggregates: a real state type, combined, of concrete arguments, no name that Citus rewrites
 SELECT p.oid::regprocedure FROM members JOIN pg_aggregate a ON classid = 'pg_proc'::regclass AND objid = a.aggfnoid

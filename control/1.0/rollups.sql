@@ -100,12 +100,14 @@ CREATE FUNCTION topk.create_rollup(
     retention jsonb DEFAULT NULL,
     accept_past interval DEFAULT NULL,
     accept_future interval DEFAULT '1 day',
-    backfill boolean DEFAULT false
+    backfill boolean DEFAULT false,
+    metadata regclass DEFAULT NULL,
+    metadata_key name DEFAULT NULL
 ) RETURNS integer
     LANGUAGE C
     AS 'MODULE_PATHNAME', 'topk_create_rollup';
 COMMENT ON FUNCTION topk.create_rollup(text, regclass, text, text, text[], text[], integer, text, text, interval, text, integer,
-                                       integer, integer, integer, jsonb, interval, interval, boolean) IS
+                                       integer, integer, integer, jsonb, interval, interval, boolean, regclass, name) IS
     'from now on counts the rows that are inserted into a stream or table; returns the id of the rollup';
 
 CREATE FUNCTION topk.drop_rollup(name text) RETURNS void

@@ -34,7 +34,7 @@ CREATE VIEW topk.stats WITH (security_barrier) AS
     LEFT JOIN (SELECT l.rollup, pg_catalog.count(*) AS errors, pg_catalog.max(l.at) AS last_error_at,
                       (pg_catalog.array_agg(l.message ORDER BY l.at DESC, l.row_id DESC))[1] AS last_error
                FROM topk.error_log AS l GROUP BY l.rollup) AS e ON e.rollup = r.id
-    WHERE pg_catalog.has_table_privilege(r.source, 'SELECT');
+    WHERE topk.may_read(r.source);
 COMMENT ON VIEW topk.stats IS
     'what there is to watch of each rollup that the user may read: totals, what waits to be folded, rows and bytes of each level, errors; and with shared_preload_libraries the rate of events and the latency of answers, NULL otherwise';
 COMMENT ON COLUMN topk.stats.events IS 'accepted events, those in the delta log included';

@@ -28,12 +28,16 @@ CREATE TABLE topk.rollup (
     accept_past interval NOT NULL,
     accept_future interval NOT NULL,
     retention jsonb NOT NULL,
-    created timestamptz NOT NULL DEFAULT pg_catalog.now()
+    created timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    metadata regclass,
+    metadata_key name,
+    CHECK ((metadata IS NULL) = (metadata_key IS NULL))
 );
 COMMENT ON TABLE topk.rollup IS
     'one row per rollup, written by topk.create_rollup; who may read topk.rollups sees it there';
 COMMENT ON COLUMN topk.rollup.columns IS 'attribute number to name of each column that the expressions use, as they were when the row was written';
 COMMENT ON COLUMN topk.rollup.source_oid IS 'OID of the source when the row was written: tells a renamed column from a restored dump';
+COMMENT ON COLUMN topk.rollup.metadata IS 'table with a row for each item, whose column metadata_key is the item; answers join it';
 COMMENT ON COLUMN topk.rollup.item_kind IS 't text, i bigint, u uuid, b bytea';
 COMMENT ON SEQUENCE topk.rollup_id_seq IS 'numbers of rollups';
 CREATE INDEX rollup_source ON topk.rollup (source);
@@ -49,7 +53,7 @@ CREATE TABLE topk.log_slot (
 COMMENT ON TABLE topk.log_slot IS
     'state of each slot of the delta log: active (written), draining (still read), folded (read by old snapshots only), empty';
 COMMENT ON COLUMN topk.log_slot.holders IS 'transactions with a snapshot from before the slot was last made active, which can see none of its rows';
-INSERT INTO topk.log_slot VALUES (0, 'active'), (1, 'draining'), (2, 'draining'), (3, 'draining');
+INSERT INTO topk.log_slot VALUES (0, 'active'), (1, 'empty'), (2, 'empty'), (3, 'empty');
 
 CREATE TABLE topk.delta_0 (
     tile timestamptz NOT NULL,

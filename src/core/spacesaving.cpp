@@ -28,6 +28,10 @@ constexpr uint64_t max_block_size = 0x3fffffff;
 // Up to here debug builds check all invariants after each new item; larger summaries only after each purge.
 [[maybe_unused]] constexpr uint32_t checked_capacity = 64;
 
+// From this many entries on, growing leaves an eighth more for their bytes than they had so far: rare items have longer
+// names.
+constexpr uint64_t arena_slack_from = 256;
+
 // Small blocks are rounded up to a power of two, as the allocators below do anyway; the slack holds item bytes.
 constexpr uint64_t max_rounded_block = 8192;
 
@@ -98,6 +102,8 @@ SpaceSaving::Layout SpaceSaving::grown_layout(const Item &item) const {
     uint64_t arena = arena_room_;
     if (room > room_) // expect as many bytes an item as until now
         arena = std::max<uint64_t>(arena, uint64_t{arena_used_} * room / std::max(entries_, 1u));
+    if (room > std::max<uint64_t>(room_, arena_slack_from))
+        arena += arena / 8;
     if (arena < uint64_t{arena_used_} + item.length)
         arena = uint64_t{arena_used_} + item.length + arena_used_ / 2;
     return layout_for(capacity_, room, arena, floor_ != 0);
@@ -143,6 +149,13 @@ SpaceSaving *SpaceSaving::relocate(const SpaceSaving &from, void *block, const L
 void SpaceSaving::check_kind(Kind kind) const {
     if (kind_ != kind && kind_ != Kind::none && kind != Kind::none)
         throw Error(Errc::mismatch, "spacesaving state counts items of type %s, not %s", kind_name(kind_), kind_name(kind));
+}
+
+Frequency SpaceSaving::frequency(const Item &item) const {
+    if (const Entry *e = const_cast<SpaceSaving *>(this)->find(item))
+        return {e->count, e->count - e->error, e->count};
+    const uint64_t upper = unmonitored_bound(item.hash);
+    return {upper, 0, upper};
 }
 
 void SpaceSaving::require_kind(Kind kind) {

@@ -154,6 +154,9 @@ public:
     // Index, tag and filter use different bits of the hash.
     static uint32_t filter_cell(uint64_t hash, uint32_t width) { return static_cast<uint32_t>(hash >> 28) & (width - 1); }
 
+    // Like StoredSpaceSaving::frequency().
+    Frequency frequency(const Item &item) const;
+
     uint64_t key_bytes() const { return arena_used_; }
 
 private:

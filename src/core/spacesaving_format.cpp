@@ -1,6 +1,8 @@
 #include "spacesaving_format.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -142,6 +144,12 @@ void set_guaranteed(Ranked *entries, uint32_t n, bool next, uint64_t floor) {
 }
 
 } // namespace
+
+uint64_t weight_of_share(double share, uint64_t total) {
+    // long double holds every bigint.
+    const long double product = static_cast<long double>(share) * total;
+    return static_cast<uint64_t>(std::ceil(product - product * std::numeric_limits<double>::epsilon() / 2));
+}
 
 uint32_t top_of(const SpaceSaving &s, uint32_t k, Ranked *out) {
     std::vector<const SpaceSaving::Entry *> order(s.size());

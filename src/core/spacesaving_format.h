@@ -19,6 +19,10 @@ struct Ranked {
     bool guaranteed;
 };
 
+// The least weight that is this share (0 to 1) of a total. A double nearest to what a decimal says may lie above it, so the
+// last bit of the product does not count: 2 of 5 are a share of 0.4.
+uint64_t weight_of_share(double share, uint64_t total);
+
 // The first min(k, size()) entries of a live summary by rank, with `guaranteed` set, pointing into it; returns how many. out
 // has room for one more.
 uint32_t top_of(const SpaceSaving &summary, uint32_t k, Ranked *out);

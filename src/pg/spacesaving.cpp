@@ -1,6 +1,4 @@
 // The SQL functions of type spacesaving and the support functions of spacesaving_agg and topk_agg.
-#include <cmath>
-
 #include "../core/spacesaving_format.h"
 #include "sketch_io.h"
 
@@ -191,8 +189,7 @@ Datum heavy_hitters(FunctionCallInfo fcinfo) {
     if (!(share > 0 && share <= 1))
         raise_parameter("share must be greater than 0 and at most 1");
     const Summary s = summary_argument(fcinfo);
-    // long double holds every bigint, and so every share of it, to the unit.
-    const auto threshold = static_cast<uint64_t>(ceill(static_cast<long double>(share) * s.total));
+    const uint64_t threshold = weight_of_share(share, s.total);
     if (s.floor != 0 && threshold <= s.floor) // without a floor nothing can be missing, not even of a total of 0
         ereport(WARNING,
                 (errmsg("items with a share of %g may be missing", share),

@@ -2,10 +2,7 @@
 
 #include "answer_timer.h"
 #include "groups.h"
-
-extern "C" {
-#include "utils/acl.h"
-}
+#include "rights.h"
 
 namespace topk::rollup {
 namespace {
@@ -21,8 +18,8 @@ void add(Collector *c, int64 events, const StoredTally &values) {
     if (c->result.count == c->room) {
         c->room = std::max(16, 2 * c->room);
         const size_t size = c->room * sizeof(Piece);
-        c->result.pieces = static_cast<Piece *>(c->result.pieces == nullptr ? palloc(size)
-                                                                             : repalloc_huge(c->result.pieces, size));
+        c->result.pieces =
+            static_cast<Piece *>(c->result.pieces == nullptr ? palloc(size) : repalloc_huge(c->result.pieces, size));
     }
     c->result.pieces[c->result.count++] = {events, values};
 }
@@ -44,7 +41,8 @@ void add_unfinished(Collector *c, const RollupRow *row, Span span, const ArrayTy
 }
 
 // A raw row counts for its own group, or for the overflow group where it has no counts of its own.
-bool is_for(const RollupRow *row, HeapTuple tuple, TupleDesc descriptor, Scope scope, const ArrayType *grp, Snapshot snapshot) {
+bool is_for(const RollupRow *row, HeapTuple tuple, TupleDesc descriptor, Scope scope, const ArrayType *grp,
+            Snapshot snapshot) {
     if (scope == Scope::all || grp == nullptr)
         return grp == nullptr && scope != Scope::group;
     if (delta_in_group(tuple, descriptor, grp))
@@ -52,7 +50,7 @@ bool is_for(const RollupRow *row, HeapTuple tuple, TupleDesc descriptor, Scope s
     if (scope != Scope::raw || ARR_NDIM(grp) != 0)
         return false;
     const Delta delta = read_delta(tuple, descriptor);
-    return !has_own_counts(row, DatumGetArrayTypeP(PointerGetDatum(delta.grp)), snapshot);
+    return delta.grp == nullptr || !has_own_counts(row, DatumGetArrayTypeP(PointerGetDatum(delta.grp)), snapshot);
 }
 
 void add_deltas(Collector *c, const RollupRow *row, Span span, const ArrayType *grp, Snapshot snapshot) {
@@ -80,9 +78,10 @@ bool is_empty_group(const RollupRow *row, const ArrayType *grp, Snapshot snapsho
 void find_readable(const char *name, RollupRow *row) {
     if (!read_rollup(name, GetActiveSnapshot(), row))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", name)));
-    const AclResult result = pg_class_aclcheck(row->source, GetUserId(), ACL_SELECT);
-    if (result != ACLCHECK_OK)
-        aclcheck_error(result, get_relkind_objtype(get_rel_relkind(row->source)), get_rel_name(row->source));
+    if (get_rel_name(row->source) == nullptr) // that is newer than the snapshot
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist any more", name),
+                        errdetail("Its source was dropped.")));
+    require_readable(row->name, row->source);
     answering = row->id;
 }
 

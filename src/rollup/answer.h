@@ -6,7 +6,7 @@
 
 namespace topk::rollup {
 
-// The rollup of this name, which the current user may read: that takes SELECT on its source.
+// The rollup of this name, which the current user may ask (rights.h).
 void find_readable(const char *name, RollupRow *row);
 
 // One part of an answer. Its values are toasted, perhaps.

@@ -1,90 +1,12 @@
 // The SQL functions that answer for a window.
-#include "answer.h"
 #include "answer_timer.h"
-
+#include "arguments.h"
+#include "ranking.h"
 
 namespace {
 
 using namespace topk;
 using namespace topk::rollup;
-
-constexpr int32 max_k = 10000;
-
-ArrayType *group_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row) {
-    if (PG_ARGISNULL(position))
-        return nullptr;
-    ArrayType *grp = PG_GETARG_ARRAYTYPE_P(position);
-    const int n = ARR_NDIM(grp) == 0 ? 0 : ARR_NDIM(grp) == 1 ? ARR_DIMS(grp)[0] : -1;
-    if (row->group_count == 0)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("rollup \"%s\" has no groups", row->name)));
-    if (n != 0 && n != row->group_count)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg_plural("group_key must have %d element", "group_key must have %d elements",
-                                      static_cast<unsigned long>(row->group_count), row->group_count),
-                        errdetail("Rollup \"%s\" has as many group expressions.", row->name)));
-    return grp;
-}
-
-TimestampTz time_argument(FunctionCallInfo fcinfo, int position) {
-    const TimestampTz t = PG_ARGISNULL(position) ? GetCurrentTransactionStartTimestamp() : PG_GETARG_TIMESTAMPTZ(position);
-    if (TIMESTAMP_NOT_FINITE(t))
-        ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("time must be finite")));
-    return t;
-}
-
-int32 k_argument(FunctionCallInfo fcinfo, int position) {
-    const int32 k = PG_ARGISNULL(position) ? 10 : PG_GETARG_INT32(position);
-    if (k < 1 || k > max_k)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k must be between 1 and %d", max_k)));
-    return k;
-}
-
-void rollup_argument(FunctionCallInfo fcinfo, RollupRow *row) {
-    if (PG_ARGISNULL(0))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("rollup must not be null")));
-    find_readable(text_to_cstring(PG_GETARG_TEXT_PP(0)), row);
-}
-
-Level level_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row) {
-    if (PG_ARGISNULL(position))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("window_kind must not be null")));
-    return level_of(row, text_to_cstring(PG_GETARG_TEXT_PP(position)));
-}
-
-void return_top(FunctionCallInfo fcinfo, const Sum &sum, int32 k) {
-    InitMaterializedSRF(fcinfo, 0);
-    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-    if (sum.stored == nullptr && sum.tally == nullptr)
-        return;
-    auto *entries = static_cast<Ranked *>(palloc((size_t{static_cast<uint32_t>(k)} + 1) * sizeof(Ranked)));
-    Kind kind = Kind::none;
-    uint32_t n = 0;
-    uint64_t total = 0;
-    pg::guarded([&] {
-        if (sum.tally != nullptr) {
-            const SpaceSaving &live = *sum.tally->summary;
-            kind = live.kind();
-            total = live.total();
-            n = top_of(live, static_cast<uint32_t>(k), entries);
-            return;
-        }
-        const pg::Bytes bytes = pg::bytes_of(sum.stored);
-        const StoredSpaceSaving stored(bytes.data, bytes.size);
-        kind = stored.kind();
-        total = stored.total();
-        n = stored.top(static_cast<uint32_t>(k), entries);
-    });
-    for (uint32_t i = 0; i < n; ++i) {
-        Datum values[] = {Int32GetDatum(static_cast<int32>(i + 1)),
-                          PointerGetDatum(pg::item_to_text(kind, entries[i].key, entries[i].length)),
-                          Int64GetDatum(static_cast<int64>(entries[i].count)),
-                          Int64GetDatum(static_cast<int64>(entries[i].error)),
-                          BoolGetDatum(entries[i].guaranteed),
-                          Float8GetDatum(static_cast<double>(entries[i].count) / static_cast<double>(total))};
-        bool nulls[6] = {};
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-    }
-}
 
 // top(rollup, window_kind, at, k, group_key)
 Datum top(FunctionCallInfo fcinfo) {
@@ -94,8 +16,7 @@ Datum top(FunctionCallInfo fcinfo) {
     const Span span = window_of(&row, level, time_argument(fcinfo, 2));
     const int32 k = k_argument(fcinfo, 3);
     const Pieces pieces = window_pieces(&row, level, span, group_argument(fcinfo, 4, &row), GetActiveSnapshot());
-    return_top(fcinfo, sum_of(&row, pieces), k);
-    return (Datum)0;
+    return return_ranking(fcinfo, &row, ranking_of(sum_of(&row, pieces), static_cast<uint32_t>(k)));
 }
 
 // range(rollup, since, until, k, group_key): outwards to whole tiles.
@@ -108,8 +29,64 @@ Datum range(FunctionCallInfo fcinfo) {
     const Span span = {window_of(&row, Level::tile, since).start, window_of(&row, Level::tile, until - 1).stop};
     const int32 k = k_argument(fcinfo, 3);
     const Pieces pieces = range_pieces(&row, span, group_argument(fcinfo, 4, &row), GetActiveSnapshot());
-    return_top(fcinfo, sum_of(&row, pieces), k);
-    return (Datum)0;
+    return return_ranking(fcinfo, &row, ranking_of(sum_of(&row, pieces), static_cast<uint32_t>(k)));
+}
+
+// heavy_hitters(rollup, window_kind, share, at, group_key)
+Datum heavy_hitters(FunctionCallInfo fcinfo) {
+    RollupRow row;
+    rollup_argument(fcinfo, &row);
+    const Level level = level_argument(fcinfo, 1, &row);
+    const float8 share = PG_ARGISNULL(2) ? 0 : PG_GETARG_FLOAT8(2);
+    if (!(share > 0 && share <= 1))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("share must be greater than 0 and at most 1")));
+    const Span span = window_of(&row, level, time_argument(fcinfo, 3));
+    const Pieces pieces = window_pieces(&row, level, span, group_argument(fcinfo, 4, &row), GetActiveSnapshot());
+    Ranking ranking = ranking_of(sum_of(&row, pieces), all_entries);
+    const uint64_t threshold = weight_of_share(share, ranking.total);
+    if (ranking.floor != 0 && threshold <= ranking.floor)
+        ereport(WARNING,
+                (errmsg("items with a share of %g may be missing", share),
+                 errdetail("An item that is not monitored can have a weight of up to " UINT64_FORMAT ", a share of %g.",
+                           ranking.floor, static_cast<double>(ranking.floor) / static_cast<double>(ranking.total)),
+                 errhint("Use a larger share, or create the rollup with a larger capacity.")));
+    uint32_t n = 0;
+    for (; n < ranking.n && ranking.entries[n].count >= threshold; ++n)
+        ranking.entries[n].guaranteed = ranking.entries[n].count - ranking.entries[n].error >= threshold;
+    ranking.n = n;
+    return return_ranking(fcinfo, &row, ranking);
+}
+
+// Bounds of different parts of a window add up, to the total weight at most.
+uint64_t add_bound(uint64_t a, uint64_t b) { return std::min(a + b, max_total); }
+
+// frequency(rollup, item, window_kind, at, group_key)
+Datum frequency(FunctionCallInfo fcinfo) {
+    RollupRow row;
+    rollup_argument(fcinfo, &row);
+    const ItemArgument item = item_argument(fcinfo, 1, row.shape.kind);
+    const Level level = level_argument(fcinfo, 2, &row);
+    const Span span = window_of(&row, level, time_argument(fcinfo, 3));
+    const Pieces pieces = window_pieces(&row, level, span, group_argument(fcinfo, 4, &row), GetActiveSnapshot());
+    Frequency sum = {0, 0, 0};
+    for (int i = 0; i < pieces.count; ++i) {
+        CHECK_FOR_INTERRUPTS();
+        // The sum of the parts' bounds is never worse than the bound of their sum.
+        const Frequency part = stream::stored_frequency(pieces.pieces[i].values, row.shape.kind, item.data, item.length);
+        sum.lower = add_bound(sum.lower, part.lower);
+        sum.upper = add_bound(sum.upper, part.upper);
+    }
+    const Ranking ranking = ranking_of(sum_of(&row, pieces), all_entries);
+    uint32_t rank = 0;
+    while (rank < ranking.n &&
+           !(ranking.entries[rank].length == item.length && memcmp(ranking.entries[rank].key, item.data, item.length) == 0))
+        ++rank;
+    TupleDesc descriptor;
+    get_call_result_type(fcinfo, nullptr, &descriptor);
+    Datum values[] = {Int64GetDatum(static_cast<int64>(sum.upper)), Int64GetDatum(static_cast<int64>(sum.lower)),
+                      Int64GetDatum(static_cast<int64>(sum.upper)), Int32GetDatum(static_cast<int32>(rank + 1))};
+    const bool nulls[] = {false, false, false, rank == ranking.n};
+    return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, const_cast<bool *>(nulls)));
 }
 
 // window_info(rollup, window_kind, at, group_key)
@@ -145,4 +122,6 @@ Datum window_info(FunctionCallInfo fcinfo) {
 
 TOPK_ANSWER(topk_top, top)
 TOPK_ANSWER(topk_range, range)
+TOPK_ANSWER(topk_rollup_heavy_hitters, heavy_hitters)
+TOPK_ANSWER(topk_rollup_frequency, frequency)
 TOPK_ANSWER(topk_window_info, window_info)

@@ -93,8 +93,10 @@ Datum drop_rollup(FunctionCallInfo fcinfo) {
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", name)));
     delete_rows(id);
     CommandCounterIncrement();
-    sync_triggers(source);
-    CacheInvalidateRelcacheByRelid(source);
+    if (get_rel_relkind(source) != '\0') { // it may have been dropped by a session whose event triggers were off
+        sync_triggers(source);
+        CacheInvalidateRelcacheByRelid(source);
+    }
     PG_RETURN_VOID();
 }
 
@@ -142,7 +144,7 @@ void refuse_dropped_column(Relation source, const StoredRollup *row) {
         JsonbValue buffer;
         const char *key = psprintf("%d", i + 1);
         const JsonbValue *name = getKeyJsonValueFromContainer(&columns->root, key, static_cast<int>(strlen(key)), &buffer);
-        if (name != nullptr)
+        if (name != nullptr && name->type == jbvString)
             ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
                             errmsg("cannot drop column \"%s\" of \"%s\" because rollup \"%s\" uses it",
                                    pnstrdup(name->val.string.val, name->val.string.len), RelationGetRelationName(source),
@@ -234,11 +236,45 @@ void release_detached(const Node *statement) {
     }
 }
 
+// The key column of an items table keeps its place in answers under a new name.
+void follow_renamed_key(const Node *statement) {
+    const auto *rename = reinterpret_cast<const RenameStmt *>(statement);
+    if (!IsA(statement, RenameStmt) || rename->renameType != OBJECT_COLUMN || rename->relation == nullptr)
+        return;
+    const Oid table = RangeVarGetRelid(rename->relation, NoLock, true);
+    const Statements statements = begin_statements();
+    Oid types[] = {OIDOID, TEXTOID, TEXTOID};
+    Datum values[] = {ObjectIdGetDatum(table), CStringGetTextDatum(rename->subname), CStringGetTextDatum(rename->newname)};
+    run("UPDATE topk.rollup SET metadata_key = $3 WHERE metadata = $1 AND metadata_key = $2", 3, types, values,
+        SPI_OK_UPDATE);
+    end_statements(statements);
+}
+
+// Answers go on without an items table that is gone.
+void forget_dropped_metadata() {
+    const Statements statements = begin_statements();
+    run("UPDATE topk.rollup SET metadata = NULL, metadata_key = NULL WHERE metadata IS NOT NULL AND NOT EXISTS "
+        "(SELECT FROM pg_attribute a WHERE a.attrelid = metadata AND a.attname = metadata_key AND NOT a.attisdropped)",
+        0, nullptr, nullptr, SPI_OK_UPDATE);
+    end_statements(statements);
+}
+
+// Then there is nothing to renew, and the new owner is spared to run what the old one has written.
+bool changes_owner_alone(const Node *statement) {
+    if (!IsA(statement, AlterTableStmt))
+        return false;
+    ListCell *cell;
+    foreach (cell, reinterpret_cast<const AlterTableStmt *>(statement)->cmds)
+        if (lfirst_node(AlterTableCmd, cell)->subtype != AT_ChangeOwner)
+            return false;
+    return true;
+}
+
 Datum after_ddl(FunctionCallInfo fcinfo) {
     require_event(fcinfo, "ddl_command_end");
-    if (!any_rollups())
-        PG_RETURN_VOID();
     const Node *statement = reinterpret_cast<EventTriggerData *>(fcinfo->context)->parsetree;
+    if (changes_owner_alone(statement) || !any_rollups())
+        PG_RETURN_VOID();
     List *relations =
         query_relations("SELECT objid FROM pg_event_trigger_ddl_commands() WHERE classid = 'pg_class'::regclass");
     ListCell *cell;
@@ -253,6 +289,7 @@ Datum after_ddl(FunctionCallInfo fcinfo) {
             sync_triggers(oid);
     }
     release_detached(statement);
+    follow_renamed_key(statement);
     PG_RETURN_VOID();
 }
 
@@ -274,6 +311,7 @@ Datum after_drop(FunctionCallInfo fcinfo) {
     foreach (cell, changed)
         if (can_have_rollups(lfirst_oid(cell)))
             renew_all(lfirst_oid(cell));
+    forget_dropped_metadata();
     PG_RETURN_VOID();
 }
 

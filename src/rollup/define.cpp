@@ -4,6 +4,7 @@
 #include "../stream/catalog.h"
 #include "../stream/definition.h"
 #include "lock.h"
+#include "metadata.h"
 #include "options.h"
 #include "owner.h"
 #include "triggers.h"
@@ -40,7 +41,9 @@ enum Argument {
     arg_retention,
     arg_accept_past,
     arg_accept_future,
-    arg_backfill
+    arg_backfill,
+    arg_metadata,
+    arg_metadata_key
 };
 
 void require_arguments(FunctionCallInfo fcinfo) {
@@ -142,8 +145,9 @@ bool insert(Parameters *p, bool backfill, int32 *id) {
     const int code = SPI_execute_with_args(
         "INSERT INTO topk.rollup (name, source, item, \"time\", weight, filter, group_by, columns, source_oid, item_kind, "
         "grain, "
-        "windows, timezone, k, capacity, width, depth, max_groups, accept_past, accept_future, retention) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) "
+        "windows, timezone, k, capacity, width, depth, max_groups, accept_past, accept_future, retention, "
+        "metadata, metadata_key) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) "
         "ON CONFLICT (name) DO NOTHING RETURNING id",
         p->count, p->types, p->values, p->nulls, false, 0);
     if (code != SPI_OK_INSERT_RETURNING)
@@ -199,6 +203,10 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
                         errmsg("cannot backfill from stream \"%s\"", RelationGetRelationName(source)),
                         errdetail("Streams keep no rows.")));
     parse(fcinfo, source, &rollup);
+    if (PG_ARGISNULL(arg_metadata) != PG_ARGISNULL(arg_metadata_key))
+        raise_parameter("metadata and metadata_key must be given together");
+    if (!PG_ARGISNULL(arg_metadata))
+        check_metadata(PG_GETARG_OID(arg_metadata), NameStr(*PG_GETARG_NAME(arg_metadata_key)), rollup.kind);
 
     const int level = stream::pin_settings();
     const Retention retention =
@@ -234,6 +242,8 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     add(p, INTERVALOID, IntervalPGetDatum(past));
     add(p, INTERVALOID, IntervalPGetDatum(future));
     add(p, JSONBOID, retention.jsonb);
+    add(p, REGCLASSOID, PG_GETARG_DATUM(arg_metadata), PG_ARGISNULL(arg_metadata));
+    add(p, NAMEOID, PG_GETARG_DATUM(arg_metadata_key), PG_ARGISNULL(arg_metadata_key));
     int32 id = 0;
     if (!insert(p, backfill, &id))
         ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("rollup \"%s\" already exists", rollup.name)));

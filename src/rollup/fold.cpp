@@ -19,9 +19,9 @@ using namespace stream;
 constexpr int max_entries = 200000;
 constexpr size_t max_bytes = 64 << 20;
 
-// Deltas of a tile and group wait in the log until they are worth a rewrite of the tile: it costs as much for one event as for
-// thousands. Meanwhile small ones are compacted into one row now and then, as readers read them all; a row that is larger than
-// what would come to it stays as it is, so that nothing is rewritten more often than its size doubles.
+// Deltas of a tile and group wait in the log until they are worth a rewrite of the tile: it costs as much for one event as
+// for thousands. Meanwhile small ones are compacted into one row now and then, as readers read them all; a row that is
+// larger than what would come to it stays as it is, so that nothing is rewritten more often than its size doubles.
 constexpr size_t min_merged = 4096;
 constexpr int merged_share = 2; // of the tile's bytes
 constexpr int max_waiting = 8;  // small rows of a tile and group
@@ -105,7 +105,8 @@ void collect(Fold *fold) {
 }
 
 void plan_jobs(Fold *fold) {
-    fold->parts = static_cast<Part *>(MemoryContextAllocHuge(CurrentMemoryContext, (2 * fold->entry_count + 1) * sizeof(Part)));
+    fold->parts =
+        static_cast<Part *>(MemoryContextAllocHuge(CurrentMemoryContext, (2 * fold->entry_count + 1) * sizeof(Part)));
     for (int i = 0; i < fold->entry_count; ++i) {
         Entry &entry = fold->entries[i];
         if (entry.key.tile == DT_NOBEGIN) {
@@ -215,8 +216,8 @@ bool is_worth_merging(Fold *fold, const Part *parts, size_t bytes) {
         const TileKey key = {fold->row.id, Level::tile, target_group(fold, parts[0].target), span.start};
         size_t stored = 0;
         if (find_tile(key, nullptr, &tile))
-            stored = payload_size({0, 0, 0, Scope::raw, nullptr, nullptr, tile.values.summary, tile.values.sketch,
-                                   tile.values.registers});
+            stored = payload_size(
+                {0, 0, 0, Scope::raw, nullptr, nullptr, tile.values.summary, tile.values.sketch, tile.values.registers});
         merge = bytes >= stored / merged_share;
     }
     MemoryContextSwitchTo(old);
@@ -371,10 +372,10 @@ void update_state(const Fold *fold, bool finished) {
 
 void require_read_committed(const char *what) {
     if (IsolationUsesXactSnapshot())
-        ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-                        errmsg("%s must be called in a READ COMMITTED transaction", what),
-                        errhint("It needs to see what was committed before it runs. Use SET TRANSACTION ISOLATION LEVEL READ "
-                                "COMMITTED.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION), errmsg("%s must be called in a READ COMMITTED transaction", what),
+                 errhint("It needs to see what was committed before it runs. Use SET TRANSACTION ISOLATION LEVEL READ "
+                         "COMMITTED.")));
 }
 
 FoldResult fold_rollup(int32 id, bool wait) {

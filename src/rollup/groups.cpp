@@ -8,9 +8,7 @@ namespace {
 using stream::Table;
 using stream::table_oid;
 
-uint64_t hash_of(const ArrayType *key) {
-    return XXH3_64bits(VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key));
-}
+uint64_t hash_of(const ArrayType *key) { return XXH3_64bits(VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key)); }
 
 void enter(Groups *groups, int number) {
     uint32 at = static_cast<uint32>(hash_of(groups->keys[number])) & (groups->slots - 1);

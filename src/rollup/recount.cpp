@@ -6,6 +6,7 @@
 #include "../stream/delta_log.h"
 #include "fold.h"
 #include "lock.h"
+#include "owner.h"
 #include "window_store.h"
 
 extern "C" {
@@ -34,7 +35,7 @@ enum class Mode {
 struct Recount {
     RollupRow row;
     Mode mode;
-    Span span; // whole tiles
+    Span span;          // whole tiles
     TimestampTz oldest; // of the table's rows in the span
     int64 counted;
     Snapshot snapshot;
@@ -53,8 +54,7 @@ void execute(const char *query, int expected, int n, Oid *types, Datum *values) 
 void require_table(const RollupRow *row) {
     const char kind = get_rel_relkind(row->source);
     if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                        errmsg("cannot recount rollup \"%s\"", row->name),
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("cannot recount rollup \"%s\"", row->name),
                         errdetail("Its source is a stream, which keeps no rows.")));
 }
 
@@ -76,10 +76,9 @@ Span accepted_span(const RollupRow *row, TimestampTz since, TimestampTz until) {
     execute("SELECT accept_past, accept_future FROM topk.rollup WHERE id = $1", SPI_OK_SELECT, 1, types, values);
     bool null;
     HeapTuple tuple = SPI_tuptable->vals[0];
-    const Span span =
-        stream::accepted(GetCurrentTransactionStartTimestamp(),
-                         *DatumGetIntervalP(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &null)),
-                         *DatumGetIntervalP(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2, &null)));
+    const Span span = stream::accepted(GetCurrentTransactionStartTimestamp(),
+                                       *DatumGetIntervalP(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &null)),
+                                       *DatumGetIntervalP(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2, &null)));
     since = std::max(since, span.start);
     until = std::min(until, span.stop);
     if (until <= since)
@@ -95,8 +94,8 @@ char *recount_query(const RollupRow *row) {
     return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
-void count_row(Recount *recount, stream::Counter *counter, const stream::Rollup *rollup, HeapTuple tuple, TupleDesc descriptor,
-               Datum *groups, bool *group_is_null) {
+void count_row(Recount *recount, stream::Counter *counter, const stream::Rollup *rollup, HeapTuple tuple,
+               TupleDesc descriptor, Datum *groups, bool *group_is_null) {
     bool null;
     stream::Event event;
     event.time = DatumGetTimestampTz(SPI_getbinval(tuple, descriptor, 1, &null));
@@ -173,8 +172,8 @@ void count_rows(Recount *recount, const char *query) {
     table_close(table, NoLock);
 }
 
-// Deltas that the snapshot sees: all that was captured of the rows that were recounted. A compacted one is part of the totals
-// of the rollup already, which it leaves again.
+// Deltas that the snapshot sees: all that was captured of the rows that were recounted. A compacted one is part of the
+// totals of the rollup already, which it leaves again.
 void remove_deltas(const Recount *recount) {
     stream::TallyShape shape = recount->row.shape;
     shape.width = 0;
@@ -212,8 +211,8 @@ bool has_deltas_before(const Recount *recount, TimestampTz limit) {
     return found;
 }
 
-// Whether the table has a row from before the span. Then what the span lacks was deleted, and is not what the table was rid of
-// with everything older.
+// Whether the table has a row from before the span. Then what the span lacks was deleted, and is not what the table was rid
+// of with everything older.
 bool has_older_row(const Recount *recount) {
     Oid types[] = {INT4OID};
     Datum values[] = {Int32GetDatum(recount->row.id)};
@@ -340,18 +339,18 @@ int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
     count_rows(recount, query);
 
     // What is older than every row has been counted from rows that are gone.
-    TimestampTz kept = recount->oldest == DT_NOEND ? recount->span.stop
-                                                   : window_of(&recount->row, Level::tile, recount->oldest).start;
+    TimestampTz kept =
+        recount->oldest == DT_NOEND ? recount->span.stop : window_of(&recount->row, Level::tile, recount->oldest).start;
     if (kept > recount->span.start && has_older_row(recount))
         kept = recount->span.start;
     owner = stream::become_owner();
     if (recount->mode == Mode::refresh && (has_tiles_before(recount, kept) || has_deltas_before(recount, kept)))
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("cannot refresh rollup \"%s\": it has counted rows that its table no longer has",
-                               recount->row.name),
-                        errdetail("The oldest row in the range is from %s.",
-                                  recount->oldest == DT_NOEND ? "no time at all" : timestamptz_to_str(recount->oldest)),
-                        errhint("Refresh from a later time on, or delete the counts by creating the rollup again.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("cannot refresh rollup \"%s\": it has counted rows that its table no longer has", recount->row.name),
+                 errdetail("The oldest row in the range is from %s.",
+                           recount->oldest == DT_NOEND ? "no time at all" : timestamptz_to_str(recount->oldest)),
+                 errhint("Refresh from a later time on, or delete the counts by creating the rollup again.")));
     recount->span.start = std::max(recount->span.start, kept);
     if (recount->span.start < recount->span.stop) {
         remove_deltas(recount);
@@ -363,16 +362,6 @@ int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
     return recount->counted;
 }
 
-void require_owner(const RollupRow *row) {
-#if PG_VERSION_NUM >= 160000
-    const bool owner = object_ownercheck(RelationRelationId, row->source, GetUserId());
-#else
-    const bool owner = pg_class_ownercheck(row->source, GetUserId());
-#endif
-    if (!owner)
-        aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(row->source)), get_rel_name(row->source));
-}
-
 // backfill(rollup, since, until), refresh(rollup, since, until)
 Datum recount_function(FunctionCallInfo fcinfo, Mode mode) {
     require_read_committed(mode == Mode::backfill ? "topk.backfill()" : "topk.refresh()");
@@ -381,7 +370,7 @@ Datum recount_function(FunctionCallInfo fcinfo, Mode mode) {
     const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     if (!read_rollup(name, nullptr, &r.row))
         raise_missing(name);
-    require_owner(&r.row);
+    require_ownership(r.row.source);
     PG_RETURN_INT64(recount(&r, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2)));
 }
 
@@ -397,8 +386,8 @@ Datum run_backfill(FunctionCallInfo fcinfo) {
     SPI_connect();
     Oid types[] = {INT4OID};
     Datum values[] = {Int32GetDatum(r.row.id)};
-    execute("UPDATE topk.rollup_state SET backfill = 'done', failures = 0, retry_at = NULL WHERE rollup = $1", SPI_OK_UPDATE, 1,
-            types, values);
+    execute("UPDATE topk.rollup_state SET backfill = 'done', failures = 0, retry_at = NULL WHERE rollup = $1", SPI_OK_UPDATE,
+            1, types, values);
     SPI_finish();
     stream::leave_owner(owner);
     PG_RETURN_INT64(counted);

@@ -11,6 +11,7 @@ using stream::table_oid;
 class Columns {
 public:
     Columns(HeapTuple tuple, TupleDesc descriptor) : tuple_(tuple), descriptor_(descriptor) {}
+    // 0 for NULL.
     Datum get(const char *name) const {
         for (int i = 0; i < descriptor_->natts; ++i)
             if (strcmp(NameStr(TupleDescAttr(descriptor_, i)->attname), name) == 0) {
@@ -57,6 +58,9 @@ void fill(const Columns &c, RollupRow *row) {
     row->grain = DatumGetIntervalP(c.get("grain"))->time;
     row->k = c.int4("k");
     row->max_groups = c.int4("max_groups");
+    row->metadata = DatumGetObjectId(c.get("metadata"));
+    if (OidIsValid(row->metadata))
+        row->metadata_key = pstrdup(NameStr(*DatumGetName(c.get("metadata_key"))));
     Datum *values;
     row->group_count = elements(c.get("group_by"), &values);
     const int n = elements(c.get("windows"), &values);

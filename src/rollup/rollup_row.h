@@ -20,8 +20,10 @@ struct RollupRow {
     int32 k;
     int32 max_groups;
     int group_count;
-    bool kept[level_count];  // which levels have rows; tile always
-    bool asked[level_count]; // which are windows of the rollup: hour is answered by tiles when the grain is an hour
+    Oid metadata;             // the items table; InvalidOid: none
+    const char *metadata_key; // its column that is the item
+    bool kept[level_count];   // which levels have rows; tile always
+    bool asked[level_count];  // which are windows of the rollup: hour is answered by tiles when the grain is an hour
 };
 
 // By the snapshot, nullptr being the latest; false when there is none.

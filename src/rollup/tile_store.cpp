@@ -40,14 +40,6 @@ const Indexes &indexes_of(Relation relation) {
     return known;
 }
 
-void group_key(ScanKeyData *key, ArrayType *group) {
-    if (group == nullptr)
-        ScanKeyEntryInitialize(key, SK_ISNULL | SK_SEARCHNULL, grp, InvalidStrategy, InvalidOid, InvalidOid, InvalidOid, 0);
-    else
-        ScanKeyEntryInitialize(key, 0, grp, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_ARRAY_EQ,
-                               PointerGetDatum(group));
-}
-
 void read_tile(HeapTuple tuple, TupleDesc descriptor, Tile *tile) {
     HeapTuple copy = heap_copytuple(tuple);
     Datum v[column_count];
@@ -82,9 +74,31 @@ void execute(SPIPlanPtr plan, Datum *values, const char *nulls, int expected, Ti
 
 char null_flag(const void *value) { return value == nullptr ? 'n' : ' '; }
 
+bool takes(SPIPlanPtr plan, std::initializer_list<Oid> types) {
+    int i = 0;
+    for (const Oid type : types)
+        if (SPI_getargtypeid(plan, i++) != type)
+            return false;
+    return true;
+}
+
 } // namespace
 
+void group_scan_key(ScanKey key, AttrNumber column, ArrayType *group) {
+    if (group == nullptr)
+        ScanKeyEntryInitialize(key, SK_ISNULL | SK_SEARCHNULL, column, InvalidStrategy, InvalidOid, InvalidOid, InvalidOid,
+                               0);
+    else
+        ScanKeyEntryInitialize(key, 0, column, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_ARRAY_EQ,
+                               PointerGetDatum(group));
+}
+
 SPIPlanPtr prepare(SPIPlanPtr &plan, const char *query, std::initializer_list<Oid> types) {
+    // A plan outlives the extension; its types come back with other numbers.
+    if (plan != nullptr && !takes(plan, types)) {
+        SPI_freeplan(plan);
+        plan = nullptr;
+    }
     if (plan == nullptr) {
         // As constants of a plan of their own, values would be decompressed.
         SPIPlanPtr made = SPI_prepare_cursor(query, static_cast<int>(types.size()), const_cast<Oid *>(types.begin()),
@@ -118,7 +132,7 @@ bool find_tile(const TileKey &key, Snapshot snapshot, Tile *tile) {
     ScanKeyData keys[4];
     ScanKeyInit(&keys[0], rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(key.rollup));
     ScanKeyInit(&keys[1], level, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(static_cast<int16>(key.level)));
-    group_key(&keys[2], key.grp);
+    group_scan_key(&keys[2], grp, key.grp);
     ScanKeyInit(&keys[3], start, BTEqualStrategyNumber, F_TIMESTAMPTZ_EQ, TimestampTzGetDatum(key.start));
     SysScanDesc scan = systable_beginscan(relation, indexes_of(relation).by_key, true, snapshot, 4, keys);
     HeapTuple tuple = systable_getnext(scan);
@@ -139,8 +153,9 @@ void begin_unfinished(TileScan *scan, int32 id, Level of, bool any_group, ArrayT
     ScanKeyInit(&keys[2], stop, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT, TimestampTzGetDatum(after));
     ScanKeyInit(&keys[3], stop, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE, TimestampTzGetDatum(until));
     if (!any_group)
-        group_key(&keys[4], group);
-    scan->scan = systable_beginscan(scan->relation, indexes_of(scan->relation).unfinished, true, snapshot, any_group ? 4 : 5, keys);
+        group_scan_key(&keys[4], grp, group);
+    scan->scan =
+        systable_beginscan(scan->relation, indexes_of(scan->relation).unfinished, true, snapshot, any_group ? 4 : 5, keys);
 }
 
 bool next_unfinished(TileScan *scan, Tile *tile) {
@@ -161,16 +176,11 @@ void insert_tile(Tile *tile) {
             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING ctid",
             {INT4OID, INT2OID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, BOOLOID, column_type(summary),
              column_type(sketch), BYTEAOID});
-    Datum values[] = {Int32GetDatum(tile->key.rollup),
-                      Int16GetDatum(static_cast<int16>(tile->key.level)),
-                      PointerGetDatum(tile->key.grp),
-                      TimestampTzGetDatum(tile->key.start),
-                      TimestampTzGetDatum(tile->stop),
-                      Int64GetDatum(tile->events),
-                      BoolGetDatum(tile->finished),
-                      PointerGetDatum(tile->values.summary),
-                      PointerGetDatum(tile->values.sketch),
-                      PointerGetDatum(tile->values.registers)};
+    Datum values[] = {Int32GetDatum(tile->key.rollup),      Int16GetDatum(static_cast<int16>(tile->key.level)),
+                      PointerGetDatum(tile->key.grp),       TimestampTzGetDatum(tile->key.start),
+                      TimestampTzGetDatum(tile->stop),      Int64GetDatum(tile->events),
+                      BoolGetDatum(tile->finished),         PointerGetDatum(tile->values.summary),
+                      PointerGetDatum(tile->values.sketch), PointerGetDatum(tile->values.registers)};
     const char nulls[] = {' ',
                           ' ',
                           null_flag(tile->key.grp),
@@ -190,12 +200,9 @@ void update_tile(Tile *tile) {
             "UPDATE topk.tile SET events = $2, finished = $3, summary = $4, sketch = $5, registers = $6"
             " WHERE ctid = $1 RETURNING ctid",
             {TIDOID, INT8OID, BOOLOID, column_type(summary), column_type(sketch), BYTEAOID});
-    Datum values[] = {PointerGetDatum(&tile->place),
-                      Int64GetDatum(tile->events),
-                      BoolGetDatum(tile->finished),
-                      PointerGetDatum(tile->values.summary),
-                      PointerGetDatum(tile->values.sketch),
-                      PointerGetDatum(tile->values.registers)};
+    Datum values[] = {PointerGetDatum(&tile->place),        Int64GetDatum(tile->events),
+                      BoolGetDatum(tile->finished),         PointerGetDatum(tile->values.summary),
+                      PointerGetDatum(tile->values.sketch), PointerGetDatum(tile->values.registers)};
     const char nulls[] = {' ', ' ', ' ', ' ', null_flag(tile->values.sketch), null_flag(tile->values.registers)};
     execute(plan, values, nulls, SPI_OK_UPDATE_RETURNING, tile);
 }

@@ -39,6 +39,9 @@ void begin_unfinished(TileScan *scan, int32 rollup, Level level, bool any_group,
                       TimestampTz until, Snapshot snapshot);
 bool next_unfinished(TileScan *scan, Tile *tile);
 
+// Part of a scan key for an index with a column of groups: nullptr is the NULL of all groups.
+void group_scan_key(ScanKey key, AttrNumber column, ArrayType *group);
+
 // A plan that lives as long as the backend, made when it is nullptr. SPI must be connected.
 SPIPlanPtr prepare(SPIPlanPtr &plan, const char *query, std::initializer_list<Oid> types);
 

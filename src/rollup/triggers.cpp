@@ -27,8 +27,9 @@ const char *find_trigger(Relation relation) {
     return nullptr;
 }
 
-// As the owner of the table: a partition may have another one than the table that it is part of. existing: the trigger that is
-// to go, or nullptr.
+// As the owner of the table: a partition may have another one than the table that it is part of. Event triggers run then, which
+// must not get from this session's search_path what its user wants another one to run. existing: the trigger that is to go, or
+// nullptr.
 void sync_trigger(Relation relation, const char *existing) {
     const char *const name =
         quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation));
@@ -41,16 +42,18 @@ void sync_trigger(Relation relation, const char *existing) {
                          trigger_name, name);
     else
         appendStringInfo(&command, "DROP TRIGGER %s ON %s", quote_identifier(existing), name);
-    Oid user;
-    int context;
-    GetUserIdAndSecContext(&user, &context);
-    SetUserIdAndSecContext(relation->rd_rel->relowner, context | SECURITY_LOCAL_USERID_CHANGE);
+    const Oid owner = relation->rd_rel->relowner;
+    const bool other = owner != GetUserId();
     table_close(relation, NoLock);
+    stream::Owner before;
+    if (other)
+        before = stream::become_source_owner(owner);
     SPI_connect();
     if (SPI_execute(command.data, false, 0) != SPI_OK_UTILITY)
         elog(ERROR, "could not change the trigger %s", trigger_name);
     SPI_finish();
-    SetUserIdAndSecContext(user, context);
+    if (other)
+        stream::leave_owner(before);
 }
 
 // What is inserted into the partitioned table fires no trigger of the partition.

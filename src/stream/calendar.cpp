@@ -60,9 +60,7 @@ void window_days(Level level, int julian, int *first, int *next) {
             *next = month == 12 ? date2j(year + 1, 1, 1) : date2j(year, month + 1, 1);
             return;
         }
-        default:
-            *first = julian;
-            *next = julian + 1;
+        default: *first = julian; *next = julian + 1;
     }
 }
 

@@ -10,8 +10,8 @@ extern "C" {
 namespace topk::stream {
 namespace {
 
-const char *const names[table_count] = {"rollup",  "log_slot", "delta_0",   "delta_1",  "delta_2",     "delta_3",
-                                        "tile",    "group_key", "snapshot", "rollup_state", "error_log"};
+const char *const names[table_count] = {"rollup", "log_slot",  "delta_0",  "delta_1",      "delta_2",  "delta_3",
+                                        "tile",   "group_key", "snapshot", "rollup_state", "error_log"};
 
 // The tables live and die with their schema. 0: not known.
 Oid oids[table_count];
@@ -64,7 +64,7 @@ Owner become_source_owner(Oid owner) {
 }
 
 void leave_owner(const Owner &before) {
-    AtEOXact_GUC(true, before.settings);
+    AtEOXact_GUC(false, before.settings); // also what a user's function has set
     SetUserIdAndSecContext(before.user, before.context);
 }
 

@@ -14,8 +14,8 @@ inline constexpr int table_count = static_cast<int>(Table::error_log) + 1;
 Oid table_oid(Table table);
 inline Oid slot_oid(int slot) { return table_oid(static_cast<Table>(static_cast<int>(Table::delta_0) + slot)); }
 
-// Until leave_owner(), the current user is the owner of schema topk, who alone may write its tables, and search_path is pinned.
-// Only for statements of ours: nothing of a user's may run in between. An error restores both by itself.
+// Until leave_owner(), the current user is the owner of schema topk, who alone may write its tables, and search_path is
+// pinned. Only for statements of ours: nothing of a user's may run in between. An error restores both by itself.
 struct Owner {
     Oid user;
     int context;

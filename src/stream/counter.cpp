@@ -7,8 +7,6 @@ namespace {
 
 // Distinct items that a list in the delta log holds at least: merging a few long ones beats many short ones.
 constexpr uint32_t list_capacity = 8192;
-// Lists of one bucket in a statement; then its items are too many to be sent on as they are.
-constexpr int max_lists = 3;
 constexpr Size base_budget = 16 * 1024 * 1024;
 constexpr uint32_t checks_every = 64; // slow counts: the memory may grow by one item each
 constexpr int tile_cache_size = 64;
@@ -23,9 +21,8 @@ struct Bucket {
     uint64 hash;
     ArrayType *grp; // nullptr: the rollup has no groups
     uint32 key_length;
-    int lists; // appended so far
-    bool promoted;
-    uint8 *key; // of the group: for each value a byte that says whether there is one, its length and bytes
+    bool promoted; // to a tally that takes any number of items: one list is full, and more do not pay
+    uint8 *key;    // of the group: for each value a byte that says whether there is one, its length and bytes
 };
 
 struct RollupCount {
@@ -165,11 +162,17 @@ ArrayType *make_group(const Rollup *rollup, const uint8 *key) {
     return construct_md_array(values, nulls, 1, dimensions, lower_bounds, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
-// The shape of a tally that is sent on as a list.
+uint32_t list_limit(const Rollup *rollup) { return Max(rollup->shape.capacity, list_capacity); }
+
+// The shape of a tally that is sent on as a list. It is never full, so it never makes room for the filter of a full one.
 TallyShape list_shape(const Rollup *rollup) {
     TallyShape shape = rollup->shape;
-    shape.capacity = Max(shape.capacity, list_capacity);
+    shape.capacity = Min(2 * list_limit(rollup), max_capacity);
     return shape;
+}
+
+bool is_full_list(const Bucket *bucket) {
+    return !bucket->promoted && bucket->tally->summary->size() >= list_limit(bucket->rollup->rollup);
 }
 
 Size promoted_size(const TallyShape &shape) {
@@ -298,9 +301,8 @@ void make_room(Counter *counter, Bucket *bucket) {
     MemoryContext scratch = make_scratch(counter);
     append(bucket, scratch);
     MemoryContextDelete(scratch);
-    ++bucket->lists;
     bucket->events = 0;
-    bucket->promoted = bucket->lists >= max_lists && counter->promoted + size <= counter->budget / 2;
+    bucket->promoted = counter->promoted + size <= counter->budget / 2;
     if (bucket->promoted)
         counter->promoted += size;
 
@@ -312,7 +314,7 @@ void make_room(Counter *counter, Bucket *bucket) {
 }
 
 [[gnu::noinline]] void count_slowly(Counter *counter, Bucket *bucket, const Event &event) {
-    if (event.weight != 0 && !bucket->promoted && is_full(bucket->tally))
+    if (event.weight != 0 && is_full_list(bucket))
         make_room(counter, bucket);
     count_item(bucket->tally, event.item, event.item_length, event.weight);
     ++bucket->events;

@@ -79,7 +79,8 @@ List *column_names(Relation source, Datum columns, Oid source_oid) {
         const JsonbValue *name =
             getKeyJsonValueFromContainer(&DatumGetJsonbP(columns)->root, key, static_cast<int>(strlen(key)), &buffer);
         // A column that is not used goes without a name: it could now have one of the stored names.
-        const char *text = name == nullptr ? "" : pnstrdup(name->val.string.val, name->val.string.len);
+        const char *text =
+            name == nullptr || name->type != jbvString ? "" : pnstrdup(name->val.string.val, name->val.string.len);
         names = lappend(names, makeString(const_cast<char *>(text)));
     }
     return names;

@@ -80,7 +80,9 @@ enum RollupColumn {
     rollup_accept_future,
     rollup_retention,
     rollup_created,
-    rollup_column_count = rollup_created
+    rollup_metadata,
+    rollup_metadata_key,
+    rollup_column_count = rollup_metadata_key
 };
 
 // The expressions of a rollup, parsed and coerced.

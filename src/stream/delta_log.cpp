@@ -92,13 +92,12 @@ void require_not_emptied(Relation relation, Snapshot snapshot) {
     ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationGetRelid(relation)));
     SysScanDesc scan = systable_beginscan(classes, ClassOidIndexId, true, snapshot, 1, &key);
     HeapTuple tuple = systable_getnext(scan);
-    const bool same = HeapTupleIsValid(tuple) && reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relfilenode ==
-                                                     relation->rd_rel->relfilenode;
+    const bool same = HeapTupleIsValid(tuple) &&
+                      reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relfilenode == relation->rd_rel->relfilenode;
     systable_endscan(scan);
     table_close(classes, AccessShareLock);
     if (!same)
-        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                        errmsg("could not read the counts of an old snapshot"),
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("could not read the counts of an old snapshot"),
                         errdetail("What the snapshot had still to be folded has been folded and removed since."),
                         errhint("Retry the transaction.")));
 }

@@ -33,8 +33,8 @@ extern void (*delta_appended_hook)(const Delta &delta);
 // Called after the commit of a transaction that appended rows. Must not raise an error.
 extern void (*deltas_appended_hook)(uint32 rows);
 
-// Reads the rows that a snapshot sees. Raises 40001 where the snapshot is too old for the log to have them still, which takes
-// a snapshot on a standby that outlived a rotation, or one of several that a transaction holds.
+// Reads the rows that a snapshot sees. Raises 40001 where the snapshot is too old for the log to have them still, which
+// takes a snapshot on a standby that outlived a rotation, or one of several that a transaction holds.
 struct DeltaScan {
     Snapshot snapshot;
     char state[slot_count]; // the first letter of topk.log_slot.state, 0 where there is nothing to read

@@ -149,7 +149,7 @@ int pin_settings() {
     return level;
 }
 
-void unpin_settings(int level) { AtEOXact_GUC(true, level); }
+void unpin_settings(int level) { AtEOXact_GUC(false, level); }
 
 Expr *parse_expression(const ParseScope *scope, Role role, const char *source, Kind *kind) {
     Context context = {scope, role, source};

@@ -27,12 +27,18 @@ void run(const char *query, int expected, int nargs = 0, Oid *types = nullptr, D
         elog(ERROR, "could not execute: %s", query);
 }
 
-void set_state(int slot, const char *state, Datum holders = 0) {
-    Oid types[] = {INT4OID, TEXTOID, TEXTARRAYOID};
-    if (holders == 0)
-        holders = PointerGetDatum(construct_empty_array(TEXTOID));
-    Datum values[] = {Int32GetDatum(slot), CStringGetTextDatum(state), holders};
-    run("UPDATE topk.log_slot SET state = $2, holders = $3 WHERE slot = $1", SPI_OK_UPDATE, 3, types, values);
+void set_state(int slot, const char *state) {
+    Oid types[] = {INT4OID, TEXTOID};
+    Datum values[] = {Int32GetDatum(slot), CStringGetTextDatum(state)};
+    run("UPDATE topk.log_slot SET state = $2 WHERE slot = $1", SPI_OK_UPDATE, 2, types, values);
+    CacheInvalidateRelcacheByRelid(table_oid(Table::log_slot));
+}
+
+// holders: who can see none of what the slot will hold until it is emptied again.
+void activate(int slot, ArrayType *holders) {
+    Oid types[] = {INT4OID, TEXTARRAYOID};
+    Datum values[] = {Int32GetDatum(slot), PointerGetDatum(holders)};
+    run("UPDATE topk.log_slot SET state = 'active', holders = $2 WHERE slot = $1", SPI_OK_UPDATE, 2, types, values);
     CacheInvalidateRelcacheByRelid(table_oid(Table::log_slot));
 }
 
@@ -74,7 +80,8 @@ text *holder(const VirtualTransactionId &id) {
 #endif
 }
 
-// The transactions of this database with a snapshot that does not see what limit did; of all with one for InvalidTransactionId.
+// The transactions of this database with a snapshot that does not see what limit did; of all with one for
+// InvalidTransactionId.
 ArrayType *snapshot_holders(TransactionId limit) {
     int n;
     VirtualTransactionId *ids = GetCurrentVirtualXIDs(limit, true, false, PROC_IS_AUTOVACUUM | PROC_IN_VACUUM, &n);
@@ -145,7 +152,7 @@ void rotate_log() {
     }
     if (active != -1 && empty != -1 && has_grown(active)) {
         set_state(active, "draining");
-        set_state(empty, "active", PointerGetDatum(snapshot_holders(InvalidTransactionId)));
+        activate(empty, snapshot_holders(InvalidTransactionId));
     }
     SPI_finish();
     leave_owner(before);
@@ -161,8 +168,8 @@ Datum log_restored(FunctionCallInfo fcinfo) {
     SPI_connect();
     Oid types[] = {TEXTOID};
     Datum values[] = {CStringGetTextDatum(trigger->tg_trigger->tgargs[0])};
-    run("UPDATE topk.log_slot SET state = 'draining' WHERE slot::text = $1 AND state <> 'active'",
-        SPI_OK_UPDATE, 1, types, values);
+    run("UPDATE topk.log_slot SET state = 'draining' WHERE slot::text = $1 AND state <> 'active'", SPI_OK_UPDATE, 1, types,
+        values);
     CacheInvalidateRelcacheByRelid(table_oid(Table::log_slot));
     SPI_finish();
     leave_owner(before);

@@ -111,12 +111,6 @@ void count_unmonitored(Tally *tally, const Item &item, uint64_t weight) {
     }
 }
 
-void require_kind(const Tally *tally, Kind kind) {
-    if (kind != tally->shape.kind && kind != Kind::none)
-        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                        errmsg("counts of %s items in a rollup of %s items", kind_name(kind), kind_name(tally->shape.kind))));
-}
-
 void merge_items(Tally *tally, struct varlena *value) {
     const pg::Bytes bytes = bytes_of(value);
     constexpr uint32_t batch = 64;
@@ -130,7 +124,7 @@ void merge_items(Tally *tally, struct varlena *value) {
         list = new (place) ItemList(bytes.data, bytes.size);
         kind = list->kind();
     });
-    require_kind(tally, kind);
+    require_stored_kind(kind, tally->shape.kind);
     for (;;) {
         uint32_t n = 0;
         guarded([&] { n = list->next(entries, batch, scratch); });
@@ -175,9 +169,17 @@ const uint8 *registers_of(const struct varlena *value) {
     return reinterpret_cast<const uint8 *>(VARDATA_ANY(value));
 }
 
-struct varlena *detoast(struct varlena *value) { return pg_detoast_datum_packed(value); }
+struct varlena *detoast(struct varlena *value) {
+    return pg_detoast_datum_packed(value);
+}
 
 } // namespace
+
+void require_stored_kind(Kind stored, Kind wanted) {
+    if (stored != wanted && stored != Kind::none)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("counts of %s items in a rollup of %s items", kind_name(stored), kind_name(wanted))));
+}
 
 Tally *make_tally(const TallyShape &shape, Purpose purpose) {
     auto *tally = static_cast<Tally *>(palloc0(sizeof(Tally)));
@@ -248,7 +250,7 @@ void merge_stored(Tally *tally, const StoredTally &stored) {
             floor = s.floor();
             kind = s.kind();
         });
-        require_kind(tally, kind);
+        require_stored_kind(kind, tally->shape.kind);
         if (floor == 0) {
             merge_exact(tally, bytes, size);
         } else {
@@ -256,7 +258,8 @@ void merge_stored(Tally *tally, const StoredTally &stored) {
             moved(tally->summary, pg::merge(tally->summary, bytes));
             if (tally->purpose != Purpose::reading) {
                 if (stored.registers == nullptr || (tally->sketch != nullptr && stored.sketch == nullptr))
-                    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a summary that is not exact lacks its sketch")));
+                    ereport(ERROR,
+                            (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a summary that is not exact lacks its sketch")));
                 struct varlena *registers = detoast(stored.registers);
                 const uint8 *from = registers_of(registers);
                 for (size_t i = 0; i < register_count; ++i)

@@ -28,16 +28,18 @@ struct StoredTally {
 enum class Purpose {
     merging,  // anything may be added
     reading,  // only the summary is wanted: neither of the other two is ever made
-    counting, // only count_item(): the sketch gets the weight of an item when it leaves the summary, which spares most updates
+    counting, // only count_item(): the sketch gets the weight of an item when it leaves the summary, which spares most
+              // updates
 };
 
-// A tally being built, in the memory context that was current when it was made. Plain memory: resetting the context is enough.
+// A tally being built, in the memory context that was current when it was made. Plain memory: resetting the context is
+// enough.
 struct Tally {
     MemoryContext context;
     TallyShape shape;
     SpaceSaving *summary;
-    CountMin *sketch;  // nullptr while exact, and where the shape has none
-    uint8 *registers;  // nullptr while exact
+    CountMin *sketch; // nullptr while exact, and where the shape has none
+    uint8 *registers; // nullptr while exact
     Purpose purpose;
 };
 
@@ -57,9 +59,7 @@ inline bool count_exact(Tally *tally, const void *data, size_t length, uint64_t 
 }
 
 // Whether one more distinct item would end exactness.
-inline bool is_full(const Tally *tally) {
-    return is_exact(tally) && tally->summary->size() >= tally->summary->capacity();
-}
+inline bool is_full(const Tally *tally) { return is_exact(tally) && tally->summary->size() >= tally->summary->capacity(); }
 
 // Adds a stored one, of which a tally for reading needs no more than items and summary.
 void merge_stored(Tally *tally, const StoredTally &stored);
@@ -68,6 +68,14 @@ void merge_stored(Tally *tally, const StoredTally &stored);
 StoredTally store_tally(Tally *tally);
 // The smallest form, for the delta log: items while exact, compressed where that helps.
 StoredTally store_delta(Tally *tally);
+
+// What is known of an item: the lower bound of the summary, the lower of the two sketches' upper bounds as count and upper.
+Frequency tally_frequency(const Tally *tally, const void *data, size_t length);
+// The same of a stored one, without building it.
+Frequency stored_frequency(const StoredTally &stored, Kind kind, const void *data, size_t length);
+
+// Raises XX001 for stored counts of another kind than the rollup's.
+void require_stored_kind(Kind stored, Kind wanted);
 
 // Weight and number of distinct items (exact, or estimated from the registers).
 uint64_t tally_weight(const Tally *tally);

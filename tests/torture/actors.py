@@ -39,7 +39,6 @@ class Report:
 
 
 class Actor(threading.Thread):
-    isolated = True  # whether errors with a known SQLSTATE of RETRY are expected
 
     def __init__(self, run, name, seed):
         super().__init__(name=name, daemon=True)
@@ -334,7 +333,7 @@ def compare(actor, rollup, check):
 
 class Reader(Actor):
     def act(self):
-        compare(self, self.random.choice(self.world.readable()), 'single statements')
+        compare(self, self.random.choice(self.world.readable(self.query)), 'single statements')
         self.pause(0, 0.05)
 
 
@@ -344,7 +343,7 @@ class SnapshotReader(Actor):
     def act(self):
         check = 'repeated reads of one snapshot'
         self.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
-        chosen = [compare(self, r, check) for r in self.random.sample(self.world.readable(), 3)]
+        chosen = [compare(self, r, check) for r in self.random.sample(self.world.readable(self.query), 3)]
         until = time.monotonic() + self.random.choice([0.2, 1, 4, 10])
         while time.monotonic() < until and not self.world.stopping.is_set():
             self.pause(0.1, 1)
@@ -369,13 +368,13 @@ class StandbyReader(Actor):
         check = 'reads on the standby'
         if self.random.random() < 0.3:
             self.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
-            sql, what, first = compare(self, self.random.choice(self.world.readable(False)), check)
+            sql, what, first = compare(self, self.random.choice(self.world.readable(self.query)), check)
             self.pause(0, 2)
             if self.query(sql)[0] != first:
                 self.report.fail(check, f'{what}: not the same again')
             self.query('COMMIT')
         else:
-            compare(self, self.random.choice(self.world.readable(False)), check)
+            compare(self, self.random.choice(self.world.readable(self.query)), check)
         self.pause(0, 0.1)
 
     def recover(self, e):
@@ -406,7 +405,7 @@ class Recounter(Actor):
 
     def act(self):
         self.pause(1, 4)
-        rollup = self.random.choice([r for r in self.world.readable() if r.source in ('tab', 'part')])
+        rollup = self.random.choice([r for r in self.world.readable(self.query) if r.source in ('tab', 'part')])
         day = self.random.choice(self.world.hot)
         until = day + datetime.timedelta(hours=self.random.choice([1, 5, 30, 200]))
         what = self.random.choice(['backfill', 'refresh'])

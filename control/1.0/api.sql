@@ -1,0 +1,284 @@
+
+-- A JSON API. Each function of schema topk_api takes named arguments and gives one jsonb, as PostgREST wants it (docs/api.md).
+
+CREATE SCHEMA topk_api;
+COMMENT ON SCHEMA topk_api IS 'JSON API of pg_topk: functions that take events, and that answer';
+-- The roles as well as PUBLIC: a grant keeps them from being dropped as long as the extension is there.
+GRANT USAGE ON SCHEMA topk_api TO PUBLIC, topk_reader, topk_writer;
+
+-- Taking events. The stream is found by the caller's search_path, and that is what its defaults and triggers run under. So
+-- three functions have no search_path of their own; names in them are qualified, and there are no operators.
+
+CREATE FUNCTION topk.find_source(stream text)
+    RETURNS regclass
+    LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    source pg_catalog.regclass;
+BEGIN
+    BEGIN
+        source := pg_catalog.to_regclass(stream);
+    EXCEPTION WHEN syntax_error OR invalid_name OR feature_not_supported THEN
+        -- which is what it says to names that are none
+    END;
+    IF source IS NULL THEN
+        RAISE invalid_parameter_value
+            USING MESSAGE = pg_catalog.concat('stream: there is no stream or table ', pg_catalog.quote_nullable(stream));
+    END IF;
+    RETURN source;
+END
+$$;
+COMMENT ON FUNCTION topk.find_source(text) IS
+    'support function of topk_api.ingest_event: the relation that a name means in the caller''s search_path; SQLSTATE 22023 where there is none';
+REVOKE ALL ON FUNCTION topk.find_source(text) FROM PUBLIC;
+
+CREATE FUNCTION topk.raise_event(single boolean, event bigint, fault text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE invalid_parameter_value
+        USING MESSAGE = CASE WHEN single THEN '' ELSE format(CASE WHEN fault ^@ ':' THEN 'events[%s]' ELSE 'events[%s].' END, event) END
+                        || fault;
+END
+$$;
+COMMENT ON FUNCTION topk.raise_event(boolean, bigint, text) IS
+    'support function of topk_api.ingest_events: raises the fault of an event, by its index from 0';
+REVOKE ALL ON FUNCTION topk.raise_event(boolean, bigint, text) FROM PUBLIC;
+
+CREATE FUNCTION topk.read_events(events jsonb, single boolean, OUT item_ids text[], OUT times timestamptz[], OUT sources text[],
+                                 OUT metadata jsonb[], OUT event_ids uuid[])
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    known text[] := '{item_id,timestamp,source,metadata}';
+    faulty record;
+BEGIN
+    IF jsonb_typeof(events) IS DISTINCT FROM 'array' THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'events: must be an array';
+    ELSIF jsonb_array_length(events) NOT BETWEEN 1 AND 10000 THEN
+        RAISE invalid_parameter_value
+            USING MESSAGE = format('events: must have 1 to 10000 elements, not %s', jsonb_array_length(events));
+    END IF;
+
+    SELECT f.event, f.fault INTO faulty
+    FROM (SELECT i - 1 AS event,
+                 CASE
+                 WHEN jsonb_typeof(e) <> 'object' THEN ': must be an object'
+                 WHEN e - known <> '{}' THEN (SELECT left(min(k), 50) FROM jsonb_object_keys(e - known) AS k) || ': unknown field'
+                 WHEN NOT e ? 'item_id' THEN 'item_id: missing'
+                 WHEN jsonb_typeof(e -> 'item_id') <> 'string' THEN 'item_id: must be a string, not ' || jsonb_typeof(e -> 'item_id')
+                 WHEN e ->> 'item_id' = '' THEN 'item_id: must not be empty'
+                 WHEN octet_length(e ->> 'item_id') > 8191 THEN 'item_id: must not have more than 8191 bytes'
+                 WHEN jsonb_typeof(e -> 'timestamp') NOT IN ('string', 'null') THEN
+                     'timestamp: must be a string, not ' || jsonb_typeof(e -> 'timestamp')
+                 WHEN e ->> 'timestamp' !~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)$' THEN
+                     'timestamp: invalid input syntax for an ISO 8601 time with an offset from UTC: ' || left((e -> 'timestamp')::text, 50)
+                 WHEN jsonb_typeof(e -> 'source') NOT IN ('string', 'null') THEN
+                     'source: must be a string, not ' || jsonb_typeof(e -> 'source')
+                 WHEN jsonb_typeof(e -> 'metadata') NOT IN ('object', 'null') THEN
+                     'metadata: must be an object, not ' || jsonb_typeof(e -> 'metadata')
+                 END AS fault
+          FROM jsonb_array_elements(events) WITH ORDINALITY AS x (e, i)) AS f
+    WHERE f.fault IS NOT NULL
+    ORDER BY f.event
+    LIMIT 1;
+    IF FOUND THEN
+        PERFORM topk.raise_event(single, faulty.event, faulty.fault);
+    END IF;
+
+    BEGIN
+        SELECT array_agg(s.item), array_agg(s.at), array_agg(s.source), array_agg(s.metadata), array_agg(gen_random_uuid())
+        INTO item_ids, times, sources, metadata, event_ids
+        FROM (SELECT e ->> 'item_id' AS item, coalesce((e ->> 'timestamp')::timestamptz, now()) AS at, e ->> 'source' AS source,
+                     nullif(e -> 'metadata', 'null') AS metadata
+              FROM jsonb_array_elements(events) WITH ORDINALITY AS x (e, i)
+              ORDER BY i) AS s;
+    EXCEPTION WHEN data_exception THEN
+        -- A day or an hour that does not exist: which one?
+        FOR faulty IN SELECT i - 1 AS event, e ->> 'timestamp' AS at FROM jsonb_array_elements(events) WITH ORDINALITY AS x (e, i) LOOP
+            BEGIN
+                PERFORM faulty.at::timestamptz;
+            EXCEPTION WHEN data_exception THEN
+                PERFORM topk.raise_event(single, faulty.event, 'timestamp: ' || SQLERRM);
+            END;
+        END LOOP;
+        RAISE;
+    END;
+END
+$$;
+COMMENT ON FUNCTION topk.read_events(jsonb, boolean) IS
+    'support function of topk_api.ingest_events: checks events, and gives their fields as columns, with new ids; single: it is not an array that the user sees';
+REVOKE ALL ON FUNCTION topk.read_events(jsonb, boolean) FROM PUBLIC;
+
+CREATE FUNCTION topk.ingest_query(source regclass, single boolean, item_ids text[], sources text[])
+    RETURNS text
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name text := (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                  WHERE c.oid = source AND c.relkind IN ('r', 'p', 'f'));
+    target record;
+    given text[];
+    fields text[] := '{}';
+    columns text[] := '{}';
+    expressions text[] := '{}';
+BEGIN
+    IF name IS NULL THEN
+        RAISE invalid_parameter_value USING MESSAGE = format('stream: "%s" is not a stream or table', source);
+    END IF;
+    FOR target IN
+        SELECT DISTINCT ON (f.field) f.field, a.attname, coalesce(nullif(t.typbasetype, 0), t.oid)::regtype AS base,
+               t.typcategory = 'S' AS is_text, format('%I.%I', n.nspname, t.typname) AS type
+        FROM (VALUES ('item_id', 'item_id', 1), ('timestamp', 'ts', 1), ('timestamp', 'timestamp', 2), ('source', 'source', 1),
+                     ('metadata', 'metadata', 1), ('event_id', 'event_id', 1)) AS f (field, attname, preference)
+        JOIN pg_attribute AS a ON a.attrelid = $1 AND a.attname = f.attname
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        JOIN pg_namespace AS n ON n.oid = t.typnamespace
+        WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+        ORDER BY f.field, f.preference
+    LOOP
+        fields := fields || target.field;
+        columns := columns || quote_ident(target.attname);
+        expressions := expressions || quote_ident(target.field);
+        IF target.field = 'timestamp' AND target.base <> 'timestamptz'::regtype THEN
+            -- The session's time zone is not what the rollup's owner thought of.
+            RAISE invalid_parameter_value
+                USING MESSAGE = format('stream: column %I of %s must be of type timestamp with time zone', target.attname, name);
+        END IF;
+        CONTINUE WHEN target.is_text OR target.field NOT IN ('item_id', 'source');
+
+        -- Text, for a column of another type: as by its input function.
+        expressions[cardinality(expressions)] := format('%I::%s', target.field, target.type);
+        given := CASE target.field WHEN 'item_id' THEN item_ids ELSE sources END;
+        BEGIN
+            EXECUTE format('SELECT count(v::%s) FROM unnest($1) AS v', target.type) USING given;
+        EXCEPTION WHEN data_exception OR check_violation THEN
+            FOR i IN 1..cardinality(given) LOOP
+                BEGIN
+                    EXECUTE format('SELECT $1::%s', target.type) USING given[i];
+                EXCEPTION WHEN data_exception OR check_violation THEN
+                    PERFORM topk.raise_event(single, i - 1, format('%s: %s', target.field, SQLERRM));
+                END;
+            END LOOP;
+            RAISE;
+        END;
+    END LOOP;
+    IF NOT fields @> '{item_id,timestamp}' THEN
+        RAISE invalid_parameter_value
+            USING MESSAGE = format('stream: %s has no column %s', name, CASE WHEN 'item_id' = ANY (fields) THEN 'ts' ELSE 'item_id' END);
+    END IF;
+    RETURN format('INSERT INTO %s (%s) SELECT %s FROM unnest($1, $2, $3, $4, $5) AS e (item_id, "timestamp", source, metadata, event_id)',
+                  name, array_to_string(columns, ', '), array_to_string(expressions, ', '));
+END
+$$;
+COMMENT ON FUNCTION topk.ingest_query(regclass, boolean, text[], text[]) IS
+    'support function of topk_api.ingest_events: the INSERT of the columns that topk.read_events gives, after a check that the relation can take them';
+REVOKE ALL ON FUNCTION topk.ingest_query(regclass, boolean, text[], text[]) FROM PUBLIC;
+
+CREATE FUNCTION topk_api.ingest_event(stream text, item_id text, "timestamp" timestamptz DEFAULT pg_catalog.now(),
+                                      source text DEFAULT NULL, metadata jsonb DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    target pg_catalog.regclass := topk.find_source(stream);
+    e record;
+BEGIN
+    SELECT * INTO e
+    FROM topk.read_events(pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object('item_id', item_id, 'source', source,
+                                                                                     'metadata', metadata)), true);
+    IF NOT pg_catalog.isfinite("timestamp") THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'timestamp: must be finite';
+    END IF;
+    EXECUTE topk.ingest_query(target, true, e.item_ids, e.sources)
+    USING e.item_ids, ARRAY[coalesce("timestamp", pg_catalog.now())], e.sources, e.metadata, e.event_ids;
+    RETURN pg_catalog.jsonb_build_object('accepted', 1, 'event_ids', e.event_ids);
+END
+$$;
+COMMENT ON FUNCTION topk_api.ingest_event(text, text, timestamptz, text, jsonb) IS
+    'inserts an event into a stream or table, as the caller: columns item_id, ts or timestamp, and source, metadata, event_id where there are such. {accepted: 1, event_ids: [uuid]}. timestamp: NULL means now; metadata: an object. SQLSTATE 22023 names the argument that is wrong. For topk_writer, with INSERT on the stream';
+REVOKE ALL ON FUNCTION topk_api.ingest_event(text, text, timestamptz, text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION topk_api.ingest_events(stream text, events jsonb)
+    RETURNS jsonb
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    target pg_catalog.regclass := topk.find_source(stream);
+    e record;
+BEGIN
+    SELECT * INTO e FROM topk.read_events(events, false);
+    EXECUTE topk.ingest_query(target, false, e.item_ids, e.sources) USING e.item_ids, e.times, e.sources, e.metadata, e.event_ids;
+    RETURN pg_catalog.jsonb_build_object('accepted', pg_catalog.cardinality(e.event_ids), 'event_ids', e.event_ids);
+END
+$$;
+COMMENT ON FUNCTION topk_api.ingest_events(text, jsonb) IS
+    'inserts 1 to 10000 events into a stream or table by one statement, all or none: an array of {"item_id": string, "timestamp": ISO 8601 string, "source": string, "metadata": object}, of which item_id must be there. Otherwise like topk_api.ingest_event; SQLSTATE 22023 names the first event that is wrong, from 0, and its field';
+REVOKE ALL ON FUNCTION topk_api.ingest_events(text, jsonb) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION topk.find_source(text), topk.raise_event(boolean, bigint, text), topk.read_events(jsonb, boolean),
+    topk.ingest_query(regclass, boolean, text[], text[]), topk_api.ingest_event(text, text, timestamptz, text, jsonb),
+    topk_api.ingest_events(text, jsonb)
+TO topk_writer;
+
+-- Asking
+
+CREATE FUNCTION topk.check_question(rollup text, time_window text, window_start timestamptz, group_key text[], k integer DEFAULT 1)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    asked record;
+    fault text;
+BEGIN
+    SELECT r.windows, cardinality(r.group_by) AS groups INTO asked FROM topk.rollups AS r WHERE r.name = $1;
+    IF NOT FOUND THEN
+        -- If it exists, this is who says that the user may not ask it.
+        BEGIN
+            PERFORM topk.window_info($1, 'hour');
+        EXCEPTION WHEN undefined_object OR null_value_not_allowed THEN
+            RAISE invalid_parameter_value USING MESSAGE = concat('rollup: there is no rollup ', quote_nullable($1));
+        END;
+    END IF;
+    fault := CASE
+        WHEN $2 = ANY (asked.windows) IS NOT TRUE THEN
+            format('time_window: rollup "%s" has windows %s, not %s', $1, array_to_string(asked.windows, ', '), quote_nullable($2))
+        WHEN NOT $3 BETWEEN '0001-01-01 00:00+00' AND '9999-12-31 00:00+00' THEN 'window_start: must be in the years 1 to 9999'
+        WHEN $4 IS NOT NULL AND asked.groups = 0 THEN format('group_key: rollup "%s" has no groups', $1)
+        WHEN cardinality($4) <> 0 AND (cardinality($4) <> asked.groups OR array_ndims($4) <> 1) THEN
+            format('group_key: must have as many elements as rollup "%s" has group expressions: %s', $1, asked.groups)
+        WHEN $5 BETWEEN 1 AND 1000 IS NOT TRUE THEN 'k: must be between 1 and 1000'
+    END;
+    IF fault IS NOT NULL THEN
+        RAISE invalid_parameter_value USING MESSAGE = fault;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION topk.check_question(text, text, timestamptz, text[], integer) IS
+    'checks the arguments of the functions of topk_api that answer; SQLSTATE 22023 names the one that is wrong';
+
+CREATE FUNCTION topk_api.get_topk(rollup text, k integer DEFAULT 10, time_window text DEFAULT 'hour',
+                                  window_start timestamptz DEFAULT NULL, group_key text[] DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM topk.check_question($1, $3, $4, $5, $2);
+    RETURN (SELECT jsonb_build_object(
+                       'time_window', $3, 'window_start', w.window_start, 'window_end', w.window_end, 'total_events', w.events,
+                       'total_items', w.distinct_items, 'computed_at', statement_timestamp(),
+                       'top_k', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                                            'rank', t.rank, 'item_id', t.item, 'count', t.count, 'error', t.error,
+                                            'guaranteed', t.guaranteed, 'share', t.share) ORDER BY t.rank), '[]')
+                                 FROM topk.top($1, $3, $4, $2, $5) AS t))
+            FROM topk.window_info($1, $3, $4, $5) AS w);
+END
+$$;
+COMMENT ON FUNCTION topk_api.get_topk(text, integer, text, timestamptz, text[]) IS
+    'the k (1 to 1000) items with the largest weight in a window: {time_window, window_start, window_end, top_k: [{rank, item_id, count, error, guaranteed, share, item}], total_events, total_items, computed_at}, as in topk.top and topk.window_info. window_start: any time in the window, NULL for the current one. SQLSTATE 22023 names the argument that is wrong';

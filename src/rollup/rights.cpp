@@ -1,0 +1,60 @@
+#include "rights.h"
+
+#include "../pg/sketch.h"
+#include "owner.h"
+
+extern "C" {
+#include "utils/acl.h"
+#include "utils/rls.h"
+}
+
+namespace topk::rollup {
+namespace {
+
+constexpr const char *reader = "topk_reader";
+
+enum class Answer { allowed, no_source, no_select, no_reader, row_security };
+
+Answer ask(Oid source) {
+    bool missing = false;
+    const AclResult select = pg_class_aclcheck_ext(source, GetUserId(), ACL_SELECT, &missing);
+    if (missing) // dropped by a session whose event triggers were off
+        return Answer::no_source;
+    if (select != ACLCHECK_OK)
+        return Answer::no_select;
+    if (is_owner(source))
+        return Answer::allowed;
+    const Oid role = get_role_oid(reader, true);
+    if (!OidIsValid(role) || !has_privs_of_role(GetUserId(), role))
+        return Answer::no_reader;
+    return check_enable_rls(source, InvalidOid, true) == RLS_ENABLED ? Answer::row_security : Answer::allowed;
+}
+
+} // namespace
+
+bool may_read(Oid source) { return ask(source) == Answer::allowed; }
+
+void require_readable(const char *rollup, Oid source) {
+    const Answer answer = ask(source);
+    const char *const name = get_rel_name(source);
+    switch (answer) {
+        case Answer::allowed: return;
+        case Answer::no_source:
+            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the source of rollup \"%s\" does not exist", rollup)));
+            break;
+        case Answer::no_select: aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(source)), name); break;
+        case Answer::no_reader:
+            ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for rollup \"%s\"", rollup),
+                            errdetail("Only the owner of \"%s\" and roles with privileges of role \"%s\" may ask it.", name,
+                                      reader)));
+            break;
+        case Answer::row_security:
+            ereport(ERROR,
+                    (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for rollup \"%s\"", rollup),
+                     errdetail("Its counts are of all rows of \"%s\", of which row-level security shows you some.", name)));
+    }
+}
+
+} // namespace topk::rollup
+
+TOPK_FUNCTION(topk_may_read, BoolGetDatum(topk::rollup::may_read(PG_GETARG_OID(0))))

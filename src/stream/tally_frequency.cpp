@@ -1,0 +1,74 @@
+// What the counts of a window know of one item.
+#include "../core/cms_format.h" // before PostgreSQL's for_each_cell
+#include "../core/item_list.h"
+#include "tally.h"
+
+namespace topk::stream {
+namespace {
+
+using pg::Bytes;
+using pg::bytes_of;
+using pg::guarded;
+
+// Both bounds hold, so the better one does.
+void improve(Frequency *frequency, uint64_t upper) {
+    frequency->upper = std::min(frequency->upper, upper);
+    frequency->count = frequency->upper;
+}
+
+Frequency in_list(Bytes bytes, Kind kind, const void *data, size_t length) {
+    constexpr uint32_t batch = 64;
+    auto *scratch = static_cast<uint8_t *>(palloc(ItemList::scratch_size));
+    uint64_t weight = 0;
+    Kind stored = Kind::none;
+    guarded([&] {
+        ItemList::Entry entries[batch];
+        ItemList list(bytes.data, bytes.size);
+        stored = list.kind();
+        while (const uint32_t n = list.next(entries, batch, scratch))
+            for (uint32_t i = 0; i < n; ++i)
+                if (entries[i].length == length && memcmp(entries[i].data, data, length) == 0)
+                    weight = entries[i].weight;
+    });
+    pfree(scratch);
+    require_stored_kind(stored, kind);
+    return {weight, weight, weight};
+}
+
+} // namespace
+
+Frequency tally_frequency(const Tally *tally, const void *data, size_t length) {
+    Frequency result = tally->summary->frequency(SpaceSaving::key_of(data, length));
+    if (tally->sketch != nullptr)
+        improve(&result, tally->sketch->estimate(tally->sketch->key_of(data, length)));
+    return result;
+}
+
+Frequency stored_frequency(const StoredTally &stored, Kind kind, const void *data, size_t length) {
+    if (stored.items != nullptr)
+        return in_list(bytes_of(pg_detoast_datum_packed(stored.items)), kind, data, length);
+    const Bytes summary = bytes_of(pg_detoast_datum_packed(stored.summary));
+    Frequency result = {0, 0, 0};
+    Kind found = Kind::none;
+    uint64_t floor = 0;
+    guarded([&] {
+        const StoredSpaceSaving view(summary.data, summary.size);
+        found = view.kind();
+        floor = view.floor();
+        result = view.frequency(SpaceSaving::key_of(data, length));
+    });
+    require_stored_kind(found, kind);
+    // While the summary is exact there is nothing to improve.
+    if (floor == 0 || stored.sketch == nullptr)
+        return result;
+    const Bytes sketch = bytes_of(pg_detoast_datum_packed(stored.sketch));
+    uint64_t upper = 0;
+    guarded([&] {
+        const StoredCms view(sketch.data, sketch.size);
+        upper = view.frequency(view.key_of(data, length)).upper;
+    });
+    improve(&result, upper);
+    return result;
+}
+
+} // namespace topk::stream

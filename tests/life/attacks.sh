@@ -1,0 +1,306 @@
+# More attacks: what a user's code leaves behind, or does when it has become another; who asks by whose rights; names, items and
+# bytes that are made to be misread
+
+fresh life_attacks
+expect() { # WHAT WANTED STATEMENT...: the last of them answers
+    local what=$1 wanted=$2 arguments=() s
+    shift 2
+    for s; do arguments+=(-c "$s"); done
+    check "$what" "$wanted" "$(sql life_attacks "${arguments[@]}")"
+}
+psql -d life_attacks <<'SQL' >/dev/null
+CREATE ROLE life_mallory; CREATE ROLE life_victim; CREATE ROLE life_inserter; CREATE ROLE life_stranger;
+CREATE ROLE life_reader IN ROLE topk_reader; CREATE ROLE life_bypasser BYPASSRLS IN ROLE topk_reader;
+GRANT CREATE ON SCHEMA public TO life_mallory, life_victim;
+CREATE TABLE evidence (who text DEFAULT current_user, what text);
+GRANT INSERT ON evidence TO PUBLIC;
+
+SET ROLE life_victim;
+CREATE FOREIGN TABLE secret (item text, ts timestamptz DEFAULT now(), g text) SERVER topk;
+SELECT topk.create_rollup('secret', 'secret', 'item', 'ts', group_by => '{g}');
+GRANT SELECT ON secret TO life_reader;
+INSERT INTO secret VALUES ('confidential', now() - interval '2 days', 'x');
+
+-- Code that says whose rights it has, if they are not its owner's or those of who inserts
+SET ROLE life_mallory;
+CREATE FUNCTION tell(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_user NOT IN ('life_mallory', 'life_inserter') THEN
+        RAISE EXCEPTION 'here I am %', current_user USING ERRCODE = 'XX999';
+    END IF;
+    RETURN $1;
+END$$;
+-- and that does what it is replaced by
+CREATE FUNCTION bomb(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
+CREATE FUNCTION bomb_check(integer) RETURNS boolean IMMUTABLE LANGUAGE sql AS $$SELECT public.bomb('x') = 'x'$$;
+CREATE DOMAIN bomb_domain AS integer CHECK (bomb_check(VALUE));
+CREATE TABLE mined (item text, ts timestamptz DEFAULT now());
+CREATE FOREIGN TABLE mined_stream (item text, ts timestamptz DEFAULT now()) SERVER topk;
+SELECT topk.create_rollup('mined', 'mined', $$item || bomb('') || left(('{1}'::bomb_domain[])::text, 0)$$, 'ts', backfill => true),
+       topk.create_rollup('mined_stream', 'mined_stream', $$item || left(('{1}'::bomb_domain[])::text, 0)$$, 'ts');
+INSERT INTO mined VALUES ('a');
+INSERT INTO mined_stream VALUES ('a');
+RESET ROLE;
+SELECT fold_all();
+SQL
+mine() { # BODY: of bomb() from now on
+    psql -d life_attacks -c 'SET ROLE life_mallory' -c "CREATE OR REPLACE FUNCTION bomb(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS \$\$BEGIN $1 RETURN \$1; END\$\$"
+}
+
+# A superuser whose session goes on afterwards
+mine "PERFORM set_config('search_path', 'evil, pg_catalog', false), set_config('topk.bomb', 'went off', false), set_config('DateStyle', 'German', false);"
+for statement in "SELECT topk.backfill('mined')" "SELECT topk.refresh('mined', now() - interval '1 hour', now())" 'CALL topk.run()' "SELECT topk.run_backfill(id) FROM topk.rollup WHERE name = 'mined'" \
+    'ALTER TABLE mined ADD a integer' 'ALTER FOREIGN TABLE mined_stream ADD a integer' 'EXPLAIN INSERT INTO mined_stream VALUES (now()::text)'; do
+    expect "settings of a user's code end with it: ${statement:0:50}" $'done\n"$user", public|ISO, MDY' 'SET topk.bomb = $$$$' "SELECT outcome(\$s\$$statement\$s\$)" "SELECT current_setting('search_path'), current_setting('DateStyle')"
+done
+expect '... and are set while it runs' 'went off' 'SET ROLE life_mallory' "DO \$\$BEGIN PERFORM public.bomb(current_user); END\$\$" "SELECT current_setting('topk.bomb')"
+
+# What would run at the end of the transaction, when the rights are the session's again
+psql -d life_attacks <<'SQL' >/dev/null
+SET ROLE life_mallory;
+CREATE TABLE later (i integer);
+CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.evidence (what) VALUES ('late'); RETURN NULL; END$$;
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON later DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late();
+CREATE FUNCTION plant() RETURNS void LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.later VALUES (1); END$$;
+CREATE FUNCTION hold() RETURNS void LANGUAGE plpgsql AS $$BEGIN EXECUTE 'DECLARE held CURSOR WITH HOLD FOR SELECT public.tell(''x'')'; END$$;
+SQL
+mine 'PERFORM public.plant();'
+expect 'a deferred trigger' $'42501\n0' "SELECT sqlstate_of('SELECT topk.backfill(''mined'')')" "SELECT count(*) FROM evidence"
+expect '... fires otherwise' $'1' 'SET ROLE life_mallory' "DO \$\$BEGIN PERFORM bomb('x'); END\$\$" 'RESET ROLE' "DELETE FROM evidence WHERE who = 'life_mallory' RETURNING 1"
+mine 'PERFORM public.hold();'
+expect 'a cursor that is held' $'42501\n0' "SELECT sqlstate_of('SELECT topk.backfill(''mined'')')" 'SELECT count(*) FROM pg_cursors'
+
+# Functions that become others
+mine ''
+expect 'a function that becomes volatile' $'42P17\n1' 'SET ROLE life_mallory' 'ALTER FUNCTION bomb(text) VOLATILE' "SELECT sqlstate_of('INSERT INTO mined VALUES (''b'')')" 'RESET ROLE' "SELECT count FROM topk.top('mined', 'hour')"
+expect '... and immutable again' $'done' 'SET ROLE life_mallory' 'ALTER FUNCTION bomb(text) IMMUTABLE' "SELECT outcome('INSERT INTO mined VALUES (''a'')')"
+expect 'a function that comes back with another type' $'42804\na|2' 'SET ROLE life_mallory' 'BEGIN' 'CREATE TABLE other (item text, ts timestamptz DEFAULT now())' 'CREATE FUNCTION changing(text) RETURNS text IMMUTABLE LANGUAGE sql AS $$SELECT $1$$' \
+    "DO \$\$BEGIN PERFORM topk.create_rollup('other', 'other', 'changing(item)', 'ts'); END\$\$" "INSERT INTO other VALUES ('a'), ('a')" 'DROP FUNCTION changing(text)' 'CREATE FUNCTION changing(text) RETURNS integer IMMUTABLE LANGUAGE sql AS $$SELECT 1$$' \
+    "SELECT sqlstate_of('INSERT INTO other VALUES (''b'')')" "SELECT item, count FROM topk.top('other', 'hour')"
+mine "PERFORM public.tell('x');"
+expect 'a function that is replaced has the rights of the owner still' 'done|done|done' "SELECT outcome('SELECT topk.backfill(''mined'')'), outcome('CALL topk.run()'), outcome('SELECT * FROM topk.top(''mined'', ''day''), topk.rollups, topk.snapshots')"
+
+# The table gets another owner: its code is then the new owner's to run, as that of its triggers, and nobody else's
+expect 'the former owner has no rights' $'42501\n0' 'ALTER TABLE mined OWNER TO life_victim' 'SET ROLE life_mallory' "SELECT DISTINCT sqlstate_of(q) FROM unnest(ARRAY['SELECT topk.top(''mined'', ''day'')', 'SELECT topk.drop_rollup(''mined'')', 'SELECT topk.backfill(''mined'')', 'SELECT topk.create_rollup(''more'', ''mined'', ''item'', ''ts'')', 'SELECT topk_api.get_topk(''mined'')']) AS q" \
+    "SELECT count(*) FROM topk.rollups WHERE name = 'mined'"
+expect 'the code has those of the new one, not those of a superuser who calls' 'XX999 here I am life_victim' "SELECT outcome('SELECT topk.backfill(''mined'')')"
+
+# Event triggers of a DBA run whatever their search_path finds. Partitions may have another owner than their root.
+psql -d life_attacks <<'SQL' >/dev/null
+CREATE TABLE audit (command text);
+CREATE FUNCTION audit() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO audit VALUES (tg_tag); EXCEPTION WHEN undefined_table THEN END$$;
+CREATE SCHEMA trap AUTHORIZATION life_mallory;
+SET ROLE life_mallory;
+CREATE TABLE root (item text, ts timestamptz DEFAULT now()) PARTITION BY LIST (item);
+CREATE TABLE leaf PARTITION OF root DEFAULT;
+CREATE TABLE trap.audit (command text);
+GRANT USAGE ON SCHEMA trap TO PUBLIC;
+GRANT INSERT ON trap.audit TO PUBLIC;
+CREATE FUNCTION trap.spring() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.evidence (what) VALUES (tg_op); RETURN NEW; END$$;
+CREATE TRIGGER spring BEFORE INSERT ON trap.audit FOR EACH ROW EXECUTE FUNCTION trap.spring();
+RESET ROLE;
+ALTER TABLE leaf OWNER TO life_victim;
+CREATE EVENT TRIGGER audit ON ddl_command_start EXECUTE FUNCTION audit();
+SQL
+expect 'event triggers on the way to a partition of another owner' $'life_mallory' 'SET ROLE life_mallory' 'SET search_path = trap, public' "DO \$\$BEGIN PERFORM topk.create_rollup('root', 'root', 'item', 'ts'), topk.drop_rollup('root'), topk.create_rollup('root', 'root', 'item', 'ts'); END\$\$" \
+    'RESET ROLE' 'SELECT DISTINCT who FROM public.evidence'
+expect '... the partition has its trigger' '1' "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'leaf'::regclass"
+psql -d life_attacks -c 'DROP EVENT TRIGGER audit' -c 'DELETE FROM evidence' -c 'DROP TABLE root, mined' -c 'DROP FOREIGN TABLE mined_stream'
+
+# Code in every place that a table has for it, and in its types
+psql -d life_attacks <<'SQL' >/dev/null
+SET ROLE life_mallory;
+CREATE FUNCTION tell_true(text) RETURNS boolean IMMUTABLE LANGUAGE sql AS $$SELECT public.tell($1) IS NOT NULL$$;
+CREATE FUNCTION tell_zone(timestamptz) RETURNS timestamptz IMMUTABLE LANGUAGE sql AS $$SELECT $1 + public.tell('0 s')::interval$$;
+CREATE TYPE mood AS ENUM ('sad', 'happy');
+CREATE FUNCTION mood_text(mood) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$BEGIN RETURN public.tell(enum_first($1)::name::text); END$$;
+CREATE CAST (mood AS text) WITH FUNCTION mood_text(mood) AS IMPLICIT;
+CREATE DOMAIN told AS text CHECK (tell_true(VALUE));
+CREATE DOMAIN told_time AS timestamptz CHECK (tell_zone(VALUE) IS NOT NULL);
+CREATE DOMAIN told_number AS bigint CHECK (tell_true(VALUE::text));
+CREATE TABLE nest (m mood DEFAULT 'sad', item told DEFAULT tell('default'), ts told_time DEFAULT tell_zone(now()), n told_number DEFAULT 1,
+                   twice text GENERATED ALWAYS AS (tell('generated')) STORED, CHECK (tell_true('check')));
+CREATE INDEX ON nest (tell('index'));
+CREATE INDEX ON nest (ts) WHERE tell_true('predicate');
+CREATE STATISTICS nest_s ON (tell(item)), (tell(twice)) FROM nest;
+CREATE FUNCTION on_insert() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM public.tell('trigger'); RETURN NEW; END$$;
+CREATE TRIGGER on_insert BEFORE INSERT ON nest FOR EACH ROW EXECUTE FUNCTION on_insert();
+CREATE POLICY p ON nest USING (tell_true('policy')) WITH CHECK (tell_true('policy'));
+SELECT topk.create_rollup('nest', 'nest', 'm', 'ts', weight => 'n', filter => $$item <> ''$$, group_by => '{twice,item,m}', backfill => true);
+GRANT INSERT ON nest TO life_inserter;
+GRANT SELECT ON nest TO life_reader;
+INSERT INTO nest DEFAULT VALUES;
+SQL
+expect 'code in a table and its types: an insert' 'done' 'SET ROLE life_inserter' "SELECT outcome('INSERT INTO nest DEFAULT VALUES')"
+for statement in 'SELECT fold_all()' 'CALL topk.run()' "SELECT topk.backfill('nest')" "SELECT topk.refresh('nest', now() - interval '1 hour', now())" "SELECT * FROM topk.top('nest', 'day')" "SELECT * FROM topk.range('nest', now() - interval '2 hours', now())" \
+    "SELECT topk.window_info('nest', 'week', group_key => '{generated,default,sad}')" 'SELECT * FROM topk.rollups, topk.groups, topk.snapshots' "SELECT topk_api.get_topk('nest')" 'ALTER TABLE nest ADD other integer' 'ALTER TABLE nest RENAME twice TO thrice'; do
+    expect "... a superuser: ${statement:0:50}" done "SELECT outcome(\$s\$$statement\$s\$)"
+done
+expect '... what was counted' '2|2' "SELECT (SELECT count FROM topk.top('nest', 'day')), (SELECT count FROM topk.top('nest', 'day', group_key => '{generated,default,sad}'))"
+expect '... and it tells, where PostgreSQL runs it' XX999 "SELECT sqlstate_of('INSERT INTO nest DEFAULT VALUES')"
+
+# Row-level security: counts are of all rows, so they are not for whom it keeps from some
+psql -d life_attacks <<'SQL' >/dev/null
+SET ROLE life_victim;
+CREATE TABLE tenants (item text, ts timestamptz DEFAULT now(), tenant text DEFAULT current_user);
+ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON tenants USING (tenant = current_user);
+GRANT SELECT ON tenants TO life_reader, life_bypasser;
+SELECT topk.create_rollup('tenants', 'tenants', 'item', 'ts', group_by => '{tenant}');
+INSERT INTO tenants VALUES ('a');
+SQL
+asks="SELECT sqlstate_of('SELECT * FROM topk.top(''tenants'', ''day'')'), sqlstate_of('SELECT topk_api.get_topk(''tenants'')'), (SELECT count(*) FROM topk.rollups WHERE name = 'tenants')"
+expect 'row-level security: whom it applies to' '42501|42501|0' 'SET ROLE life_reader' "$asks"
+expect '... nor with row_security off' '42501|42501|0' 'SET ROLE life_reader' 'SET row_security = off' "$asks"
+expect '... whom it does not apply to' 'done|done|1' 'SET ROLE life_bypasser' "$asks"
+expect '... the owner' 'done|done|1' 'SET ROLE life_victim' "$asks"
+expect '... the owner, by force' 'done|done|1' 'SET ROLE life_victim' 'BEGIN' 'ALTER TABLE tenants FORCE ROW LEVEL SECURITY' "$asks"
+expect '... when it is switched off' 'done|done|1' 'BEGIN' 'ALTER TABLE tenants DISABLE ROW LEVEL SECURITY' 'SET LOCAL ROLE life_reader' "$asks"
+
+# By whose rights one asks through others' objects
+psql -d life_attacks <<'SQL' >/dev/null
+GRANT CREATE ON SCHEMA public TO life_reader;
+SET ROLE life_reader;
+CREATE VIEW view_of_top AS SELECT * FROM topk.top('secret', 'day', now() - interval '2 days');
+CREATE VIEW view_of_rollups AS SELECT * FROM topk.rollups;
+CREATE MATERIALIZED VIEW kept_top AS SELECT * FROM topk.top('secret', 'day', now() - interval '2 days');
+CREATE FUNCTION give() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')$$;
+GRANT SELECT ON view_of_top, view_of_rollups, kept_top TO PUBLIC;
+SET ROLE life_mallory;
+CREATE FUNCTION take() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS $$SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')$$;
+CREATE MATERIALIZED VIEW stolen AS SELECT * FROM topk.top('secret', 'day', now() - interval '2 days') WITH NO DATA;
+SQL
+expect 'a view over answers asks by the rights of its reader' $'42501\n0\nconfidential' 'SET ROLE life_stranger' "SELECT sqlstate_of('SELECT * FROM view_of_top')" 'SELECT count(*) FROM view_of_rollups' 'SET ROLE life_reader' 'SELECT item FROM view_of_top'
+expect 'a materialized view is its owner'"'"'s to give away' confidential 'SET ROLE life_stranger' 'SELECT item FROM kept_top'
+expect '... and has no more rights than that one, whoever refreshes it' 42501 "SELECT sqlstate_of('REFRESH MATERIALIZED VIEW stolen')"
+expect 'a function that is SECURITY DEFINER' $'confidential\n42501\n42501' 'SET ROLE life_stranger' 'SELECT * FROM give()' "SELECT sqlstate_of('SELECT * FROM take()')" 'RESET ROLE' "SELECT sqlstate_of('SELECT * FROM take()')"
+expect 'SET ROLE of a superuser' $'42501\n0' 'SET ROLE life_stranger' "SELECT sqlstate_of('SELECT * FROM topk.top(''secret'', ''day'')')" "SELECT count(*) FROM topk.rollups"
+
+# The same name, another table
+expect 'a source that is dropped takes the counts with it' '42704|42704' 'BEGIN' 'DROP FOREIGN TABLE secret' 'SET ROLE life_mallory' 'CREATE TABLE secret (item text, ts timestamptz, g text)' "SELECT sqlstate_of('SELECT topk.top(''secret'', ''day'')'), sqlstate_of('SELECT topk.backfill(''secret'')')"
+expect 'a source that is renamed keeps them from others of its name' '42501|42501|0' 'BEGIN' 'ALTER FOREIGN TABLE secret RENAME TO renamed' 'SET ROLE life_mallory' 'CREATE TABLE secret (item text, ts timestamptz, g text)' "SELECT sqlstate_of('SELECT topk.top(''secret'', ''day'')'), sqlstate_of('SELECT topk.backfill(''secret'')'), (SELECT count(*) FROM topk.rollups WHERE source = 'secret'::regclass)"
+expect 'a source that is dropped without event triggers' $'42P01|0|t|done\ndone' 'BEGIN' 'SET LOCAL session_replication_role = replica' 'DROP FOREIGN TABLE secret' 'SET LOCAL session_replication_role = origin' \
+    "SELECT sqlstate_of('SELECT topk.top(''secret'', ''day'')'), (SELECT count(*) FROM topk.rollups WHERE name = 'secret'), (SELECT count(*) > 0 FROM topk.rollups), outcome('SELECT fold_all()')" "SELECT outcome('SELECT topk.drop_rollup(''secret'')')"
+
+# Names of time zones are looked up in a directory; of text search configurations, in the search_path
+expect 'time zones' '22023' "SELECT DISTINCT sqlstate_of(format('SELECT topk.create_rollup(''zone'', ''secret'', ''item'', ''ts'', timezone => %L)', z)) FROM unnest(ARRAY['../../../../../etc/passwd', '/etc/localtime', '/usr/share/zoneinfo/UTC', 'Europe/../UTC', './UTC', '', ' ', repeat('x', 100000), E'UTC\\n', 'UTC; DROP TABLE evidence', '%s%n', 'right/UTC', '\"UTC\"']) AS z"
+psql -d life_attacks <<'SQL' >/dev/null
+CREATE TABLE texts (item text, ts timestamptz DEFAULT now());
+SELECT topk.create_rollup('texts', 'texts', $$to_tsvector('english', item)::text$$, 'ts');
+SET ROLE life_mallory;
+CREATE TEXT SEARCH CONFIGURATION trap.english (COPY = pg_catalog.simple);
+SQL
+expect 'text search configurations of the same name' "'run':1=2" 'SET search_path = trap, public, pg_catalog' 'SET default_text_search_config = $$trap.english$$' "INSERT INTO texts VALUES ('running')" "INSERT INTO texts VALUES ('runs')" "SELECT counts('texts')"
+
+# Items and groups that look like something else
+fresh life_odd
+psql -d life_odd <<'SQL' >/dev/null
+CREATE TABLE odd (item text, g text, ts timestamptz DEFAULT now() - interval '2 days');
+INSERT INTO odd (item, g) SELECT i, i FROM unnest(ARRAY['\! touch /tmp/life_attacks', '\.', '\copy evidence FROM STDIN', '; DROP TABLE evidence; --', ''' OR 1 = 1; --', '"; DROP TABLE evidence; --', '$$; DROP TABLE evidence; $$',
+    '`touch /tmp/life_attacks`', '$(touch /tmp/life_attacks)', '%s%n%d', E'a\tb', E'a\nb\r\n\\.\n', E'\x01\x7f', '\x00ff', '{}', '{NULL}', 'NULL', '\N', '', ' ', '{"a": 1}', '"', '\', ':x', '@extschema@', 'MODULE_PATHNAME', repeat('x', 8191), U&'\202Etxt\FEFF', '= 1', '@SUM(1)']) AS i;
+SELECT topk.create_rollup('odd', 'odd', 'item', 'ts', group_by => ARRAY['left(g, 100)']);
+SELECT topk.backfill('odd');
+SELECT fold_all();
+SQL
+odd="SELECT count(*), count(DISTINCT t.item), (SELECT count(*) FROM topk.groups AS g WHERE g.rollup = 'odd'), (SELECT count(DISTINCT s.item) FROM topk.snapshots AS s WHERE s.rollup = 'odd' AND window_kind = 'day' AND group_key IS NULL)
+    FROM odd AS o JOIN topk.top('odd', 'day', now() - interval '2 days', 100) AS t ON t.item = o.item AND t.count = 1 JOIN topk.top('odd', 'day', now() - interval '2 days', 100, ARRAY[left(o.g, 100)]) AS u ON u.item = o.item"
+check 'odd items are what they were' '30|30|30|30' "$(sql life_odd -c "$odd")"
+psql -d postgres -c 'DROP DATABASE IF EXISTS life_restored' -c 'CREATE DATABASE life_restored'
+check '... a dump has no errors' '' "$("$bindir/pg_dump" -d life_odd | psql -d life_restored -o /dev/null 2>&1)"
+check '... also when restored by psql' '30|30|30|30' "$(sql life_restored -c "$odd")"
+check '... and have done nothing' 'no' "$([ -e /tmp/life_attacks ] && echo yes || echo no)"
+psql -d postgres -c 'DROP DATABASE life_odd' -c 'DROP DATABASE life_restored'
+
+# Bytes that only the owner of the tables can have put there: an error, or an answer, and nothing else
+psql -d life_attacks <<'SQL' >/dev/null
+CREATE FOREIGN TABLE full_stream (item text, ts timestamptz, g text) SERVER topk;
+SELECT topk.create_rollup('full', 'full_stream', 'item', 'ts', group_by => '{g}', capacity => 100, k => 5, max_groups => 2);
+INSERT INTO full_stream SELECT 'i' || i, now(), i % 3 FROM generate_series(1, 30000) AS i;
+SELECT fold_all();
+INSERT INTO full_stream SELECT 'i' || i, now(), i % 3 FROM generate_series(1, 30) AS i;
+SQL
+damages="FROM (VALUES ('tile', 'registers', '''''::bytea'), ('tile', 'registers', 'decode(repeat(''ff'', 16384), ''hex'')'), ('tile', 'registers', '''\\x00'''), ('tile', 'registers', 'substr(registers, 1, octet_length(registers) - 1)'), ('tile', 'registers', 'set_byte(registers, 0, 255)'), ('tile', 'registers', 'NULL'),
+    ('tile', 'sketch', 'NULL'), ('tile', 'sketch', 'cms_empty(10, 2)'), ('tile', 'sketch', 'cms_empty(10000, 5)'), ('tile', 'summary', 'spacesaving_empty(5)'), ('tile', 'summary', 'spacesaving_add(spacesaving_empty(100), 7::bigint)'), ('tile', 'summary', 'spacesaving_empty(1000000)'),
+    ('tile', 'events', '-1'), ('tile', 'stop', 'start'), ('tile', 'level', 'CASE level WHEN 0 THEN 9 ELSE level END'), ('tile', 'finished', 'NOT finished'), ('tile', 'grp', 'CASE WHEN level = 0 AND grp = ''{1}'' THEN ''{{a,b},{c,d}}'' ELSE grp END'), ('tile', 'grp', 'CASE WHEN level = 0 AND grp = ''{1}'' THEN ''{NULL,NULL}'' ELSE grp END'),
+    ('delta_0', 'items', ''''''), ('delta_0', 'items', 'decode(repeat(''ff'', 5000), ''hex'')'), ('delta_0', 'items', 'substr(items, 1, octet_length(items) / 2)'), ('delta_0', 'items', 'NULL'), ('delta_0', 'items', 'set_byte(items, 0, 255)'), ('delta_0', 'items', 'items || items'),
+    ('delta_0', 'summary', 'spacesaving_add(spacesaving_empty(3), 7::bigint)'), ('delta_0', 'registers', '''\\x01'''), ('delta_0', 'sketch', 'cms_empty(10, 2)'), ('delta_0', 'scope', '''z'''), ('delta_0', 'grp', '''{{a,b},{c,d}}'''), ('delta_0', 'grp', 'NULL'), ('delta_0', 'events', '9223372036854775807'), ('delta_0', 'tile', '''infinity'''), ('delta_0', 'tile', '''-infinity'''),
+    ('rollup', 'item_kind', '''b'''), ('rollup', 'capacity', '1'), ('rollup', 'width', '0'), ('rollup', 'depth', '64'), ('rollup', 'k', '2000000000'), ('rollup', 'columns', '''{\"1\": 2, \"x\": \"y\"}'''), ('rollup', 'columns', '''{}'''), ('rollup', 'windows', '''{hour}'''), ('rollup', 'group_by', '''{g,g}'''), ('rollup', 'timezone', '''nowhere'''), ('rollup', 'source', '0'), ('rollup', 'source', '''topk.tile'''),
+    ('rollup', 'item', '''1 +'''), ('rollup', '\"time\"', '''item'''), ('rollup_state', 'weight', '9223372036854775807'), ('log_slot', 'state', '''draining'''), ('log_slot', 'holders', '''{x,NULL,1/1:0}''')) AS v (t, c, e)"
+asking="'SELECT * FROM topk.top(''full'', ''day'')', 'SELECT * FROM topk.top(''full'', ''hour'', group_key => ''{}'')', 'SELECT * FROM topk.range(''full'', now() - interval ''3 hours'', now())', 'SELECT topk.window_info(''full'', ''month'')', 'SELECT topk_api.get_topk(''full'')', 'SELECT * FROM topk.rollups, topk.snapshots, topk.groups', 'INSERT INTO full_stream VALUES (''x'', now(), ''g'')', 'SELECT fold_all()', 'SELECT topk.maintain()', 'SELECT * FROM topk.top(''full'', ''hour'')', 'SELECT topk.drop_rollup(''full'')'"
+psql -d life_attacks <<'SQL'
+-- Each question for itself, and all in turn; undone at the end
+CREATE FUNCTION with_damage(t text, c text, e text, questions text[]) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    BEGIN
+        EXECUTE format('UPDATE topk.%s SET %s = %s', t, c, e);
+        FOR i IN 1..cardinality(questions) LOOP
+            RETURN NEXT sqlstate_of(questions[i]);
+        END LOOP;
+        RAISE EXCEPTION USING ERRCODE = 'UNDO0';
+    EXCEPTION WHEN SQLSTATE 'UNDO0' THEN
+        RETURN;
+    WHEN OTHERS THEN
+        RETURN NEXT 'update: ' || SQLSTATE;
+    END;
+END$$;
+SQL
+check 'damaged rows: answers and errors that are meant' '' "$(sql life_attacks -c 'SET client_min_messages = error' -c "SELECT DISTINCT t, c, e, s $damages, with_damage(t, c, e, ARRAY[$asking]) AS s WHERE s !~ '^(done|22|XX001|42|54000|55000)'")"
+check '... the server has not crashed, and nothing of it has stayed' "30030|30030" "$(sql life_attacks -c "SELECT i.events, sum((topk.window_info('full', 'day', group_key => g::text[])).events) FROM topk.window_info('full', 'day') AS i, unnest(ARRAY['{0}', '{1}', '{2}', '{}']) AS g GROUP BY 1")"
+
+# In the way of CREATE EXTENSION: what it could call by mistake
+psql -d postgres -c 'DROP DATABASE IF EXISTS life_squat' -c 'CREATE DATABASE life_squat' && psql -d life_squat <<'SQL' >/dev/null
+GRANT CREATE ON SCHEMA public TO life_mallory;
+CREATE TABLE evidence (who text DEFAULT current_user, what text);
+GRANT INSERT ON evidence TO PUBLIC;
+SET ROLE life_mallory;
+DO $$
+DECLARE
+    f record;
+    body text := $b$BEGIN INSERT INTO public.evidence (what) VALUES ('%1$s'); RETURN NULL; END$b$;
+BEGIN
+    -- Better matches for what a script calls without a schema, or with an argument that is cast
+    FOR f IN SELECT * FROM (VALUES ('has_table_privilege', 'oid, text'), ('has_table_privilege', 'regclass, text'), ('pg_extension_config_dump', 'text, text'), ('pg_extension_config_dump', 'unknown, unknown'), ('now', ''), ('clock_timestamp', ''),
+                 ('unnest', 'anyarray'), ('format', 'text, text'), ('may_read', 'regclass'), ('isfinite', 'timestamptz'), ('to_regclass', 'text')) AS v (name, arguments) LOOP
+        BEGIN
+            EXECUTE pg_catalog.format('CREATE FUNCTION public.%I(%s) RETURNS boolean LANGUAGE plpgsql AS %L', f.name, f.arguments, pg_catalog.format(body, f.name));
+        EXCEPTION WHEN OTHERS THEN NULL;
+        END;
+    END LOOP;
+    FOR f IN SELECT o, l, r FROM unnest('{=,<>,<,->,->>,||,~,!~,^@,<@}'::text[]) AS o, unnest('{text,integer,bigint,jsonb,oid,regclass,text[],"\"char\""}'::text[]) AS l, unnest('{text,integer,bigint,jsonb,oid,regclass,unknown,text[],"\"char\""}'::text[]) AS r LOOP
+        BEGIN
+            EXECUTE pg_catalog.format('CREATE FUNCTION public.op(%s, %s) RETURNS boolean LANGUAGE plpgsql AS %L', f.l, f.r, pg_catalog.format(body, 'operator'));
+        EXCEPTION WHEN OTHERS THEN NULL;
+        END;
+        BEGIN
+            EXECUTE pg_catalog.format('CREATE OPERATOR public.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = public.op)', f.o, f.l, f.r);
+        EXCEPTION WHEN OTHERS THEN NULL;
+        END;
+    END LOOP;
+END$$;
+CREATE DOMAIN public.timestamptz AS text;
+CREATE TABLE public.rollup (id integer); CREATE TABLE public.tile (id integer); CREATE TABLE public.pg_class (id integer);
+RESET ROLE;
+CREATE EXTENSION pg_topk;
+CREATE FOREIGN TABLE s (item_id text, ts pg_catalog.timestamptz DEFAULT pg_catalog.now(), source text) SERVER topk;
+SELECT topk.create_rollup('s', 's', 'item_id', 'ts', group_by => '{source}') OPERATOR(pg_catalog.>) 0;
+INSERT INTO s VALUES ('a', pg_catalog.now() OPERATOR(pg_catalog.-) interval '2 days', 'x');
+CALL topk.run();
+SQL
+check 'objects in the way of CREATE EXTENSION are there' t "$(sql life_squat -c "SELECT pg_catalog.count(*) OPERATOR(pg_catalog.>) 100 FROM pg_catalog.pg_operator WHERE oprnamespace OPERATOR(pg_catalog.=) 'public'::regnamespace")"
+for statement in "SELECT topk_api.ingest_event('s', 'a', source => 'x')" "SELECT topk_api.ingest_events('s', '[{\"item_id\": \"a\", \"timestamp\": \"2026-11-01T12:00:00Z\"}, {\"item_id\": \"b\"}]')" "SELECT topk_api.get_topk('s')" "SELECT * FROM topk.rollups, topk.groups" 'SELECT * FROM topk.snapshots' 'SELECT * FROM topk.errors' 'SELECT * FROM topk.workers' \
+    "SELECT topk.top('s', 'day')" 'SELECT topk.fold(1)' 'ALTER FOREIGN TABLE s ADD x integer' "SELECT topk.drop_rollup('s')" 'DROP FOREIGN TABLE s'; do
+    for path in '"$user", public' 'public, pg_catalog'; do
+        check "... and are not met, under $path: ${statement:0:50}" '' "$(sql life_squat -o /dev/null -c BEGIN -c "SET LOCAL search_path = $path" -c "$statement")$(sql life_squat -c 'TABLE public.evidence')"
+    done
+done
+psql -d postgres -c 'DROP DATABASE life_squat'
+
+# Where nobody may call a function that is not granted
+psql -d postgres -c 'DROP DATABASE IF EXISTS life_strict' -c 'CREATE DATABASE life_strict' && psql -d life_strict <<'SQL' >/dev/null
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+CREATE EXTENSION pg_topk;
+SQL
+check 'without EXECUTE for PUBLIC by default the views work' 0 "$(sql life_strict -c 'SET ROLE life_reader' -c 'SELECT count(*) FROM topk.rollups')"
+psql -d postgres -c 'DROP DATABASE life_strict'
+
+psql -d postgres -c 'DROP DATABASE life_attacks' -c 'DROP ROLE life_mallory, life_victim, life_inserter, life_stranger, life_reader, life_bypasser'
