@@ -1,5 +1,6 @@
 #include "answer.h"
 
+#include "answer_timer.h"
 #include "groups.h"
 #include "rights.h"
 
@@ -78,6 +79,7 @@ void find_readable(const char *name, RollupRow *row) {
     if (!read_rollup(name, GetActiveSnapshot(), row))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", name)));
     require_readable(row->name, row->source);
+    answering = row->id;
 }
 
 Pieces window_pieces(const RollupRow *row, Level level, Span span, const ArrayType *grp, Snapshot snapshot) {

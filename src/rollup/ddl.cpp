@@ -4,6 +4,7 @@
 #include "../stream/definition.h"
 #include "lock.h"
 #include "owner.h"
+#include "statistics.h"
 #include "triggers.h"
 
 extern "C" {
@@ -60,6 +61,7 @@ void delete_rows(int32 id) {
         run(psprintf("DELETE FROM topk.%s WHERE rollup = $1", table), 1, &type, &value, SPI_OK_DELETE);
     run("DELETE FROM topk.rollup WHERE id = $1", 1, &type, &value, SPI_OK_DELETE);
     end_statements(statements);
+    forget_rollup(id);
 }
 
 // False when there is none of this name.
@@ -350,6 +352,7 @@ Datum before_insert(FunctionCallInfo fcinfo) {
     HeapTuple tuple = data->tg_trigtuple;
     bool null, oid_null;
     const TupleDesc descriptor = RelationGetDescr(data->tg_relation);
+    forget_rollup(DatumGetInt32(heap_getattr(tuple, stream::rollup_id, descriptor, &null)));
     const Oid source = DatumGetObjectId(heap_getattr(tuple, stream::rollup_source, descriptor, &null));
     const Oid known = DatumGetObjectId(heap_getattr(tuple, stream::rollup_source_oid, descriptor, &oid_null));
     if (null || oid_null || known == source || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(source)))

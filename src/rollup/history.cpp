@@ -1,5 +1,6 @@
 // topk.history(): the snapshots of windows that are over.
 #include "../stream/catalog.h"
+#include "answer_timer.h"
 #include "arguments.h"
 #include "metadata.h"
 #include "tile_store.h"
@@ -151,4 +152,4 @@ Datum history(FunctionCallInfo fcinfo) {
 
 } // namespace
 
-TOPK_FUNCTION(topk_history, history(fcinfo))
+TOPK_ANSWER(topk_history, history)

@@ -3,6 +3,7 @@
 #include "../stream/delta_log.h"
 #include "round.h"
 #include "settings.h"
+#include "statistics.h"
 
 extern "C" {
 #include "pgstat.h"
@@ -59,6 +60,7 @@ namespace {
 constexpr int64 longest_sleep = 10 * 1000; // ms; what no commit tells: windows that are over, COMMIT PREPARED
 constexpr int64 backfill_retry = 10 * 1000;
 constexpr int64 never = PG_INT64_MAX;
+constexpr int64 rounds_per_sweep = 100;
 
 Slot *slot; // of this process
 Start start;
@@ -188,8 +190,10 @@ void check_extension(Worker *worker) {
                 version = MemoryContextStrdup(worker->round, found);
         }))
         fail(error);
-    if (version == nullptr)
+    if (version == nullptr) {
+        forget_database(MyDatabaseId);
         leave(Exit::no_extension);
+    }
     if (worker->version == nullptr)
         worker->version = MemoryContextStrdup(TopMemoryContext, version);
     else if (strcmp(worker->version, version) != 0)
@@ -261,6 +265,13 @@ void maintain(Worker *worker) {
                   error->context != nullptr ? errcontext("%s", error->context) : 0));
 }
 
+void sweep_statistics(const DueList &list) {
+    auto *ids = static_cast<int32 *>(palloc(list.count * sizeof(int32) + 1));
+    for (int i = 0; i < list.count; ++i)
+        ids[i] = list.rollups[i].id;
+    forget_rollups_except(ids, list.count);
+}
+
 // Time until the next one at the latest.
 int64 run_round(Worker *worker) {
     MemoryContextSwitchTo(worker->round);
@@ -285,6 +296,8 @@ int64 run_round(Worker *worker) {
             wait = Min(wait, due.wait);
     }
     look_after_backfill(worker, list);
+    if (slot->rounds % rounds_per_sweep == 0)
+        sweep_statistics(list);
     maintain(worker);
     MemoryContextSwitchTo(TopMemoryContext);
     MemoryContextReset(worker->round);
