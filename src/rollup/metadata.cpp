@@ -52,10 +52,12 @@ void require_select(Relation table) {
         aclcheck_error(result, get_relkind_objtype(table->rd_rel->relkind), RelationGetRelationName(table));
 }
 
-// As the owner of the table: who asks need not trust casts of its types, nor anything else in it.
+// As the owner of the table: who asks need not trust casts of its types, nor anything else in it. Only whom row-level security
+// applies to reads it like any table with policies, which are for that user.
 void read_rows(const RollupRow *row, Relation table, Datum *items, int n, Datum *found) {
     MemoryContext caller = CurrentMemoryContext;
-    const stream::Owner before = stream::become_source_owner(table->rd_rel->relowner);
+    const bool policies = check_enable_rls(row->metadata, InvalidOid, true) == RLS_ENABLED;
+    const stream::Owner before = stream::become_source_owner(policies ? GetUserId() : table->rd_rel->relowner);
     const int settings = stream::pin_settings();
     SPI_connect();
     const char *query =
@@ -114,7 +116,7 @@ Datum *metadata_of(const RollupRow *row, Datum *items, int n) {
     if (table == nullptr)
         return found;
     require_select(table);
-    if (is_table(table) && check_enable_rls(row->metadata, InvalidOid, true) != RLS_ENABLED)
+    if (is_table(table))
         read_rows(row, table, items, n, found);
     table_close(table, NoLock);
     return found;
