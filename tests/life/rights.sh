@@ -35,14 +35,14 @@ answering="SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace = 'to
 expect '... reads nothing, changes nothing' 42501 'SET ROLE life_inserter' "$reading"
 expect 'SELECT: insert, count, change' 42501 'SET ROLE life_reader' "SELECT DISTINCT sqlstate_of(q) FROM unnest(ARRAY['INSERT INTO secret VALUES (''x'')', 'SELECT topk.drop_rollup(''secret'')', 'SELECT topk.backfill(''secret'')']) AS q"
 expect '... reads' 'confidential' 'SET ROLE life_reader' "SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')"
-shown="SELECT (SELECT count(*) FROM topk.rollups), (SELECT count(*) FROM topk.groups), (SELECT count(*) > 0 FROM topk.snapshots), (SELECT count(*) FROM topk.errors)"
-expect '... sees the views' '1|1|t|1' 'SET ROLE life_reader' "$shown"
-expect 'topk_reader without SELECT reads nothing' $'42501\n0|0|f|0' 'SET ROLE life_stranger' "$reading" "$shown"
-expect 'SELECT without topk_reader reads nothing' $'42501\n0|0|f|0' 'SET ROLE life_selecter' "$reading" "$shown"
-expect '... nor with a membership that gives no privileges' $'42501\n0|0|f|0' 'SET ROLE life_idle_reader' "$reading" "$shown"
-expect 'the owner needs no role' $'confidential\n1|1|t|1' 'SET ROLE life_victim' "SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')" "$shown"
-expect '... and a member of the owner is one' $'confidential\n1|1|t|1' 'BEGIN' 'GRANT life_victim TO life_selecter' 'SET ROLE life_selecter' "SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')" "$shown"
-expect 'the owner needs SELECT' $'42501\n0|0|f|0' 'BEGIN' 'REVOKE SELECT ON secret FROM life_victim' 'SET ROLE life_victim' "SELECT sqlstate_of('SELECT * FROM topk.top(''secret'', ''day'')')" "$shown"
+shown="SELECT (SELECT count(*) FROM topk.rollups), (SELECT count(*) FROM topk.groups), (SELECT count(*) > 0 FROM topk.snapshots), (SELECT count(*) FROM topk.errors), (SELECT count(*) FROM topk.stats) + (SELECT count(*) FROM topk.rollup_activity())"
+expect '... sees the views' '1|1|t|1|2' 'SET ROLE life_reader' "$shown"
+expect 'topk_reader without SELECT reads nothing' $'42501\n0|0|f|0|0' 'SET ROLE life_stranger' "$reading" "$shown"
+expect 'SELECT without topk_reader reads nothing' $'42501\n0|0|f|0|0' 'SET ROLE life_selecter' "$reading" "$shown"
+expect '... nor with a membership that gives no privileges' $'42501\n0|0|f|0|0' 'SET ROLE life_idle_reader' "$reading" "$shown"
+expect 'the owner needs no role' $'confidential\n1|1|t|1|2' 'SET ROLE life_victim' "SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')" "$shown"
+expect '... and a member of the owner is one' $'confidential\n1|1|t|1|2' 'BEGIN' 'GRANT life_victim TO life_selecter' 'SET ROLE life_selecter' "SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')" "$shown"
+expect 'the owner needs SELECT' $'42501\n0|0|f|0|0' 'BEGIN' 'REVOKE SELECT ON secret FROM life_victim' 'SET ROLE life_victim' "SELECT sqlstate_of('SELECT * FROM topk.top(''secret'', ''day'')')" "$shown"
 expect 'a prepared query asks each time' $'1\n0' 'BEGIN' 'SET LOCAL plan_cache_mode = force_generic_plan' 'PREPARE q AS SELECT count(*) FROM topk.rollups' 'SET ROLE life_reader' 'EXECUTE q' 'RESET ROLE' 'REVOKE topk_reader FROM life_reader' 'SET ROLE life_reader' 'EXECUTE q'
 expect 'may_read() of a relation that is none' 'f|f' 'SET ROLE life_reader' 'SELECT topk.may_read(0::oid::regclass), topk.may_read(4294967295::oid::regclass)'
 expect 'functions that answer say 42501 too' '' "SET ROLE life_inserter" "SELECT f FROM ($answering) AS a (f), LATERAL (SELECT sqlstate_of(format('SELECT topk.%s(%s)', (SELECT quote_ident(proname) FROM pg_proc WHERE oid = f),
