@@ -10,13 +10,16 @@ extern "C" {
 
 namespace topk::rollup {
 
-inline void require_ownership(Oid source) {
+inline bool owns(Oid source) {
 #if PG_VERSION_NUM >= 160000
-    const bool owner = object_ownercheck(RelationRelationId, source, GetUserId());
+    return object_ownercheck(RelationRelationId, source, GetUserId());
 #else
-    const bool owner = pg_class_ownercheck(source, GetUserId());
+    return pg_class_ownercheck(source, GetUserId());
 #endif
-    if (!owner)
+}
+
+inline void require_ownership(Oid source) {
+    if (!owns(source))
         aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(source)), get_rel_name(source));
 }
 
