@@ -90,6 +90,7 @@ SELECT * FROM topk.rollup_activity();
 SELECT topk.reset_stats();
 RESET ROLE;
 GRANT SELECT ON kept TO regress_topk_stats;
+GRANT topk_reader TO regress_topk_stats;
 SET ROLE regress_topk_stats;
 SELECT rollup, events FROM topk.stats;
 SELECT count(*) FROM topk.rollup_activity();

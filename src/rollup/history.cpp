@@ -73,9 +73,12 @@ void add_snapshot(Lines *lines, HeapTuple tuple, TupleDesc descriptor, int32 k) 
         line->start = DatumGetTimestampTz(v[start - 1]);
         line->stop = DatumGetTimestampTz(v[stop - 1]);
         line->weight = DatumGetInt64(v[weight - 1]);
-        bool null;
-        for (int column = 0; column < 5; ++column)
+        for (int column = 0; column < 5; ++column) {
+            bool null;
             line->entry[column] = GetAttributeByNum(row, static_cast<AttrNumber>(column + 1), &null);
+            if (null)
+                ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("an entry of topk.snapshot lacks a value")));
+        }
     }
 }
 
