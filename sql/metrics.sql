@@ -8,9 +8,9 @@ CREATE FOREIGN TABLE plays (track text, n bigint, country text, at timestamptz) 
 SELECT topk.create_rollup('plays', 'plays', item => 'track', event_time => 'at', weight => 'n', group_by => '{country}', windows => '{day}',
                           max_groups => 1) > 0 AS created;
 SELECT topk.create_rollup(E'a "name"\\ of\ntwo lines', 'plays', item => 'track', event_time => 'at') > 0 AS created;
-INSERT INTO plays VALUES ('a', 30, 'DE', now() - interval '50 hours'), ('b', 20, 'FR', now() - interval '50 hours'), ('c', 10, 'DE', now() + interval '9 days');
+INSERT INTO plays VALUES ('a', 30, 'DE', now() - interval '50 hours');
 SELECT tiles > 0 AS folded FROM topk.rollup, topk.fold(id) WHERE name = 'plays';
-INSERT INTO plays VALUES ('late', 1, 'DE', now() - interval '50 hours');
+INSERT INTO plays VALUES ('late', 20, 'FR', now() - interval '50 hours'), ('c', 10, 'DE', now() + interval '9 days');
 SELECT tiles > 0 AS folded FROM topk.rollup, topk.fold(id) WHERE name = 'plays';
 INSERT INTO plays SELECT 'waits', 1, 'DE', date_trunc('hour', now()) FROM generate_series(1, 4);
 SELECT topk.record_failure(id, '57014', 'canceled') FROM topk.rollup WHERE name = 'plays';
