@@ -428,3 +428,4 @@ CREATE VIEW topk.workers AS
 COMMENT ON VIEW topk.workers IS
     'the workers of all databases of the server: processes, rounds since the start, and rows of the delta log written since the last round began';
 GRANT SELECT ON topk.workers TO PUBLIC;
+GRANT EXECUTE ON FUNCTION topk.worker_slots() TO PUBLIC;

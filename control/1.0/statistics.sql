@@ -15,7 +15,7 @@ COMMENT ON FUNCTION topk.rollup_activity() IS
 CREATE VIEW topk.stats WITH (security_barrier) AS
     SELECT r.name AS rollup, r.source,
            coalesce(s.events, 0) + a.pending_events AS events,
-           least(coalesce(s.weight, 0)::numeric + a.pending_weight, 9223372036854775807)::bigint AS weight,
+           least(coalesce(s.weight, 0)::numeric + a.pending_weight::numeric, 9223372036854775807)::bigint AS weight,
            a.events_per_second, a.pending_deltas, a.pending_events,
            CASE WHEN a.pending_deltas = 0 THEN interval '0'
                 ELSE coalesce(a.unseen, greatest(pg_catalog.clock_timestamp() - coalesce(s.last_fold, r.created), interval '0'))
@@ -51,6 +51,7 @@ COMMENT ON COLUMN topk.stats.query_p95_ms IS '95 % of them take no longer';
 COMMENT ON COLUMN topk.stats.query_p99_ms IS '99 % of them take no longer';
 COMMENT ON COLUMN topk.stats.errors IS 'errors in topk.errors, at most 100';
 GRANT SELECT ON topk.stats TO PUBLIC;
+GRANT EXECUTE ON FUNCTION topk.rollup_activity() TO PUBLIC;
 
 CREATE FUNCTION topk.reset_stats()
     RETURNS void

@@ -2,6 +2,7 @@
 #include "../pg/sketch.h"
 #include "../stream/catalog.h"
 #include "../stream/definition.h"
+#include "../stream/limits.h"
 #include "lock.h"
 #include "owner.h"
 #include "statistics.h"
@@ -293,8 +294,18 @@ Datum after_ddl(FunctionCallInfo fcinfo) {
     PG_RETURN_VOID();
 }
 
+void drop_limits() {
+    const Statements statements = begin_statements();
+    run("DELETE FROM topk.limit_rule WHERE source IN (SELECT objid FROM pg_event_trigger_dropped_objects() "
+        "WHERE classid = 'pg_class'::regclass AND objsubid = 0)",
+        0, nullptr, nullptr, SPI_OK_DELETE);
+    end_statements(statements);
+}
+
 Datum after_drop(FunctionCallInfo fcinfo) {
     require_event(fcinfo, "sql_drop");
+    if (stream::limit_rules().count != 0)
+        drop_limits();
     if (!any_rollups())
         PG_RETURN_VOID();
     List *dropped = query_relations("SELECT r.id FROM topk.rollup r JOIN pg_event_trigger_dropped_objects() d "

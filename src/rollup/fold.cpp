@@ -371,6 +371,7 @@ void update_state(const Fold *fold, bool finished) {
 } // namespace
 
 void require_read_committed(const char *what) {
+    PreventCommandDuringRecovery(what);
     if (IsolationUsesXactSnapshot())
         ereport(ERROR,
                 (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION), errmsg("%s must be called in a READ COMMITTED transaction", what),

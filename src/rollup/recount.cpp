@@ -63,6 +63,7 @@ Snapshot boundary_snapshot(Oid source) {
     LockRelationOid(source, ShareLock);
     List *tables = find_all_inheritors(source, ShareLock, nullptr);
     Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    LockRelationOid(source, AccessShareLock); // it keeps its name and columns
     ListCell *cell;
     foreach (cell, tables)
         UnlockRelationOid(lfirst_oid(cell), ShareLock);
@@ -325,16 +326,23 @@ bool has_tiles_before(const Recount *recount, TimestampTz limit) {
     return SPI_processed != 0;
 }
 
+// False when the rollup has been dropped before its lock was there.
+bool lock_row(RollupRow *row) {
+    require_table(row);
+    lock_rollup(row->id, true);
+    return read_rollup(row->id, nullptr, row);
+}
+
 int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
-    require_table(&recount->row);
-    lock_rollup(recount->row.id, true);
     SPI_connect();
     Owner owner = stream::become_owner();
     recount->span = accepted_span(&recount->row, since, until);
-    char *query = recount_query(&recount->row);
     stream::leave_owner(owner);
 
     recount->snapshot = boundary_snapshot(recount->row.source);
+    owner = stream::become_owner();
+    char *query = recount_query(&recount->row);
+    stream::leave_owner(owner);
     recount->oldest = DT_NOEND;
     count_rows(recount, query);
 
@@ -370,6 +378,9 @@ Datum recount_function(FunctionCallInfo fcinfo, Mode mode) {
     const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     if (!read_rollup(name, nullptr, &r.row))
         raise_missing(name);
+    require_ownership(r.row.source); // before locks that would keep others waiting
+    if (!lock_row(&r.row))
+        raise_missing(name);
     require_ownership(r.row.source);
     PG_RETURN_INT64(recount(&r, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2)));
 }
@@ -379,7 +390,7 @@ Datum run_backfill(FunctionCallInfo fcinfo) {
     require_read_committed("topk.run_backfill()");
     Recount r = {};
     r.mode = Mode::backfill;
-    if (!read_rollup(PG_GETARG_INT32(0), nullptr, &r.row))
+    if (!read_rollup(PG_GETARG_INT32(0), nullptr, &r.row) || !lock_row(&r.row))
         PG_RETURN_NULL();
     const int64 counted = recount(&r, DT_NOBEGIN, DT_NOEND);
     const Owner owner = stream::become_owner();

@@ -4,6 +4,7 @@
 
 #include "../pg/sketch.h"
 #include "../stream/delta_log.h"
+#include "../stream/token_bucket.h"
 #include "settings.h"
 #include "statistics.h"
 
@@ -43,6 +44,7 @@ void request() {
     RequestAddinShmemSpace(shared_size());
     RequestNamedLWLockTranche(tranche, 1);
     request_statistics();
+    stream::request_buckets();
 }
 
 // rows: at least one. After the commit; must be quick.
@@ -86,6 +88,7 @@ void start_up() {
             pg_atomic_init_u32(&shared->slots[i].pending, 0);
     }
     attach_statistics();
+    stream::attach_buckets();
     LWLockRelease(AddinShmemInitLock);
     stream::deltas_appended_hook = deltas_appended;
 }

@@ -27,8 +27,8 @@ void looked_at_all(int32 rollup, const FoldMark &mark);
 // A rollup that is dropped, or new: its number may have been another's, in an extension that was dropped.
 void forget_rollup(int32 rollup);
 
-// At once: of databases that have no extension, or are no more; and rollups of this database that are not in the list (by id),
-// as an answer may have been given when its rollup was dropped, and a standby is not told of drops.
+// At once: of databases that have no extension, or are no more; and rollups of this database that are not in the list (by
+// id), as an answer may have been given when its rollup was dropped, and a standby is not told of drops.
 void forget_database(Oid database);
 void forget_databases_except(const List *databases);
 void forget_rollups_except(const int32 *rollups, int count);

@@ -4,12 +4,9 @@
 #include "../stream/definition.h"
 #include "../stream/delta_log.h"
 #include "../stream/tally.h"
+#include "rights.h"
 #include "statistics.h"
 #include "tile_store.h"
-
-extern "C" {
-#include "utils/acl.h"
-}
 
 namespace {
 
@@ -42,11 +39,6 @@ Waiting *find(const WaitingList *list, int32 rollup) {
     return found != end && found->rollup == rollup ? found : nullptr;
 }
 
-bool is_readable(Oid source) {
-    bool missing = false;
-    return pg_class_aclcheck_ext(source, GetUserId(), ACL_SELECT, &missing) == ACLCHECK_OK && !missing;
-}
-
 WaitingList list_rollups(Snapshot snapshot) {
     WaitingList list = {static_cast<Waiting *>(palloc(64 * sizeof(Waiting))), 0, 64};
     Relation relation = table_open(stream::table_oid(stream::Table::rollup), AccessShareLock);
@@ -61,7 +53,7 @@ WaitingList list_rollups(Snapshot snapshot) {
         *waiting = {};
         waiting->rollup = DatumGetInt32(heap_getattr(tuple, stream::rollup_id, RelationGetDescr(relation), &null));
         waiting->readable =
-            is_readable(DatumGetObjectId(heap_getattr(tuple, stream::rollup_source, RelationGetDescr(relation), &null)));
+            may_read(DatumGetObjectId(heap_getattr(tuple, stream::rollup_source, RelationGetDescr(relation), &null)));
     }
     table_endscan(scan);
     table_close(relation, AccessShareLock);
@@ -71,6 +63,8 @@ WaitingList list_rollups(Snapshot snapshot) {
 }
 
 int64 weight_of(const Delta &delta) {
+    if (delta.items == nullptr && delta.summary == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a row of counts has neither items nor a summary")));
     const struct varlena *value = pg_detoast_datum_packed(delta.items != nullptr ? delta.items : delta.summary);
     const pg::Bytes bytes = pg::bytes_of(value);
     uint64_t weight = 0;

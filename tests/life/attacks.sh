@@ -253,7 +253,7 @@ damages="FROM (VALUES ('tile', 'registers', '''''::bytea'), ('tile', 'registers'
     ('rollup', 'item', '''1 +'''), ('rollup', '\"time\"', '''item'''), ('rollup', '(metadata, metadata_key)', 'ROW(''topk.tile'', ''start'')'), ('rollup', '(metadata, metadata_key)', 'ROW(''evidence'', ''what'')'), ('rollup', '(metadata, metadata_key)', 'ROW(''evidence'', ''nothing'')'), ('rollup', '(metadata, metadata_key)', 'ROW(''full_stream'', ''item'')'), ('rollup', '(metadata, metadata_key)', 'ROW(0, ''item'')'),
     ('snapshot', 'entries', 'ARRAY[NULL]::topk_entry[]'), ('snapshot', 'entries', '''{}'''), ('snapshot', 'entries', 'ARRAY[ROW(NULL, NULL, NULL, NULL, NULL)]::topk_entry[]'), ('snapshot', 'entries', 'ARRAY[entries, entries]'), ('snapshot', 'weight', '0'), ('snapshot', 'window_kind', '''tile'''), ('snapshot', 'start', 'stop'),
     ('rollup_state', 'weight', '9223372036854775807'), ('log_slot', 'state', '''draining'''), ('log_slot', 'holders', '''{x,NULL,1/1:0}''')) AS v (t, c, e)"
-asking="'SELECT * FROM topk.top(''full'', ''day'')', 'SELECT * FROM topk.top(''full'', ''hour'', group_key => ''{}'')', 'SELECT * FROM topk.range(''full'', now() - interval ''3 hours'', now())', 'SELECT topk.window_info(''full'', ''month'')', 'SELECT topk_api.get_topk(''full'')', 'SELECT * FROM topk.heavy_hitters(''full'', ''day'', 0.01)', 'SELECT * FROM topk.frequency(''full'', ''i7'', ''day'')', 'SELECT * FROM topk.trending(''full'', ''day'')', 'SELECT * FROM topk.history(''full'', ''day'', k => 100)', 'SELECT * FROM topk.rollups, topk.snapshots, topk.groups', 'INSERT INTO full_stream VALUES (''x'', now(), ''g'')', 'SELECT fold_all()', 'SELECT topk.maintain()', 'SELECT * FROM topk.top(''full'', ''hour'')', 'SELECT topk.drop_rollup(''full'')'"
+asking="'SELECT * FROM topk.top(''full'', ''day'')', 'SELECT * FROM topk.top(''full'', ''hour'', group_key => ''{}'')', 'SELECT * FROM topk.range(''full'', now() - interval ''3 hours'', now())', 'SELECT topk.window_info(''full'', ''month'')', 'SELECT topk_api.get_topk(''full'')', 'SELECT * FROM topk.heavy_hitters(''full'', ''day'', 0.01)', 'SELECT * FROM topk.frequency(''full'', ''i7'', ''day'')', 'SELECT * FROM topk.trending(''full'', ''day'')', 'SELECT * FROM topk.history(''full'', ''day'', k => 100)', 'SELECT * FROM topk.rollups, topk.snapshots, topk.groups', 'SELECT * FROM topk.stats', 'INSERT INTO full_stream VALUES (''x'', now(), ''g'')', 'SELECT fold_all()', 'SELECT topk.maintain()', 'SELECT * FROM topk.top(''full'', ''hour'')', 'SELECT topk.drop_rollup(''full'')'"
 psql -d life_attacks <<'SQL'
 -- Each question for itself, and all in turn; undone at the end
 CREATE FUNCTION with_damage(t text, c text, e text, questions text[]) RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -293,7 +293,7 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN NULL;
         END;
     END LOOP;
-    FOR f IN SELECT o, l, r FROM unnest('{=,<>,<,->,->>,||,~,!~,^@,<@}'::text[]) AS o, unnest('{text,integer,bigint,jsonb,oid,regclass,text[],"\"char\""}'::text[]) AS l, unnest('{text,integer,bigint,jsonb,oid,regclass,unknown,text[],"\"char\""}'::text[]) AS r LOOP
+    FOR f IN SELECT o, l, r FROM unnest('{=,<>,<,>,<=,>=,+,-,*,/,->,->>,||,~,!~,^@,<@,@>}'::text[]) AS o, unnest('{text,name,smallint,integer,bigint,numeric,"double precision",interval,pg_catalog.timestamptz,jsonb,oid,regclass,text[],"\"char\""}'::text[]) AS l, unnest('{text,name,smallint,integer,bigint,numeric,"double precision",interval,pg_catalog.timestamptz,jsonb,oid,regclass,text[],"\"char\""}'::text[]) AS r LOOP
         BEGIN
             EXECUTE pg_catalog.format('CREATE FUNCTION public.op(%s, %s) RETURNS boolean LANGUAGE plpgsql AS %L', f.l, f.r, pg_catalog.format(body, 'operator'));
         EXCEPTION WHEN OTHERS THEN NULL;
@@ -314,7 +314,16 @@ INSERT INTO s VALUES ('a', pg_catalog.now() OPERATOR(pg_catalog.-) interval '2 d
 CALL topk.run();
 SQL
 check 'objects in the way of CREATE EXTENSION are there' t "$(sql life_squat -c "SELECT pg_catalog.count(*) OPERATOR(pg_catalog.>) 100 FROM pg_catalog.pg_operator WHERE oprnamespace OPERATOR(pg_catalog.=) 'public'::regnamespace")"
-for statement in "SELECT topk_api.ingest_event('s', 'a', source => 'x')" "SELECT topk_api.ingest_events('s', '[{\"item_id\": \"a\", \"timestamp\": \"2026-11-01T12:00:00Z\"}, {\"item_id\": \"b\"}]')" "SELECT topk_api.get_topk('s')" "SELECT * FROM topk.rollups, topk.groups" 'SELECT * FROM topk.snapshots' 'SELECT * FROM topk.errors' 'SELECT * FROM topk.workers' \
+check '... and nothing in schemas topk and topk_api is made with them' '' "$(sql life_squat <<'SQL'
+SET search_path = pg_catalog;
+SELECT pg_describe_object(d.classid, d.objid, d.objsubid) || ': ' || pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)
+FROM pg_depend AS d
+WHERE d.refobjid IN (SELECT oid FROM pg_proc WHERE proowner = 'life_mallory'::regrole UNION ALL SELECT oid FROM pg_operator WHERE oprowner = 'life_mallory'::regrole
+                     UNION ALL SELECT oid FROM pg_type WHERE typowner = 'life_mallory'::regrole UNION ALL SELECT oid FROM pg_class WHERE relowner = 'life_mallory'::regrole)
+  AND d.classid NOT IN ('pg_operator'::regclass, 'pg_type'::regclass) AND NOT (d.classid = 'pg_proc'::regclass AND (SELECT proowner FROM pg_proc WHERE oid = d.objid) = 'life_mallory'::regrole);
+SQL
+)"
+for statement in "SELECT topk_api.ingest_event('s', 'a', source => 'x')" "SELECT topk_api.ingest_events('s', '[{\"item_id\": \"a\", \"timestamp\": \"2026-11-01T12:00:00Z\"}, {\"item_id\": \"b\"}]')" "SELECT topk_api.get_topk('s')" "SELECT * FROM topk.rollups, topk.groups" 'SELECT * FROM topk.snapshots' 'SELECT * FROM topk.errors' 'SELECT * FROM topk.workers' 'SELECT * FROM topk.stats' \
     "SELECT topk.top('s', 'day')" 'SELECT topk.fold(1)' 'ALTER FOREIGN TABLE s ADD x integer' "SELECT topk.drop_rollup('s')" 'DROP FOREIGN TABLE s'; do
     for path in '"$user", public' 'public, pg_catalog'; do
         check "... and are not met, under $path: ${statement:0:50}" '' "$(sql life_squat -o /dev/null -c BEGIN -c "SET LOCAL search_path = $path" -c "$statement")$(sql life_squat -c 'TABLE public.evidence')"
@@ -327,7 +336,7 @@ psql -d postgres -c 'DROP DATABASE IF EXISTS life_strict' -c 'CREATE DATABASE li
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 CREATE EXTENSION pg_topk;
 SQL
-check 'without EXECUTE for PUBLIC by default the views work' 0 "$(sql life_strict -c 'SET ROLE life_reader' -c 'SELECT count(*) FROM topk.rollups')"
+check 'without EXECUTE for PUBLIC by default the views work' '' "$(sql life_strict -c "SELECT 'TABLE ' || oid::regclass || ';' FROM pg_class WHERE relnamespace = 'topk'::regnamespace AND relkind = 'v'" | sql life_strict -c 'SET ROLE life_reader' -o /dev/null -f -)"
 psql -d postgres -c 'DROP DATABASE life_strict'
 
 psql -d postgres -c 'DROP DATABASE life_attacks' -c 'DROP ROLE life_mallory, life_victim, life_inserter, life_stranger, life_reader, life_bypasser'
