@@ -77,7 +77,7 @@ bool is_empty_group(const RollupRow *row, const ArrayType *grp, Snapshot snapsho
 
 void find_readable(const char *name, RollupRow *row) {
     if (!read_rollup(name, GetActiveSnapshot(), row))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", name)));
+        raise_no_rollup(name);
     require_readable(row->name, row->source);
     answering = row->id;
 }

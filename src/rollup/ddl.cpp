@@ -5,6 +5,7 @@
 #include "../stream/limits.h"
 #include "lock.h"
 #include "owner.h"
+#include "rollup_row.h"
 #include "statistics.h"
 #include "triggers.h"
 
@@ -91,7 +92,7 @@ Datum drop_rollup(FunctionCallInfo fcinfo) {
     }
     // Somebody may have been faster.
     if (id == 0 || !find(name, &again, &source) || again != id)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", name)));
+        raise_no_rollup(name);
     delete_rows(id);
     CommandCounterIncrement();
     if (get_rel_relkind(source) != '\0') { // it may have been dropped by a session whose event triggers were off

@@ -41,11 +41,6 @@ struct Recount {
     Snapshot snapshot;
 };
 
-[[noreturn]] void raise_missing(const char *name) {
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", name)));
-    pg_unreachable();
-}
-
 void execute(const char *query, int expected, int n, Oid *types, Datum *values) {
     if (SPI_execute_with_args(query, n, types, values, nullptr, false, 0) != expected)
         elog(ERROR, "could not execute: %s", query);
@@ -377,10 +372,10 @@ Datum recount_function(FunctionCallInfo fcinfo, Mode mode) {
     r.mode = mode;
     const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     if (!read_rollup(name, nullptr, &r.row))
-        raise_missing(name);
+        raise_no_rollup(name);
     require_ownership(r.row.source); // before locks that would keep others waiting
     if (!lock_row(&r.row))
-        raise_missing(name);
+        raise_no_rollup(name);
     require_ownership(r.row.source);
     PG_RETURN_INT64(recount(&r, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2)));
 }
