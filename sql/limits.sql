@@ -9,7 +9,7 @@ CREATE ROLE regress_topk_member IN ROLE regress_topk_app;
 CREATE ROLE regress_topk_owner;
 CREATE ROLE regress_topk_other;
 GRANT INSERT ON limited, limited_table TO regress_topk_app, regress_topk_other;
-CREATE FUNCTION try(statement text) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION outcome_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     detail text;
 BEGIN
@@ -21,7 +21,7 @@ EXCEPTION WHEN OTHERS THEN
 END$$;
 
 -- Wrong parameters
-SELECT p, try('SELECT topk.set_limit(' || p || ')') FROM unnest(ARRAY[
+SELECT p, outcome_of('SELECT topk.set_limit(' || p || ')') FROM unnest(ARRAY[
     '', '''regress_topk_app''', 'events_per_second => 10', 'burst => 10', 'events_per_second => 0', 'events_per_second => -1',
     'events_per_second => ''NaN''', 'events_per_second => ''infinity''', 'events_per_second => 2e9', 'events_per_second => 10, burst => 0',
     'events_per_second => 1e-9', 'events_per_second => 1, burst => 40000000', 'max_item_bytes => 0', 'max_metadata_bytes => 0',
@@ -75,7 +75,7 @@ SELECT topk.set_limit(NULL, NULL, max_item_bytes => 7);
 SELECT topk.set_limit('regress_topk_other', 'limited_table', max_item_bytes => 2);
 SELECT * FROM topk.limits ORDER BY role, source;
 CREATE VIEW tries AS
-    SELECT try(format('INSERT INTO limited (item) VALUES (%L)', repeat('x', n))) AS stream, try(format('INSERT INTO limited_table (item) VALUES (%L)', repeat('x', n))) AS "table"
+    SELECT outcome_of(format('INSERT INTO limited (item) VALUES (%L)', repeat('x', n))) AS stream, outcome_of(format('INSERT INTO limited_table (item) VALUES (%L)', repeat('x', n))) AS "table"
     FROM unnest('{2,3,4,5,7,8}'::int[]) AS n;
 GRANT SELECT ON tries TO PUBLIC;
 ALTER VIEW tries OWNER TO regress_topk_owner;
@@ -157,6 +157,7 @@ SELECT * FROM seen;
 SELECT topk.drop_limit(), topk.drop_limit('regress_topk_app');
 SELECT * FROM topk.limit_rule;
 DROP VIEW tries, seen;
+DROP FUNCTION outcome_of;
 DROP OWNED BY regress_topk_app, regress_topk_member, regress_topk_owner, regress_topk_other, regress_topk_renamed;
 DROP ROLE regress_topk_app, regress_topk_member, regress_topk_owner, regress_topk_other, regress_topk_renamed;
 DROP FUNCTION try;

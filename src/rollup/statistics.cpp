@@ -118,7 +118,7 @@ Entry *take_free(uint64 key) {
 // nullptr: there is no place.
 Entry *find_or_take(uint64 key) {
     Entry *entry = find(key);
-    if (entry != nullptr || pg_atomic_read_u32(&statistics->used) >= static_cast<uint32>(max_rollups))
+    if (entry != nullptr || are_statistics_full())
         return entry;
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
     entry = find(key);
@@ -346,6 +346,8 @@ void attach_statistics() {
 
 bool has_statistics() { return statistics != nullptr; }
 
+bool are_statistics_full() { return pg_atomic_read_u32(&statistics->used) >= static_cast<uint32>(max_rollups); }
+
 FoldMark mark_fold(int32 rollup) {
     FoldMark mark = {GetCurrentTimestamp(), 0};
     if (statistics != nullptr)
@@ -397,7 +399,7 @@ bool read_activity(int32 rollup, Activity *activity) {
         return false;
     Entry *entry = find(key_of(MyDatabaseId, rollup));
     if (entry == nullptr)
-        return pg_atomic_read_u32(&statistics->used) < static_cast<uint32>(max_rollups);
+        return !are_statistics_full();
     activity->events_per_second = read_rate(entry);
     activity->folded = pg_atomic_read_u64(&entry->folded) != 0;
     activity->oldest = static_cast<TimestampTz>(pg_atomic_read_u64(&entry->oldest));

@@ -13,6 +13,7 @@ extern int max_rollups; // pg_topk.max_rollups, of all databases together
 void request_statistics();
 void attach_statistics();
 bool has_statistics();
+bool are_statistics_full(); // no place is left
 
 // What a transaction tells below counts from its commit on; PREPARE TRANSACTION forgets it.
 

@@ -60,7 +60,6 @@ namespace {
 constexpr int64 longest_sleep = 10 * 1000; // ms; what no commit tells: windows that are over, COMMIT PREPARED
 constexpr int64 backfill_retry = 10 * 1000;
 constexpr int64 never = PG_INT64_MAX;
-constexpr int64 rounds_per_sweep = 100;
 
 Slot *slot; // of this process
 Start start;
@@ -265,7 +264,10 @@ void maintain(Worker *worker) {
                   error->context != nullptr ? errcontext("%s", error->context) : 0));
 }
 
+// Only where others may want their places.
 void sweep_statistics(const DueList &list) {
+    if (!are_statistics_full())
+        return;
     auto *ids = static_cast<int32 *>(palloc(list.count * sizeof(int32) + 1));
     for (int i = 0; i < list.count; ++i)
         ids[i] = list.rollups[i].id;
@@ -296,8 +298,7 @@ int64 run_round(Worker *worker) {
             wait = Min(wait, due.wait);
     }
     look_after_backfill(worker, list);
-    if (slot->rounds % rounds_per_sweep == 0)
-        sweep_statistics(list);
+    sweep_statistics(list);
     maintain(worker);
     MemoryContextSwitchTo(TopMemoryContext);
     MemoryContextReset(worker->round);
