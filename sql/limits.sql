@@ -159,3 +159,4 @@ SELECT * FROM topk.limit_rule;
 DROP VIEW tries, seen;
 DROP OWNED BY regress_topk_app, regress_topk_member, regress_topk_owner, regress_topk_other, regress_topk_renamed;
 DROP ROLE regress_topk_app, regress_topk_member, regress_topk_owner, regress_topk_other, regress_topk_renamed;
+DROP FUNCTION try;

@@ -162,6 +162,7 @@ CALL way($f$DO $$BEGIN INSERT INTO @ (q, at, n) SELECT 'failed', '2024-03-17', 1
 CALL way($$INSERT INTO @ (q, metadata, n, at) VALUES (NULL, '{}', 1, '2024-03-18'), ('null', NULL, NULL, '2024-03-18'), ('timeless', '{"user_id": 1}', 1, NULL), (NULL, NULL, NULL, NULL)$$);
 CALL way($$INSERT INTO @ (q, at, n) SELECT 'far', t, 1 FROM unnest('{-infinity,infinity,4713-01-01 00:00 BC,0044-03-15 BC,1066-10-14,3001-01-01,294246-12-31 23:59:59.999999}'::timestamptz[]) AS t$$);
 SELECT * FROM way_check('errors, NULL and other centuries');
+SELECT r.name, sum(d.events) AS rejected FROM (TABLE topk.delta_0 UNION ALL TABLE topk.delta_1 UNION ALL TABLE topk.delta_2 UNION ALL TABLE topk.delta_3) AS d JOIN topk.rollup AS r ON r.id = d.rollup WHERE d.tile = '-infinity' AND r.name ~ '^way' GROUP BY 1 ORDER BY 1;
 
 -- The same when folded, and with late rows in the log, and when they are folded
 SELECT count(deltas) AS folds, count(*) FILTER (WHERE more) AS more FROM topk.rollup, topk.fold(id) WHERE name ~ '^way';

@@ -58,6 +58,7 @@ missing_packages() {
         has_header gtest/gtest.h || echo libgtest-dev
         has_header zlib.h || echo zlib1g-dev
         command -v objdump >/dev/null || echo binutils
+        /usr/bin/python3 -c 'import psycopg2' 2>/dev/null || echo python3-psycopg2
         has_fuzzer || echo clang libclang-rt-dev
         missing_extensions "$config"
     fi

@@ -74,8 +74,12 @@ int delete_rules(const Scope &scope) {
             ids[n++] = Int32GetDatum(rule.bucket.id);
     }
     Oid type = INT4OID;
-    for (int i = 0; i < n; ++i)
+    for (int i = 0; i < n; ++i) {
         execute("DELETE FROM topk.limit_rule WHERE id = $1", SPI_OK_DELETE, 1, &type, &ids[i]);
+        if (SPI_processed != 1) // the rules are those of now, whatever this transaction sees
+            ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("the limit was changed concurrently"),
+                            errhint("Retry the transaction.")));
+    }
     return n;
 }
 

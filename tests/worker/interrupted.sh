@@ -18,7 +18,9 @@ stop_fast() {
     as_server_user "$bindir/pg_ctl" start -s -w -D "$server" -l "$server/log" || give_up "start $1" "$(tail "$server/log")"
     until_is 5 '... the worker is back' 1 postgres "$(worker_of postgres)"
 }
-is_at() { echo "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'pg_topk%' AND state = 'active' AND query LIKE '$1%'"; }
+is_at() { # WHAT [DATABASE]
+    echo "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'pg_topk%' AND state = 'active' AND query LIKE '$1%' AND datname = '${2:-postgres}'"
+}
 worker_switch() {
     sql postgres -c "ALTER SYSTEM SET pg_topk.worker = $1" >/dev/null
     reload
@@ -32,7 +34,14 @@ sql postgres -c 'CREATE FOREIGN TABLE many (item text, at timestamptz, g text) S
     -c "INSERT INTO many SELECT 'item', now() - i / 3000 * interval '1 hour' - interval '2 hours', i % 3000 FROM generate_series(0, 59999) AS i" >/dev/null
 counts="SELECT (SELECT count(*) FROM topk.tile AS t JOIN topk.rollup AS r ON r.id = t.rollup WHERE r.name = 'many') AS tiles,
     (SELECT sum(count) FROM topk.range('many', now() - interval '2 days', now(), 1))"
+sql postgres -c 'CREATE DATABASE copy TEMPLATE postgres' >/dev/null
 worker_switch on
+until_is 10 'a long fold in another database' 1 postgres "$(is_at 'fold of rollup 3' copy)"
+sleep 0.5
+began=$(date +%s%N)
+check 'DROP DATABASE in the middle of it' '' "$(sql postgres -c 'DROP DATABASE copy')"
+took=$((($(date +%s%N) - began) / 1000000))
+check "... does not wait for it ($took ms)" yes "$([ $took -lt 2000 ] && echo yes)"
 until_is 10 'a long fold' 1 postgres "$(is_at 'fold of rollup 3')"
 sleep 0.7
 pid=$(pid_of postgres)
