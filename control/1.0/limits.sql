@@ -7,8 +7,8 @@ CREATE TABLE topk.limit_rule (
     role_oid oid,
     cluster bigint NOT NULL,
     source regclass,
-    events_per_second double precision CHECK (events_per_second > 0 AND events_per_second <= 1e9),
-    burst bigint CHECK (burst >= 1 AND burst / events_per_second <= 31622400),
+    events_per_second double precision CHECK (events_per_second > float8 '0' AND events_per_second <= float8 '1e9'),
+    burst bigint CHECK (burst >= 1 AND burst::float8 / events_per_second <= float8 '31622400'),
     max_item_bytes integer CHECK (max_item_bytes >= 1),
     max_metadata_bytes integer CHECK (max_metadata_bytes >= 1),
     CHECK ((events_per_second IS NULL) = (burst IS NULL)),
@@ -69,3 +69,4 @@ CREATE VIEW topk.limits WITH (security_barrier) AS
 COMMENT ON VIEW topk.limits IS
     'the limits that the user may set, and those that hold for the user; tokens: events that may be inserted at once now, NULL without events_per_second or shared_preload_libraries';
 GRANT SELECT ON topk.limits TO PUBLIC;
+GRANT EXECUTE ON FUNCTION topk.limit_state() TO PUBLIC;

@@ -94,18 +94,50 @@ $$;
 COMMENT ON FUNCTION topk.chart(text, text, integer, integer, timestamptz, text[]) IS
     'the k (1 to 10000) first items of topk.top as lines of text, for people (psql: \watch): rank, how it changed since the window before (places risen or fallen, = none, a star: was not among the first 10 * k, 100 at least), item, bar, count, share. ~ before a rank: not guaranteed. width (10 to 500): longest bar in columns; a line has 38 more at most. Errors: as topk.top';
 
+CREATE FUNCTION topk.exact_query(rollup integer)
+    RETURNS text
+    LANGUAGE sql STABLE STRICT
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(
+        $query$
+        SELECT f.item, sum(f.weight), count(*)
+        FROM (-- OFFSET 0: of a row that the filter excludes nothing else is evaluated, as in capture.
+              SELECT (%1$s)::text COLLATE "C" AS item, (%2$s)::bigint AS weight, ARRAY[%3$s]::text[] AS grp
+              FROM %4$s%5$I.%6$I
+              WHERE (%7$s) >= $1 AND (%7$s) < $2 AND (%8$s)
+              OFFSET 0) AS f
+        WHERE f.item IS NOT NULL AND f.weight IS NOT NULL AND ($3 IS NULL OR f.grp = $3)
+        GROUP BY f.item
+        $query$,
+        r.item, coalesce(r.weight, '1'),
+        (SELECT string_agg(format('(%s)::text COLLATE "C"', u.expression), ', ' ORDER BY u.i)
+         FROM unnest(r.group_by) WITH ORDINALITY AS u (expression, i)),
+        CASE WHEN c.relkind = 'r' THEN 'ONLY ' END, n.nspname, c.relname, r.time, coalesce(r.filter, 'true'))
+    FROM topk.rollup AS r
+    JOIN pg_class AS c ON c.oid = r.source
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE r.id = $1
+$$;
+COMMENT ON FUNCTION topk.exact_query(integer) IS
+    'support function of topk.accuracy: the query for the exact counts of a span: item, weight, events';
+REVOKE ALL ON FUNCTION topk.exact_query(integer) FROM PUBLIC;
+
+CREATE FUNCTION topk.exact_counts(rollup text, since timestamptz, until timestamptz, group_key text[],
+                                  OUT item text, OUT weight numeric, OUT events bigint)
+    RETURNS SETOF record
+    LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10000
+    AS 'MODULE_PATHNAME', 'topk_exact_counts';
+COMMENT ON FUNCTION topk.exact_counts(text, timestamptz, timestamptz, text[]) IS
+    'a part of topk.accuracy: all items of the rows that a rollup''s table has in a span, by the caller''s snapshot. For who may ask the rollup; the expressions run with the rights of the table''s owner';
+
 CREATE FUNCTION topk.accuracy(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(), INOUT k integer DEFAULT 10,
                               group_key text[] DEFAULT NULL,
                               OUT "precision" double precision, OUT recall double precision, OUT mean_relative_error double precision,
                               OUT largest_error bigint, OUT guaranteed bigint, OUT guaranteed_wrong bigint,
                               OUT bound_violations bigint, OUT events bigint, OUT exact_events bigint)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
-    -- The settings under which expressions are stored, and capture understands them.
     SET search_path = pg_catalog, pg_temp
-    SET DateStyle = 'ISO, YMD'
-    SET IntervalStyle = 'postgres'
-    SET bytea_output = 'hex'
-    SET extra_float_digits = 1
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -117,79 +149,62 @@ BEGIN
     IF k NOT BETWEEN 1 AND 10000 THEN
         RAISE invalid_parameter_value USING MESSAGE = 'k must be between 1 and 10000';
     END IF;
-    SELECT r.*, c.relkind, n.nspname, c.relname,
-           (SELECT string_agg(format('(%s)::text COLLATE "C"', u.expression), ', ' ORDER BY u.i)
-            FROM unnest(r.group_by) WITH ORDINALITY AS u (expression, i)) AS groups
+    SELECT c.relkind, row_security_active(c.oid) OR c.relrowsecurity AND c.relforcerowsecurity AS policies
     INTO definition
     FROM topk.rollups AS r
     JOIN pg_class AS c ON c.oid = r.source
-    JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE r.name = $1;
     IF definition.relkind NOT IN ('r', 'p') THEN
         RAISE wrong_object_type USING
             MESSAGE = format('cannot compare rollup "%s" with exact counts', $1),
             DETAIL = 'Its source is a stream, which keeps no rows.',
             HINT = 'To compare, insert a part of the events into a table with a rollup of the same parameters, too.';
-    ELSIF row_security_active(definition.source) THEN
+    ELSIF definition.policies THEN
         RAISE insufficient_privilege USING
             MESSAGE = format('cannot compare rollup "%s" with exact counts', $1),
-            DETAIL = 'Row-level security of its table may hide rows from the current user.';
+            DETAIL = 'Row-level security of its table may hide rows.';
     ELSIF $5 = '{}' THEN
         RAISE feature_not_supported USING
             MESSAGE = 'cannot compare the overflow group with exact counts',
             DETAIL = 'Which groups it has counted depends on the order in which they came.';
     END IF;
-    EXECUTE format(
-        $query$
-        WITH found AS (
-            -- OFFSET 0: of a row that the filter excludes nothing else is evaluated, as in capture.
-            SELECT (%1$s)::text COLLATE "C" AS item, (%2$s)::bigint AS weight, ARRAY[%3$s]::text[] AS grp
-            FROM %4$s%5$I.%6$I
-            WHERE (%7$s) >= $1 AND (%7$s) < $2 AND (%8$s)
-            OFFSET 0
-        ), exact AS MATERIALIZED (
-            SELECT f.item, sum(f.weight) AS weight, count(*) AS events
-            FROM found AS f
-            WHERE f.item IS NOT NULL AND f.weight IS NOT NULL AND ($3 IS NULL OR f.grp = $3)
-            GROUP BY f.item
-        ), listed AS MATERIALIZED ( -- all that are monitored, or the first 10000 of them
-            SELECT t.item COLLATE "C" AS item, t.count, t.error FROM topk.top($4, $5, $6, 10000, $3) AS t
-        ), answer AS MATERIALIZED (
-            SELECT t.item COLLATE "C" AS item, t.count, t.guaranteed FROM topk.top($4, $5, $6, $7, $3) AS t
-        ), true_top AS (
-            SELECT min(t.weight) AS least, count(*) AS places
-            FROM (SELECT e.weight FROM exact AS e WHERE e.weight > 0 ORDER BY e.weight DESC LIMIT $7) AS t
-        ), outside AS (
-            SELECT max(e.weight) AS largest FROM exact AS e WHERE e.item NOT IN (SELECT a.item FROM answer AS a)
-        ), judged AS (
-            SELECT coalesce(e.weight, 0) AS weight, abs(a.count - coalesce(e.weight, 0)) AS error, a.guaranteed
-            FROM answer AS a
-            LEFT JOIN exact AS e USING (item)
-        ), violations AS (
-            SELECT count(*) FILTER (WHERE coalesce(e.weight, 0) NOT BETWEEN l.count - l.error AND l.count) AS of_listed,
-                   CASE WHEN count(*) = 10000 THEN greatest(min(l.count), $8) ELSE $8 END AS bound_of_others
-            FROM listed AS l
-            LEFT JOIN exact AS e USING (item)
-        )
-        SELECT (count(*) FILTER (WHERE j.weight >= t.least))::double precision / nullif(count(j.weight), 0),
-               (count(*) FILTER (WHERE j.weight >= t.least))::double precision / nullif(t.places, 0),
-               (avg(j.error / nullif(j.weight, 0)))::double precision, max(j.error)::bigint,
-               count(*) FILTER (WHERE j.guaranteed), count(*) FILTER (WHERE j.guaranteed AND j.weight < o.largest),
-               v.of_listed + (SELECT count(*) FROM exact AS e
-                              WHERE e.weight > v.bound_of_others AND e.item NOT IN (SELECT l.item FROM listed AS l)),
-               (SELECT coalesce(sum(e.events), 0)::bigint FROM exact AS e)
-        FROM true_top AS t
-        CROSS JOIN outside AS o
-        CROSS JOIN violations AS v
-        LEFT JOIN judged AS j ON true
-        GROUP BY t.places, v.of_listed, v.bound_of_others
-        $query$,
-        definition.item, coalesce(definition.weight, '1'), definition.groups, CASE WHEN definition.relkind = 'r' THEN 'ONLY ' END,
-        definition.nspname, definition.relname, definition.event_time, coalesce(definition.filter, 'true'))
-    USING info.window_start, info.window_end, $5, $1, $2, $3, k, info.error_bound
-    INTO precision, recall, mean_relative_error, largest_error, guaranteed, guaranteed_wrong, bound_violations, exact_events;
+    WITH exact AS MATERIALIZED (
+        SELECT e.item COLLATE "C" AS item, e.weight, e.events
+        FROM topk.exact_counts($1, info.window_start, info.window_end, $5) AS e
+    ), listed AS MATERIALIZED ( -- all that are monitored, or the first 10000 of them
+        SELECT t.item COLLATE "C" AS item, t.count, t.error FROM topk.top($1, $2, $3, 10000, $5) AS t
+    ), answer AS MATERIALIZED (
+        SELECT t.item COLLATE "C" AS item, t.count, t.guaranteed FROM topk.top($1, $2, $3, k, $5) AS t
+    ), true_top AS (
+        SELECT min(t.weight) AS least, count(*) AS places
+        FROM (SELECT e.weight FROM exact AS e WHERE e.weight > 0 ORDER BY e.weight DESC LIMIT k) AS t
+    ), outside AS (
+        SELECT max(e.weight) AS largest FROM exact AS e WHERE e.item NOT IN (SELECT a.item FROM answer AS a)
+    ), judged AS (
+        SELECT coalesce(e.weight, 0) AS weight, abs(a.count - coalesce(e.weight, 0)) AS error, a.guaranteed
+        FROM answer AS a
+        LEFT JOIN exact AS e USING (item)
+    ), violations AS (
+        SELECT count(*) FILTER (WHERE coalesce(e.weight, 0) NOT BETWEEN l.count - l.error AND l.count) AS of_listed,
+               CASE WHEN count(*) = 10000 THEN greatest(min(l.count), info.error_bound) ELSE info.error_bound END AS bound_of_others
+        FROM listed AS l
+        LEFT JOIN exact AS e USING (item)
+    )
+    SELECT (count(*) FILTER (WHERE j.weight >= t.least))::double precision / nullif(count(j.weight), 0),
+           (count(*) FILTER (WHERE j.weight >= t.least))::double precision / nullif(t.places, 0),
+           (avg(j.error / nullif(j.weight, 0)))::double precision, max(j.error)::bigint,
+           count(*) FILTER (WHERE j.guaranteed), count(*) FILTER (WHERE j.guaranteed AND j.weight < o.largest),
+           v.of_listed + (SELECT count(*) FROM exact AS e
+                          WHERE e.weight > v.bound_of_others AND e.item NOT IN (SELECT l.item FROM listed AS l)),
+           (SELECT coalesce(sum(e.events), 0)::bigint FROM exact AS e)
+    INTO precision, recall, mean_relative_error, largest_error, guaranteed, guaranteed_wrong, bound_violations, exact_events
+    FROM true_top AS t
+    CROSS JOIN outside AS o
+    CROSS JOIN violations AS v
+    LEFT JOIN judged AS j ON true
+    GROUP BY t.places, v.of_listed, v.bound_of_others;
     events := info.events;
 END
 $$;
 COMMENT ON FUNCTION topk.accuracy(text, text, timestamptz, integer, text[]) IS
-    'compares topk.top with exact counts of the rows that the table has in the window, by the caller''s snapshot and with the caller''s rights. precision: share of the answer that is in the true top k (1 to 10000; ties at the last place are right); recall: share of the true top k that is in the answer; errors of the counts in the answer; guaranteed_wrong, and bound_violations of any item: 0, as long as events = exact_events, which says that the table still has what was counted, and no more. SQLSTATE 42809 for a stream';
+    'compares topk.top with exact counts of the rows that the table has in the window, by the caller''s snapshot. precision: share of the answer that is in the true top k (1 to 10000; ties at the last place are right); recall: share of the true top k that is in the answer; errors of the counts in the answer; guaranteed_wrong, and bound_violations of any item: 0, as long as events = exact_events, which says that the table still has what was counted, and no more. SQLSTATE 42809 for a stream';

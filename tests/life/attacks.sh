@@ -49,7 +49,7 @@ mine() { # BODY: of bomb() from now on
 
 # A superuser whose session goes on afterwards
 mine "PERFORM set_config('search_path', 'evil, pg_catalog', false), set_config('topk.bomb', 'went off', false), set_config('DateStyle', 'German', false);"
-for statement in "SELECT topk.backfill('mined')" "SELECT topk.refresh('mined', now() - interval '1 hour', now())" 'CALL topk.run()' "SELECT topk.run_backfill(id) FROM topk.rollup WHERE name = 'mined'" \
+for statement in "SELECT topk.backfill('mined')" "SELECT topk.accuracy('mined', 'day')" "SELECT topk.refresh('mined', now() - interval '1 hour', now())" 'CALL topk.run()' "SELECT topk.run_backfill(id) FROM topk.rollup WHERE name = 'mined'" \
     'ALTER TABLE mined ADD a integer' 'ALTER FOREIGN TABLE mined_stream ADD a integer' 'EXPLAIN INSERT INTO mined_stream VALUES (now()::text)'; do
     expect "settings of a user's code end with it: ${statement:0:50}" $'done\n"$user", public|ISO, MDY' 'SET topk.bomb = $$$$' "SELECT outcome(\$s\$$statement\$s\$)" "SELECT current_setting('search_path'), current_setting('DateStyle')"
 done
@@ -133,9 +133,10 @@ INSERT INTO nest DEFAULT VALUES;
 SQL
 expect 'code in a table and its types: an insert' 'done' 'SET ROLE life_inserter' "SELECT outcome('INSERT INTO nest DEFAULT VALUES')"
 for statement in 'SELECT fold_all()' 'CALL topk.run()' "SELECT topk.backfill('nest')" "SELECT topk.refresh('nest', now() - interval '1 hour', now())" "SELECT * FROM topk.top('nest', 'day')" "SELECT * FROM topk.range('nest', now() - interval '2 hours', now())" \
-    "SELECT topk.window_info('nest', 'week', group_key => '{generated,default,sad}')" 'SELECT * FROM topk.rollups, topk.groups, topk.snapshots' "SELECT topk_api.get_topk('nest')" 'ALTER TABLE nest ADD other integer' 'ALTER TABLE nest RENAME twice TO thrice'; do
+    "SELECT topk.window_info('nest', 'week', group_key => '{generated,default,sad}')" 'SELECT * FROM topk.rollups, topk.groups, topk.snapshots' "SELECT topk_api.get_topk('nest')" "SELECT topk.accuracy('nest', 'day')" "SELECT topk.accuracy('nest', 'day', group_key => '{generated,default,sad}')" "SELECT topk.chart('nest', 'day')" 'SELECT topk.metrics()' 'ALTER TABLE nest ADD other integer' 'ALTER TABLE nest RENAME twice TO thrice'; do
     expect "... a superuser: ${statement:0:50}" done "SELECT outcome(\$s\$$statement\$s\$)"
 done
+expect '... its reader' done 'SET ROLE life_reader' "SELECT outcome('SELECT topk.accuracy(''nest'', ''day'')')"
 expect '... what was counted' '2|2' "SELECT (SELECT count FROM topk.top('nest', 'day')), (SELECT count FROM topk.top('nest', 'day', group_key => '{generated,default,sad}'))"
 expect '... and it tells, where PostgreSQL runs it' XX999 "SELECT sqlstate_of('INSERT INTO nest DEFAULT VALUES')"
 
