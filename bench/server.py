@@ -43,6 +43,34 @@ def row(*columns):
     print('| ' + ' | '.join(str(c) for c in columns) + ' |', flush=True)
 
 
+def processor_seconds(pid):
+    """Of a process with all of its threads, and of its children, those that have ended included."""
+    def read(path):
+        with open(path) as file:
+            return file.read()
+
+    def stat(process):
+        return read(f'/proc/{process}/stat').rsplit(')', 1)[1].split()  # state, parent, ...: what follows the program's name
+
+    def own():  # and of children that have ended
+        return sum(int(ticks) for ticks in stat(pid)[11:15])
+
+    def children():
+        found = {}
+        for name in os.listdir('/proc'):
+            try:
+                if name.isdigit() and int(stat(name)[1]) == pid:
+                    found[name] = int(read(f'/proc/{name}/schedstat').split()[0]) / 1e9
+            except (FileNotFoundError, ProcessLookupError):  # it has ended
+                continue
+        return found
+
+    while True:
+        before, used, after = own(), children(), children().keys()
+        if before == own() and used.keys() == after:  # nothing went from one to the other meanwhile
+            return before / os.sysconf('SC_CLK_TCK') + sum(used.values())
+
+
 class Server:
     """A throw-away server; never runs as root, which PostgreSQL refuses."""
 
@@ -67,11 +95,15 @@ class Server:
         subprocess.run([self.program('initdb'), '-D', data, '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
                        check=True, stdout=subprocess.DEVNULL, cwd=self.directory, **self.as_user)
         settings = {'listen_addresses': '', 'unix_socket_directories': self.directory, 'log_min_messages': 'warning', **settings}
-        command = [self.program('postgres'), '-D', data]
+        self.command = [self.program('postgres'), '-D', data]
         for name, value in settings.items():
-            command += ['-c', f'{name}={value}']
-        with open(os.path.join(self.directory, 'log'), 'w') as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.directory, **self.as_user)
+            self.command += ['-c', f'{name}={value}']
+        self.launch()
+
+    def launch(self):
+        """Starts what start() has made, also after a crash()."""
+        with open(os.path.join(self.directory, 'log'), 'a') as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, cwd=self.directory, **self.as_user)
         for _ in range(300):
             ready = subprocess.run([self.program('pg_isready'), '-q', '-h', self.directory], check=False)
             if ready.returncode == 0:
@@ -81,6 +113,16 @@ class Server:
             time.sleep(0.1)
         with open(os.path.join(self.directory, 'log')) as log:
             raise RuntimeError('the server did not start:\n' + log.read())
+
+    def crash(self):
+        """Without a checkpoint: the next launch() recovers from the log."""
+        subprocess.run([self.program('pg_ctl'), 'stop', '-s', '-m', 'immediate', '-D', os.path.join(self.directory, 'data')],
+                       check=True, cwd=self.directory, **self.as_user)
+        self.process.wait(60)
+
+    def processor_seconds(self):
+        """What the server has used since launch(): all of its processes, those that have ended included."""
+        return processor_seconds(self.process.pid)
 
     def stop(self):
         if self.process and self.process.poll() is None:

@@ -5,11 +5,8 @@
 //          otherwise arrays of BATCH rows. RATE: statements a second of all clients together, 0 as many as go. Ends early
 //          at SIGTERM. Prints the events, the seconds and the statements that came more than a second late.
 //        client CONNINFO read SQL QUERIES SECONDS [PARAMETER]
-//          Queries until one of both is reached; #N in the text parameter $1 is a random number from 1 to N. Prints the queries,
-//          their 50th, 95th and 99th percentile and maximum in ms, and the rows of all results.
-#include <arpa/inet.h>
-#include <libpq-fe.h>
-
+//          Queries until one of both is reached; #N in the text parameter $1 is a random number from 1 to N. Prints the
+//          queries, their 50th, 95th and 99th percentile and maximum in ms, and the rows of all results.
 #include <algorithm>
 #include <atomic>
 #include <barrier>
@@ -20,61 +17,17 @@
 #include <ctime>
 #include <thread>
 
-#include "rows.h"
+#include "prepared.h"
 
 namespace {
 
+using namespace bench;
+
 using Clock = std::chrono::steady_clock;
 
-constexpr Oid text_oid = 25, text_array_oid = 1009, timestamptz_oid = 1184, timestamptz_array_oid = 1185;
-constexpr uint64_t postgres_epoch_us = 946684800000000;
 constexpr int batches_each = 200, rows_each = 20000; // then a client starts over
 
 std::atomic<bool> stop = false;
-
-[[noreturn]] void fail(PGconn *connection, const char *what) {
-    fprintf(stderr, "%s: %s", what, PQerrorMessage(connection));
-    exit(1);
-}
-
-PGconn *connect(const char *info) {
-    PGconn *connection = PQconnectdb(info);
-    if (PQstatus(connection) != CONNECTION_OK)
-        fail(connection, "connect");
-    return connection;
-}
-
-void prepare(PGconn *connection, const char *sql, int count, const Oid *types) {
-    PGresult *result = PQprepare(connection, "s", sql, count, types);
-    if (PQresultStatus(result) != PGRES_COMMAND_OK)
-        fail(connection, sql);
-    PQclear(result);
-}
-
-void put32(std::string &out, uint32_t value) {
-    value = htonl(value);
-    out.append(reinterpret_cast<const char *>(&value), 4);
-}
-
-void put_time(std::string &out, uint64_t us) {
-    const uint64_t since = us - postgres_epoch_us;
-    put32(out, static_cast<uint32_t>(since >> 32));
-    put32(out, static_cast<uint32_t>(since));
-}
-
-void start_array(std::string &out, Oid type, uint32_t count) {
-    for (uint32_t value : {uint32_t{1}, uint32_t{0}, uint32_t{type}, count, uint32_t{1}})
-        put32(out, value);
-}
-
-void put_element(std::string &out, const std::string &text) {
-    put32(out, static_cast<uint32_t>(text.size()));
-    out += text;
-}
-
-struct Parameters {
-    std::string value[3];
-};
 
 std::vector<Parameters> make_parameters(bench::RowSource &source, uint32_t batch) {
     std::vector<Parameters> all;
@@ -87,16 +40,8 @@ std::vector<Parameters> make_parameters(bench::RowSource &source, uint32_t batch
             p.value[2] = row.source;
             continue;
         }
-        start_array(p.value[0], text_oid, batch);
-        start_array(p.value[1], timestamptz_oid, batch);
-        start_array(p.value[2], text_oid, batch);
-        for (uint32_t j = 0; j < batch; ++j) {
-            const auto row = source.at(i++);
-            put_element(p.value[0], row.item);
-            put32(p.value[1], 8);
-            put_time(p.value[1], row.us);
-            put_element(p.value[2], row.source);
-        }
+        p = array_parameters(source, i, batch);
+        i += batch;
     }
     return all;
 }
@@ -121,9 +66,7 @@ int insert(const char *info, char **argv) {
                                     60000000, sources, true};
             const auto parameters = make_parameters(source, batch);
             PGconn *connection = connect(info);
-            const Oid single[] = {text_oid, timestamptz_oid, text_oid};
-            const Oid arrays[] = {text_array_oid, timestamptz_array_oid, text_array_oid};
-            prepare(connection, sql, 3, batch == 0 ? single : arrays);
+            prepare(connection, sql, 3, batch == 0 ? row_types : array_types);
             start.arrive_and_wait(); // all are ready
             start.arrive_and_wait(); // the clock runs
             uint64_t done = 0, behind = 0;
@@ -137,18 +80,7 @@ int insert(const char *info, char **argv) {
                     std::this_thread::sleep_until(due);
                     behind += Clock::now() > due + std::chrono::seconds(1);
                 }
-                const Parameters &p = parameters[done % parameters.size()];
-                const char *values[3];
-                int lengths[3];
-                const int formats[] = {1, 1, 1};
-                for (int i = 0; i < 3; ++i) {
-                    values[i] = p.value[i].data();
-                    lengths[i] = static_cast<int>(p.value[i].size());
-                }
-                PGresult *result = PQexecPrepared(connection, "s", 3, values, lengths, formats, 0);
-                if (PQresultStatus(result) != PGRES_COMMAND_OK)
-                    fail(connection, sql);
-                PQclear(result);
+                execute(connection, sql, parameters[done % parameters.size()]);
                 ++done;
             }
             events += done * (batch == 0 ? 1 : batch);
@@ -161,8 +93,8 @@ int insert(const char *info, char **argv) {
     start.arrive_and_wait();
     for (auto &thread : threads)
         thread.join();
-    printf("%llu %.6f %llu\n", static_cast<unsigned long long>(events), std::chrono::duration<double>(Clock::now() - begin).count(),
-           static_cast<unsigned long long>(late));
+    printf("%llu %.6f %llu\n", static_cast<unsigned long long>(events),
+           std::chrono::duration<double>(Clock::now() - begin).count(), static_cast<unsigned long long>(late));
     return 0;
 }
 

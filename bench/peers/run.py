@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""Rollups beside other ways to the top 10 of an hour and of a day: cost of counting, answers, freshness, disk, exactness.
+
+All peers get the same events (scenario.py), hour by hour in turn, each in a server of its own; then all are asked, in turn.
+Reported are medians over the hours or rounds. What is not installed is left out, and a line says so; nothing is built here.
+
+usage: run.py [--scale X] [--rounds N] [--only PEER[,PEER...]]
+environment: PG_CONFIG (default pg_config); ROWS, CLIENT, REPLAY (the binaries of ../stream/rows.cpp, ../stream/client.cpp and
+replay.cpp); REDISBLOOM (the module redisbloom.so, if it is to take part)
+"""
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+from redis_peers import DurableSortedSets, SortedSets, TopK
+from scenario import BATCH, HOURS, Scenario
+from server import conclude, exit_when_terminated, missed, row, table
+from sql_peers import Counters, Incremental, Stream, Table, Timescale, WatchedTable
+
+PEERS = (Stream, WatchedTable, Table, Counters, Timescale, Incremental, SortedSets, DurableSortedSets, TopK)
+CLIENTS, SINGLE_SECONDS = 4, 5
+PATIENCE = 70  # seconds to wait for an answer: more than a minute, which is pg_cron's step
+NOW = HOURS - 1
+LATE = NOW - 3  # an hour that has been over for long
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--scale', type=float, default=1.0, help='of the 4,992,000 events')
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--only', default=','.join(peer.name for peer in PEERS))
+    options = parser.parse_args()
+    names = options.only.split(',')
+    if not set(names) <= {peer.name for peer in PEERS}:
+        parser.error('peers are ' + ', '.join(peer.name for peer in PEERS))
+    if not {'ROWS', 'CLIENT', 'REPLAY'} <= set(os.environ):
+        sys.exit('ROWS, CLIENT, REPLAY: paths of the programs; run this through make -C bench peers')
+
+    exit_when_terminated()
+    with tempfile.TemporaryDirectory(prefix='topk-bench-') as directory:
+        scenario = Scenario(directory, options.scale)
+        print(f'{scenario.rows} events, {scenario.committed} of them committed, {len(scenario.day)} distinct items')
+        peers, started = [], []
+        try:
+            for peer in (p(scenario) for p in PEERS if p.name in names):
+                started.append(peer)
+                missing = peer.missing()
+                if missing:
+                    print(f'skipped: {peer.title}: {missing} is not there', flush=True)
+                    continue
+                peer.start()
+                print(f'{peer.title} {peer.version()}', flush=True)
+                peers.append(peer)
+            load(scenario, peers)
+            check(scenario, peers)
+            answers(peers, options.rounds)
+            sizes(scenario, peers)
+            freshness(peers, options.rounds)
+            singles(scenario, peers, options.rounds)
+        finally:
+            for peer in started:
+                peer.stop()
+    return conclude()
+
+
+def turns(peers, number):
+    """Another one begins each time."""
+    return peers[number % len(peers):] + peers[:number % len(peers)]
+
+
+def load(scenario, peers):
+    seconds = {peer: [] for peer in peers}
+    over = {peer: 0.0 for peer in peers}
+    for hour in range(HOURS):
+        for peer in turns(peers, hour):
+            for part in (0, 1):
+                if part == 1 and hour == scenario.crash:
+                    base = hour * scenario.per_hour
+                    interrupted, recovery = peer.crash(base + scenario.lost.start, base + scenario.lost.stop)
+                    print(f"{peer.title}: crash{' within its background work' if interrupted else ''}, "
+                          f'ready again after {recovery:.1f} s', flush=True)
+                seconds[peer].append(peer.load(scenario.steps(hour, part)))
+            over[peer] += peer.hour_over(hour)
+    table(f'One client, batches of {BATCH}', 'into', 'events a second', 'by that of the table', 'processor time of the server, an event',
+          'by that of the table', 'log, an event', 'at the ends of hours')
+    rates, costs = {}, {}
+    for peer in peers:
+        peer.settle()
+        rates[peer.name] = BATCH / statistics.median(seconds[peer])
+        costs[peer.name] = peer.processor() / scenario.committed
+    for peer in peers:
+        row(peer.title, f'{rates[peer.name]:,.0f}', ratio(rates, peer), f'{costs[peer.name] * 1e6:.2f} µs', ratio(costs, peer),
+            f'{peer.log_bytes() / scenario.committed:.1f} B', f'{over[peer]:.1f} s')
+
+
+def ratio(figures, peer):
+    return f"{figures[peer.name] / figures['table']:.2f}" if 'table' in figures else ''
+
+
+def top_is_exact(scenario, found, hour):
+    """Whether these are ten items with the largest counts of the hour or day, the counts exact."""
+    counts = scenario.counts[hour] if hour is not None else scenario.day
+    wanted = [count for _, count in counts.most_common(10)]
+    return [count for _, count in found] == wanted and all(counts[item] == count for item, count in found)
+
+
+def check(scenario, peers):
+    day = scenario.day
+    table('After rollbacks and a crash, against exact counts', 'peer', 'events of each hour', 'hours with an exact top 10',
+          'top 10 of the day')
+    for peer in peers:
+        totals = peer.totals()
+        wrong = None if totals is None else sum(abs(found - c.total()) for found, c in zip(totals, scenario.counts))
+        right = sum(top_is_exact(scenario, peer.top(hour), hour) for hour in range(HOURS))
+        top = peer.top()
+        off = max(abs(count - day[item]) / day[item] for item, count in top)
+        same = len({item for item, _ in top} & {item for item, _ in day.most_common(10)})
+        row(peer.title, 'not known' if wrong is None else 'exact' if wrong == 0 else f'{wrong} off', f'{right} of {HOURS}',
+            'exact' if top_is_exact(scenario, top, None) else f'{same} of 10 items, counts up to {off:.2%} off')
+        if isinstance(peer, Stream):
+            for hour in (*range(HOURS), None):
+                counts = scenario.counts[hour] if hour is not None else day
+                if not all(least <= counts[item] <= most for item, (least, most) in peer.bounds(hour).items()):
+                    missed.append(f'{peer.title}: bounds of hour {hour}')
+            if wrong != 0:
+                missed.append(f'{peer.title}: events')
+
+
+def answers(peers, rounds):
+    hour, day = {peer: [] for peer in peers}, {peer: [] for peer in peers}
+    processor = {peer: [] for peer in peers}
+    for number in range(-1, rounds):
+        for peer in turns(peers, number):
+            for results, kind in ((hour, NOW), (day, None)):
+                before, begin, times = peer.processor(), time.time(), []
+                while time.time() < begin + 1 and len(times) < 200:
+                    times.append(peer.timed_top(kind))
+                if number >= 0:
+                    results[peer].append(statistics.median(times))
+                    if kind is None:
+                        processor[peer].append((peer.processor() - before) / len(times) * 1000)
+    table('Top 10', 'peer', 'of the present hour', 'of the day', 'of the day, processor time of the server')
+    for peer in peers:
+        row(peer.title, *(f'{statistics.median(times[peer]):.2f} ms' for times in (hour, day, processor)))
+
+
+def sizes(scenario, peers):
+    table('Disk', 'peer', 'all', 'compressed', 'without the rows that have been counted', 'memory besides')
+    for peer in peers:
+        line = [size(peer.disk())]
+        for sql in (peer.pack, peer.drop_raw):
+            if sql:
+                peer.query(sql)
+            line.append(size(peer.disk()) if sql else '')
+        if peer.drop_raw and not top_is_exact(scenario, peer.top(), None) and not isinstance(peer, Stream):
+            missed.append(f'{peer.title}: the top 10 without the rows')
+        row(peer.title, *line, size(peer.memory()) if hasattr(peer, 'memory') else '')
+
+
+def size(count):
+    return f'{count / 1e6:.1f} MB'
+
+
+def freshness(peers, rounds):
+    table('From the commit of an event until an answer has it: median and longest', 'peer', 'of the present hour', 'of an hour that is over',
+          'processor time of the server, for 5,000 late events')
+    waits = {(peer, hour): [] for peer in peers for hour in (NOW, LATE)}
+    for number in range(min(rounds, 3)):
+        for peer in peers:
+            for hour in (NOW, LATE):
+                waits[peer, hour].append(wait(peer, hour, f'new_{number}'))
+            time.sleep(7)  # another part of the minute
+    for peer in peers:
+        before, begin = peer.processor(), time.time()
+        peer.add('late', 5000, LATE)
+        line = [said(waits[peer, hour]) for hour in (NOW, LATE)]
+        if hasattr(peer, 'late'):
+            peer.query(peer.late(LATE))
+            line[1] += f', then {time.time() - begin:.1f} s to refresh that hour'
+        else:
+            peer.settle()
+        time.sleep(3)
+        row(peer.title, *line, f'{peer.processor() - before:.2f} s')
+
+
+def wait(peer, hour, item):
+    peer.add(item, 5000, hour)
+    begin = time.time()
+    while item not in dict(peer.top(hour)):
+        if time.time() > begin + PATIENCE:
+            return None
+        time.sleep(0.001)
+    return time.time() - begin
+
+
+def said(waits):
+    if None in waits:
+        return f'not within {PATIENCE} s'
+    return ', '.join(f'{w:.1f} s' if w >= 1 else f'{w * 1000:.1f} ms' for w in (statistics.median(waits), max(waits)))
+
+
+def singles(scenario, peers, rounds):
+    rates, costs = {peer.name: [] for peer in peers}, {peer.name: [] for peer in peers}
+    before = {peer: peer.all_events() for peer in peers}
+    inserted = {peer: 0 for peer in peers}
+    for number in range(-1, rounds):
+        for peer in turns(peers, number):
+            used = peer.processor()
+            events, seconds = peer.singles(SINGLE_SECONDS if number >= 0 else 1, CLIENTS)
+            inserted[peer] += events
+            if number >= 0:
+                rates[peer.name].append(events / seconds)
+                costs[peer.name].append((peer.processor() - used) / events)
+    rates, costs = ({name: statistics.median(f) for name, f in figures.items()} for figures in (rates, costs))
+    table(f'Single rows, {CLIENTS} clients', 'into', 'events a second', 'by that of the table', 'processor time of the server, an event',
+          'by that of the table', 'all counted')
+    for peer in peers:
+        peer.settle()
+        found = peer.all_events()
+        right = '' if found is None else 'yes' if found - before[peer] == inserted[peer] else f'{found - before[peer]} of {inserted[peer]}'
+        row(peer.title, f'{rates[peer.name]:,.0f}', ratio(rates, peer), f'{costs[peer.name] * 1e6:.0f} µs', ratio(costs, peer), right)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
