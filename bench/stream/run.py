@@ -91,7 +91,7 @@ class Bench:
     def check_counts(self):
         """Everything that was inserted is in the rollups, once."""
         fold(self.session)
-        found = dict(line.split('|') for line in self.query('SELECT name, events FROM topk.rollups;'))
+        found = dict(line.split('|') for line in self.query('SELECT rollup, events FROM topk.stats;'))
         for rollups in self.expected.values():
             for name, events in rollups.items():
                 if int(found.get(name) or 0) != events:
@@ -154,17 +154,18 @@ def prepare_capture(bench):
     bench.query('CREATE TABLE counters (hour timestamptz, source text, item text, n bigint NOT NULL, '
                 'PRIMARY KEY (hour, source, item));')
     bench.rollups('watched', {'watched': '{}'})
+    bench.query(f'CREATE FOREIGN TABLE uncounted {COLUMNS} SERVER topk;')
     bench.stream('views', {'views': '{}'})
     bench.stream('twice', {'first': '{}', 'second': '{}'})
     bench.stream('grouped', {'by_source': '{source}'})
     bench.stream('mixed', {'mixed_all': '{}', 'mixed_source': '{source}'})
 
 
-def copy_case(bench, target, path, rows):
+def copy_case(bench, target, path, rows, form='text'):
     def measure():
         bench.clean()
         before = bench.session.processor_ms()
-        bench.query(f"COPY {target} FROM '{path}';")
+        bench.query(f"COPY {target} FROM '{path}' (FORMAT {form});")
         bench.counted(target, rows)
         return bench.session.ms / 1000, (bench.session.processor_ms() - before) / 1000
     return measure
@@ -172,11 +173,17 @@ def copy_case(bench, target, path, rows):
 
 def bench_copy(bench):
     rows = bench.scaled(5000000)
-    names = {'unlogged': 'UNLOGGED table', 'plain': 'table', 'views': 'stream, one rollup', 'twice': 'stream, two rollups',
-             'grouped': 'stream, one rollup of 10 groups', 'mixed': 'stream, rollups with and without groups'}
-    for stream, title in STREAMS.items():
+    names = {'unlogged': 'UNLOGGED table', 'plain': 'table', 'uncounted': 'stream without a rollup: reading the file',
+             'views': 'stream, one rollup', 'twice': 'stream, two rollups', 'grouped': 'stream, one rollup of 10 groups',
+             'mixed': 'stream, rollups with and without groups'}
+    for (stream, title), form in [(s, 'text') for s in STREAMS.items()] + [((MAIN[0], STREAMS[MAIN[0]]), 'binary')]:
         path = bench.file(stream, rows, DAY, SOURCES)
-        results = interleaved(bench.options.rounds, {name: copy_case(bench, name, path, rows) for name in names})
+        if form == 'binary':
+            text, path = path, path + '.' + form
+            bench.query(f"TRUNCATE unlogged; COPY unlogged FROM '{text}'; COPY unlogged TO '{path}' (FORMAT binary);")
+            os.unlink(text)
+        title = f'{title}, {form}'
+        results = interleaved(bench.options.rounds, {name: copy_case(bench, name, path, rows, form) for name in names})
         times = {name: statistics.median(t for t, _ in r) for name, r in results.items()}
         table(f'COPY of a file of {rows} rows over a day, {title}', 'into', 'rate', 'rate by processor time', 'figure', 'ratio',
               'limit', '')
