@@ -19,7 +19,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 from server import Server, Session, conclude, exit_when_terminated, row, table, verdict
 
-SECTIONS = ('copy', 'trigger', 'batch', 'single', 'memory', 'answers', 'long')
+SECTIONS = ('copy', 'trigger', 'batch', 'single', 'memory', 'api', 'answers', 'long')
 # Everything else is as a new server has it: fsync, synchronous_commit and full_page_writes on, autovacuum on, work_mem 4 MB.
 SETTINGS = {'shared_buffers': '2GB', 'max_wal_size': '16GB', 'checkpoint_timeout': '1h', 'timezone': 'UTC', 'jit': 'off'}
 COLUMNS = '(item text, ts timestamptz, source text)'
@@ -320,6 +320,39 @@ def bench_memory(bench):
     os.unlink(path)
 
 
+def bench_api(bench):
+    """Functions of topk_api beside the statements that they stand for, in one backend, commit included."""
+    bench.query('CREATE FOREIGN TABLE events (item_id text, ts timestamptz, source text, metadata jsonb) SERVER topk;')
+    bench.query("SELECT topk.create_rollup('events', 'events', item => 'item_id', event_time => 'ts');")
+    bench.expected['events'] = {'events': 0}
+    bench.query('''CREATE TABLE payload AS
+        SELECT n, jsonb_agg(jsonb_build_object('item_id', 'item_' || i * 7919 % 1000, 'timestamp', now(), 'source', 'source_' || i % 10,
+                                               'metadata', jsonb_build_object('user', i))) AS events
+        FROM unnest('{1, 100, 10000}'::int[]) AS n, generate_series(1, n) AS i GROUP BY n;''')
+
+    def timed(sql, events=0):
+        def measure():
+            bench.query(sql)
+            bench.counted('events', events)
+            return bench.session.ms
+        return measure
+
+    cases = {}
+    for n in (1, 100, 10000):
+        cases[f'ingest_events, {n:,} events'] = timed(f"SELECT length(topk_api.ingest_events('events', events)::text) FROM payload WHERE n = {n};", n)
+        cases[f'INSERT of the same {n:,} rows'] = timed(
+            "INSERT INTO events SELECT e ->> 'item_id', (e ->> 'timestamp')::timestamptz, e ->> 'source', e -> 'metadata' "
+            f'FROM payload, jsonb_array_elements(events) AS e WHERE n = {n};', n)
+    cases['ingest_event'] = timed("SELECT length(topk_api.ingest_event('events', 'item_1', source => 'source_1')::text);", 1)
+    cases['get_topk'] = timed("SELECT length(topk_api.get_topk('events')::text);")
+    cases['topk.window_info and topk.top'] = timed("SELECT count(*) FROM topk.window_info('events', 'hour'), topk.top('events', 'hour');")
+    results = interleaved(max(bench.options.rounds, 20), cases)
+    table('The JSON API', 'call', 'median', 'longest', 'limit', '')
+    for name, ms in results.items():
+        limit = ('500 ms', verdict(name, statistics.median(ms), 500)) if name.startswith('ingest_events, 10,000') else ('', '')
+        row(name, f'{statistics.median(ms):.2f} ms', f'{max(ms):.2f} ms', *limit)
+
+
 def log_size(session):
     return int(session.query('SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relnamespace = \'topk\'::regnamespace '
                              "AND relname ~ '^delta_[0-9]$';")[0])
@@ -461,7 +494,7 @@ def main():
                                     'ORDER BY name;')))
         prepare_capture(bench)
         for name, run in (('copy', bench_copy), ('trigger', bench_trigger), ('batch', bench_batch), ('single', bench_single),
-                          ('memory', bench_memory)):
+                          ('memory', bench_memory), ('api', bench_api)):
             if name in sections:
                 run(bench)
         bench.check_counts()
