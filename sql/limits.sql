@@ -160,4 +160,3 @@ DROP VIEW tries, seen;
 DROP FUNCTION outcome_of;
 DROP OWNED BY regress_topk_app, regress_topk_member, regress_topk_owner, regress_topk_other, regress_topk_renamed;
 DROP ROLE regress_topk_app, regress_topk_member, regress_topk_owner, regress_topk_other, regress_topk_renamed;
-DROP FUNCTION try;
