@@ -139,5 +139,24 @@ DROP TYPE mood;
 
 DROP VIEW kept;
 DROP FUNCTION try;
+
+-- What is not immutable depends on no session: one day is one item, at INSERT and when it is counted again
+CREATE TABLE dated (d date, at timestamptz);
+SELECT topk.create_rollup('dated', 'dated', 'd', 'at', group_by => '{at::date}', timezone => 'Asia/Tokyo', accept_past => '100 years',
+                          retention => '{"tile": "100 years", "day": "100 years"}') > 0 AS created;
+SET DateStyle = 'German';
+SET TimeZone = 'America/New_York';
+INSERT INTO dated VALUES ('2024-02-01', '2024-02-01 20:00+00');
+SHOW DateStyle;
+SET DateStyle = 'ISO, MDY';
+SET TimeZone = 'UTC';
+INSERT INTO dated VALUES ('2024-02-01', '2024-02-01 20:00+00');
+SELECT item, count FROM topk.top('dated', 'day', '2024-02-01 20:00+00', group_key => '{2024-02-02}');
+SET DateStyle = 'SQL, DMY';
+SELECT topk.backfill('dated');
+RESET DateStyle;
+RESET TimeZone;
+SELECT item, count FROM topk.top('dated', 'day', '2024-02-01 20:00+00', group_key => '{2024-02-02}');
+DROP TABLE dated;
 DROP VIEW the_log;
 DROP FUNCTION clear;

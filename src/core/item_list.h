@@ -1,5 +1,5 @@
-// The stored bytes of an item list (docs/format.md): the exact weights of a few items. The form in which a statement hands on
-// what it counted: no filter, items in order and told apart from the one before, half a dozen bytes for a short item.
+// The stored bytes of an item list (docs/format.md): the exact weights of a few items. The form in which a statement hands
+// on what it counted: no filter, items in order and told apart from the one before, half a dozen bytes for a short item.
 #pragma once
 
 #include "spacesaving.h"

@@ -100,13 +100,13 @@ Datum to_bytea(FunctionCallInfo fcinfo) {
 } // namespace topk::pg
 
 // The functions that every sketch type has.
-#define TOPK_TYPE_FUNCTIONS(type, Sketch)                                                                              \
-    TOPK_FUNCTION(type##_in, topk::pg::input<Sketch>(fcinfo))                                                          \
-    TOPK_FUNCTION(type##_out, topk::pg::output<Sketch>(fcinfo))                                                        \
-    TOPK_FUNCTION(type##_recv, topk::pg::receive<Sketch>(fcinfo))                                                      \
-    TOPK_FUNCTION(type##_send, topk::pg::send<Sketch>(fcinfo))                                                         \
-    TOPK_FUNCTION(type##_from_bytea, topk::pg::from_bytea<Sketch>(fcinfo))                                             \
-    TOPK_FUNCTION(type##_to_bytea, topk::pg::to_bytea<Sketch>(fcinfo))                                                 \
-    TOPK_FUNCTION(type##_merge, topk::pg::merge_values<Sketch>(fcinfo))                                                \
-    TOPK_FUNCTION(type##_combine, topk::pg::combine<Sketch>(fcinfo))                                                   \
+#define TOPK_TYPE_FUNCTIONS(type, Sketch)                                                                                   \
+    TOPK_FUNCTION(type##_in, topk::pg::input<Sketch>(fcinfo))                                                               \
+    TOPK_FUNCTION(type##_out, topk::pg::output<Sketch>(fcinfo))                                                             \
+    TOPK_FUNCTION(type##_recv, topk::pg::receive<Sketch>(fcinfo))                                                           \
+    TOPK_FUNCTION(type##_send, topk::pg::send<Sketch>(fcinfo))                                                              \
+    TOPK_FUNCTION(type##_from_bytea, topk::pg::from_bytea<Sketch>(fcinfo))                                                  \
+    TOPK_FUNCTION(type##_to_bytea, topk::pg::to_bytea<Sketch>(fcinfo))                                                      \
+    TOPK_FUNCTION(type##_merge, topk::pg::merge_values<Sketch>(fcinfo))                                                     \
+    TOPK_FUNCTION(type##_combine, topk::pg::combine<Sketch>(fcinfo))                                                        \
     TOPK_FUNCTION(type##_final, topk::pg::final_value<Sketch>(fcinfo))

@@ -50,7 +50,7 @@ Datum exact_counts(FunctionCallInfo fcinfo) {
     const char *query = exact_query(row.id);
     Relation table = table_open(row.source, AccessShareLock);
     const stream::Owner before = stream::become_source_owner(table->rd_rel->relowner);
-    const int settings = stream::pin_settings();
+    const int settings = stream::pin_settings(row.zone);
     Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTARRAYOID};
     Datum values[] = {TimestampTzGetDatum(since), TimestampTzGetDatum(until), PointerGetDatum(grp)};
     const char nulls[] = {' ', ' ', grp == nullptr ? 'n' : ' '};

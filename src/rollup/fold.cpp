@@ -358,13 +358,14 @@ bool finish_tiles(Fold *fold) {
 }
 
 void update_state(const Fold *fold, bool finished) {
-    Oid types[] = {INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, BOOLOID, INT8ARRAYOID, INT8ARRAYOID};
-    Datum values[] = {Int32GetDatum(fold->row.id),     Int64GetDatum(fold->events),     Int64GetDatum(fold->weight),
-                      Int64GetDatum(fold->late),       Int64GetDatum(fold->rejected),   Int64GetDatum(fold->overflowed),
-                      TimestampTzGetDatum(fold->now),  BoolGetDatum(finished),
-                      by_level(fold->windows.added),   by_level(fold->windows.added_bytes)};
-    if (SPI_execute_with_args("SELECT topk.record_fold($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", lengthof(values), types, values,
-                              nullptr, false, 0) != SPI_OK_SELECT)
+    Oid types[] = {INT4OID, INT8OID,        INT8OID, INT8OID,      INT8OID,
+                   INT8OID, TIMESTAMPTZOID, BOOLOID, INT8ARRAYOID, INT8ARRAYOID};
+    Datum values[] = {Int32GetDatum(fold->row.id),        Int64GetDatum(fold->events),   Int64GetDatum(fold->weight),
+                      Int64GetDatum(fold->late),          Int64GetDatum(fold->rejected), Int64GetDatum(fold->overflowed),
+                      TimestampTzGetDatum(fold->now),     BoolGetDatum(finished),        by_level(fold->windows.added),
+                      by_level(fold->windows.added_bytes)};
+    if (SPI_execute_with_args("SELECT topk.record_fold($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", lengthof(values), types,
+                              values, nullptr, false, 0) != SPI_OK_SELECT)
         elog(ERROR, "could not record a fold");
 }
 

@@ -140,6 +140,7 @@ void count_rows(Recount *recount, const char *query) {
     stream::Counter *counter = stream::begin_counting(stream::Times::finite);
 
     const Owner before = stream::become_source_owner(table->rd_rel->relowner);
+    const int settings = stream::pin_settings(recount->row.zone);
 
     Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
     Datum values[] = {TimestampTzGetDatum(recount->span.start), TimestampTzGetDatum(recount->span.stop)};
@@ -162,6 +163,7 @@ void count_rows(Recount *recount, const char *query) {
     }
     SPI_cursor_close(portal);
     PopActiveSnapshot();
+    stream::unpin_settings(settings);
     stream::leave_owner(before);
     stream::finish_counting(counter);
     pgstat_progress_end_command();
@@ -218,6 +220,7 @@ bool has_older_row(const Recount *recount) {
     stream::leave_owner(owner);
     Relation table = table_open(recount->row.source, AccessShareLock);
     owner = stream::become_source_owner(table->rd_rel->relowner);
+    const int settings = stream::pin_settings(recount->row.zone);
     Oid time_type[] = {TIMESTAMPTZOID};
     Datum start[] = {TimestampTzGetDatum(recount->span.start)};
     PushActiveSnapshot(recount->snapshot);
@@ -225,6 +228,7 @@ bool has_older_row(const Recount *recount) {
         elog(ERROR, "could not look for older rows");
     const bool found = SPI_processed != 0;
     PopActiveSnapshot();
+    stream::unpin_settings(settings);
     stream::leave_owner(owner);
     table_close(table, NoLock);
     return found;
@@ -246,11 +250,11 @@ void remove_tiles(const Recount *recount) {
             "   AND t.start < topk.ago((r.retention ->> 'tile')::interval) ORDER BY t.start LIMIT 1",
             SPI_OK_SELECT, 3, types, values);
     if (SPI_processed != 0)
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("cannot recount a part of the window that begins at %s",
-                               SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)),
-                        errdetail("The tiles of its other parts may no longer be kept."),
-                        errhint("Recount the whole window.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("cannot recount a part of the window that begins at %s",
+                        SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)),
+                 errdetail("The tiles of its other parts may no longer be kept."), errhint("Recount the whole window.")));
     WindowStore store = {&recount->row, {}, 0, {}, {}};
     execute("WITH gone AS (DELETE FROM topk.tile WHERE rollup = $1 AND level = 0 AND start >= $2 AND stop <= $3"
             " RETURNING topk.stored_bytes(summary, sketch, registers) AS bytes)"

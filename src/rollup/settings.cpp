@@ -27,10 +27,10 @@ void define_settings() {
     DefineCustomIntVariable("pg_topk.launcher_interval", "Time between two looks at the list of databases.", nullptr,
                             &launcher_interval, 10, 1, 60 * 60, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
     // The server refuses to define a setting of the postmaster's in a session.
-    DefineCustomIntVariable("pg_topk.max_rollups", "Number of rollups, of all databases, that the server keeps statistics of.",
-                            "Takes 2 kB of shared memory each.", &max_rollups, 1000, 0, 100000,
-                            process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, 0, nullptr, nullptr,
-                            nullptr);
+    DefineCustomIntVariable(
+        "pg_topk.max_rollups", "Number of rollups, of all databases, that the server keeps statistics of.",
+        "Takes 2 kB of shared memory each.", &max_rollups, 1000, 0, 100000,
+        process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     MarkGUCPrefixReserved("pg_topk");
 }
 

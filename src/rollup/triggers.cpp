@@ -27,9 +27,9 @@ const char *find_trigger(Relation relation) {
     return nullptr;
 }
 
-// As the owner of the table: a partition may have another one than the table that it is part of. Event triggers run then, which
-// must not get from this session's search_path what its user wants another one to run. existing: the trigger that is to go, or
-// nullptr.
+// As the owner of the table: a partition may have another one than the table that it is part of. Event triggers run then,
+// which must not get from this session's search_path what its user wants another one to run. existing: the trigger that is
+// to go, or nullptr.
 void sync_trigger(Relation relation, const char *existing) {
     const char *const name =
         quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation));

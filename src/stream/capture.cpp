@@ -218,6 +218,17 @@ void capture_rollup(Capture *capture, RollupCapture *r, TupleTableSlot *slot) {
     count_event(capture->counter, r->rollup, event);
 }
 
+// An expression that depends on settings means the same in every session, so that one day is one item.
+void capture_pinned(Capture *capture, RollupCapture *r, TupleTableSlot *slot) {
+    if (!r->rollup->reads_settings) [[likely]] {
+        capture_rollup(capture, r, slot);
+        return;
+    }
+    const int settings = pin_settings(r->rollup->zone);
+    capture_rollup(capture, r, slot);
+    unpin_settings(settings);
+}
+
 } // namespace
 
 Capture *begin_capture(Relation relation, Ancestors ancestors) {
@@ -279,7 +290,7 @@ void capture_slot(Capture *capture, TupleTableSlot *slot) {
         if (capture->econtext != nullptr)
             capture->econtext->ecxt_scantuple = row;
         for (int j = 0; j < target->rollup_count; ++j)
-            capture_rollup(capture, &target->rollups[j], row);
+            capture_pinned(capture, &target->rollups[j], row);
     }
     MemoryContextSwitchTo(caller);
     MemoryContextReset(capture->per_row);

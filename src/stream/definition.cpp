@@ -140,7 +140,8 @@ Node *fill_generated(Node *node, void *context) {
 #if PG_VERSION_NUM >= 160000
     return expression_tree_mutator(node, fill_generated, context);
 #else
-    return expression_tree_mutator(node, reinterpret_cast<Node *(*)()>(reinterpret_cast<void (*)()>(fill_generated)), context);
+    return expression_tree_mutator(node, reinterpret_cast<Node *(*)()>(reinterpret_cast<void (*)()>(fill_generated)),
+                                   context);
 #endif
 }
 
@@ -169,6 +170,10 @@ void prepare(Rollup *rollup, Relation source, const StoredRollup *row, MemoryCon
     expressions.filter = plan(source, expressions.filter);
     for (int i = 0; i < expressions.group_count; ++i)
         expressions.groups[i] = plan(source, expressions.groups[i]);
+    List *all = list_make4(expressions.item, expressions.time, expressions.weight, expressions.filter);
+    for (int i = 0; i < expressions.group_count; ++i)
+        all = lappend(all, expressions.groups[i]);
+    rollup->reads_settings = contain_mutable_functions(reinterpret_cast<Node *>(all));
     MemoryContextSwitchTo(context);
 
     rollup->id = row->id;

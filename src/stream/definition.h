@@ -17,6 +17,7 @@ struct Rollup {
     Interval accept_past;
     Interval accept_future;
     int group_count;
+    bool reads_settings; // an expression is not immutable: settings must be pinned where it runs
     // Planned expressions over the source's row (varno 1); weight and filter may be nullptr. Types: item by its kind (text,
     // bigint, uuid, bytea), time timestamptz, weight bigint, filter boolean, groups text.
     Expr *item;
