@@ -52,8 +52,8 @@ void require_select(Relation table) {
         aclcheck_error(result, get_relkind_objtype(table->rd_rel->relkind), RelationGetRelationName(table));
 }
 
-// As the owner of the table: who asks need not trust casts of its types, nor anything else in it. Only whom row-level security
-// applies to reads it like any table with policies, which are for that user.
+// As the owner of the table: who asks need not trust casts of its types, nor anything else in it. Only whom row-level
+// security applies to reads it like any table with policies, which are for that user.
 void read_rows(const RollupRow *row, Relation table, Datum *items, int n, Datum *found) {
     MemoryContext caller = CurrentMemoryContext;
     const bool policies = check_enable_rls(row->metadata, InvalidOid, true) == RLS_ENABLED;
