@@ -31,7 +31,7 @@ CREATE VIEW way_wanted AS
     FROM way_exact, unnest('{hour,day,week,month}'::text[]) AS kind,
          LATERAL (VALUES ('all', q, NULL::text[], 1, true), ('user', metadata->>'user_id', NULL, 1, source <> 'bot'),
                          ('query', lower(q), NULL, n, true), ('query', lower(q), ARRAY[source], n, true),
-                         ('day', day::text, NULL, 1, n > 0), ('day', day::text, ARRAY[(n % 2)::text, metadata->>'shop'], 1, n > 0)) AS r (name, item, grp, weight, passes)
+                         ('day', to_char(day, 'YYYY-MM-DD'), NULL, 1, n > 0), ('day', to_char(day, 'YYYY-MM-DD'), ARRAY[(n % 2)::text, metadata->>'shop'], 1, n > 0)) AS r (name, item, grp, weight, passes)
     WHERE r.passes AND r.item IS NOT NULL AND r.weight > 0 AND at BETWEEN '2024-01-01' AND '2025-01-01'
     GROUP BY 1, 2, 3, 4, 5, 6;
 CREATE FUNCTION way_check(way text, OUT source text, OUT counts bigint, OUT wrong bigint) RETURNS SETOF record LANGUAGE sql AS $$

@@ -305,12 +305,13 @@ CREATE FUNCTION topk.recount_query(rollup integer)
     LANGUAGE sql STABLE STRICT
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('SELECT (%1$s), coalesce((%2$s), false), (%3$s)::%4$s, (%5$s)::bigint%6$s FROM %9$s%7$I.%8$I '
-                  'WHERE (%1$s) >= $1 AND (%1$s) < $2',
-                  r.time, coalesce(r.filter, 'true'), r.item,
+    -- Like capture, it computes the rest only of rows that the filter lets through.
+    SELECT format('SELECT (%1$s), %2$s, CASE WHEN %2$s THEN (%3$s)::%4$s END, CASE WHEN %2$s THEN (%5$s)::bigint END%6$s '
+                  'FROM %9$s%7$I.%8$I WHERE (%1$s) >= $1 AND (%1$s) < $2',
+                  r.time, f.passes, r.item,
                   CASE r.item_kind WHEN 'i' THEN 'bigint' WHEN 'u' THEN 'uuid' WHEN 'b' THEN 'bytea' ELSE 'text' END,
                   coalesce(r.weight, '1'),
-                  (SELECT string_agg(format(', (%s)::text', g), '' ORDER BY i)
+                  (SELECT string_agg(format(', CASE WHEN %s THEN (%s)::text END', f.passes, g), '' ORDER BY i)
                    FROM unnest(r.group_by) WITH ORDINALITY AS u (g, i)),
                   n.nspname, c.relname,
                   -- Rows of partitions are rows of the source, those of children that inherit from it are not.
@@ -318,6 +319,7 @@ AS $$
     FROM topk.rollup AS r
     JOIN pg_class AS c ON c.oid = r.source
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    CROSS JOIN LATERAL (SELECT coalesce('coalesce((' || r.filter || '), false)', 'true')) AS f (passes)
     WHERE r.id = $1
 $$;
 COMMENT ON FUNCTION topk.recount_query(integer) IS
