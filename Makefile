@@ -15,7 +15,7 @@ REGRESS_OPTS = --load-extension=pg_topk
 PG_CPPFLAGS = $(if $(DEBUG),,-DNDEBUG)
 # gcc asks for a format attribute that Error's constructor has: it does not see it on the clones of a constructor.
 # -O3: merging adds and unpacks arrays, which gcc vectorizes well only from there.
-PG_CXXFLAGS = -O3 -std=c++20 -Wall -Wextra $(WERROR) -Wno-suggest-attribute=format -fvisibility=hidden
+PG_CXXFLAGS = -O3 -std=c++20 -Wall -Wextra -Wshadow=compatible-local $(WERROR) -Wno-suggest-attribute=format -fvisibility=hidden
 SHLIB_LINK = -lstdc++
 
 ifeq ($(MAKECMDGOALS),check)

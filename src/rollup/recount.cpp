@@ -297,11 +297,11 @@ void remove_tiles(const Recount *recount) {
         const uint64 tile_count = SPI_processed;
         for (uint64 t = 0; t < tile_count; ++t) {
             Datum v[4];
-            bool null[4];
+            bool is_null[4];
             for (int c = 0; c < 4; ++c)
-                v[c] = SPI_getbinval(tiles->vals[t], tiles->tupdesc, c + 1, &null[c]);
+                v[c] = SPI_getbinval(tiles->vals[t], tiles->tupdesc, c + 1, &is_null[c]);
             const auto value = [&](int c) {
-                return null[c] ? nullptr : reinterpret_cast<struct varlena *>(DatumGetPointer(v[c]));
+                return is_null[c] ? nullptr : reinterpret_cast<struct varlena *>(DatumGetPointer(v[c]));
             };
             Window *window = open_window(&store, upper.level, upper.grp, upper.span.start);
             stream::merge_stored(window->tally, {nullptr, value(1), value(2), value(3)});
