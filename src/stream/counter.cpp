@@ -294,23 +294,27 @@ void start_over(Counter *counter) {
     }
 }
 
-// A full list goes to the log, or becomes a tally that can take any number of items.
+// A full list becomes a tally, which takes any number of items, or goes to the log where there is no memory for one.
 void make_room(Counter *counter, Bucket *bucket) {
     const Rollup *rollup = bucket->rollup->rollup;
     const Size size = promoted_size(rollup->shape);
-    MemoryContext scratch = make_scratch(counter);
-    append(bucket, scratch);
-    MemoryContextDelete(scratch);
-    bucket->events = 0;
-    bucket->promoted = counter->promoted + size <= counter->budget / 2;
-    if (bucket->promoted)
-        counter->promoted += size;
-
-    pfree(bucket->tally->summary); // while exact it is all there is
-    pfree(bucket->tally);
+    Tally *list = bucket->tally;
     MemoryContext caller = MemoryContextSwitchTo(counter->buckets);
-    bucket->tally = make_tally(bucket->promoted ? rollup->shape : list_shape(rollup), Purpose::counting);
+    bucket->promoted = counter->promoted + size <= counter->budget / 2;
+    if (bucket->promoted) {
+        counter->promoted += size;
+        bucket->tally = make_tally(rollup->shape, Purpose::counting);
+        count_all(bucket->tally, list->summary);
+    } else {
+        MemoryContext scratch = make_scratch(counter);
+        append(bucket, scratch);
+        MemoryContextDelete(scratch);
+        bucket->events = 0;
+        bucket->tally = make_tally(list_shape(rollup), Purpose::counting);
+    }
     MemoryContextSwitchTo(caller);
+    pfree(list->summary); // while exact it is all there is
+    pfree(list);
 }
 
 [[gnu::noinline]] void count_slowly(Counter *counter, Bucket *bucket, const Event &event) {

@@ -1,4 +1,7 @@
 #include "../core/cms_format.h" // before PostgreSQL's for_each_cell
+#include <algorithm>
+#include <functional>
+
 #include "../core/item_list.h"
 #include "tally.h"
 
@@ -229,6 +232,26 @@ void count_item(Tally *tally, const void *data, size_t length, uint64_t weight) 
             add(tally->sketch, tally->sketch->key_of(data, length), weight);
     }
     context.back();
+}
+
+// The largest first: they get entries of their own, and the others then cost none.
+void count_all(Tally *tally, const SpaceSaving *exact) {
+    const uint32_t size = exact->size(), capacity = tally->shape.capacity;
+    uint64_t threshold = 0;
+    if (size > capacity) {
+        auto *counts = static_cast<uint64_t *>(palloc(size * sizeof(uint64_t)));
+        for (uint32_t i = 0; i < size; ++i)
+            counts[i] = exact->entries()[i].count;
+        std::nth_element(counts, counts + capacity, counts + size, std::greater<uint64_t>());
+        threshold = counts[capacity];
+        pfree(counts);
+    }
+    for (const bool large : {true, false})
+        for (uint32_t i = 0; i < size; ++i) {
+            const SpaceSaving::Entry &entry = exact->entries()[i];
+            if ((entry.count > threshold) == large)
+                count_item(tally, exact->key(entry), entry.length, entry.count);
+        }
 }
 
 void merge_stored(Tally *tally, const StoredTally &stored) {

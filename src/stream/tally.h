@@ -53,6 +53,9 @@ Tally *load_tally(const TallyShape &shape, struct varlena *summary);
 // Counts an item of the tally's kind. Weight 0 counts nothing.
 void count_item(Tally *tally, const void *data, size_t length, uint64_t weight);
 
+// Counts the items of a summary that is exact.
+void count_all(Tally *tally, const SpaceSaving *exact);
+
 // The hot path of count_item(): false when that has to be called.
 inline bool count_exact(Tally *tally, const void *data, size_t length, uint64_t weight) {
     return is_exact(tally) && tally->summary->count(SpaceSaving::key_of(data, length), weight);
