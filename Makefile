@@ -4,7 +4,8 @@ MODULE_big = pg_topk
 EXTENSION = control/pg_topk
 # CREATE EXTENSION reads one file; its parts are in control/1.0, in this order.
 SCRIPT = control/pg_topk--1.0.sql
-PARTS = $(addprefix control/1.0/,sketches.sql streams.sql rollups.sql roles.sql answers.sql api.sql)
+PARTS = $(addprefix control/1.0/,sketches.sql streams.sql rollups.sql roles.sql answers.sql statistics.sql limits.sql views.sql \
+                               metrics.sql api.sql)
 DATA_built = $(SCRIPT)
 OBJS = $(patsubst %.cpp,%.o,$(wildcard src/*/*.cpp))
 

@@ -143,6 +143,41 @@ SELECT a, e ->> 'code' AS code, e ->> 'message' AS message FROM unnest(ARRAY[
     call('api_reader', 'GET', 'get_topk', a::json) AS e;
 SELECT call('api_writer', 'GET', 'get_topk', '{"rollup": "plays"}');
 
+-- Rows of an items table; the frequency of an item; what grew
+CREATE TABLE catalogue (id bigint PRIMARY KEY, title text);
+INSERT INTO catalogue VALUES (1, 'One'), (2, 'Two');
+CREATE FOREIGN TABLE sales (item_id bigint, ts timestamptz) SERVER topk;
+SELECT topk.create_rollup('sales', 'sales', 'item_id', 'ts', windows => '{day}', accept_past => '100 years', metadata => 'catalogue', metadata_key => 'id') > 0 AS created;
+GRANT INSERT ON sales TO api_writer;
+GRANT SELECT ON sales, catalogue TO api_reader;
+BEGIN;
+SELECT fixed(call('api_writer', 'POST', 'ingest_events', json_build_object('stream', 'sales', 'events', (
+    SELECT json_agg(json_build_object('item_id', item::text, 'timestamp', format('2026-03-%sT10:00:00Z', day)))
+    FROM (VALUES ('01', 1, 40), ('01', 2, 10), ('02', 1, 44), ('02', 2, 60), ('02', 3, 5)) AS v (day, item, n), generate_series(1, n)))));
+COMMIT;
+BEGIN; SELECT jsonb_pretty(fixed(call('api_reader', 'GET', 'get_topk', '{"rollup": "sales", "window_start": "2026-03-02T00:00:00Z", "time_window": "day"}'))); ROLLBACK;
+BEGIN; SELECT fixed(call('api_reader', 'GET', 'get_frequency', '{"rollup": "sales", "item_id": "2", "window_start": "2026-03-02T00:00:00Z", "time_window": "day"}')); ROLLBACK;
+BEGIN; SELECT fixed(call('api_reader', 'POST', 'get_frequency', '{"rollup": "sales", "item_id": 77, "window_start": "2026-03-02T00:00:00Z", "time_window": "day"}')); ROLLBACK;
+BEGIN; SELECT fixed(call('api_reader', 'GET', 'get_frequency', '{"rollup": "by source", "item_id": "a", "window_start": "2026-03-01T00:00:00Z", "time_window": "day", "group_key": "{web}"}')); ROLLBACK;
+BEGIN; SELECT jsonb_pretty(fixed(jsonb_set(r, '{trending_items,0,score}', to_jsonb(round((r #>> '{trending_items,0,score}')::numeric, 3)))))
+FROM call('api_reader', 'GET', 'get_trending', '{"rollup": "sales", "window_start": "2026-03-02T00:00:00Z", "time_window": "day", "k": "1"}') AS r; ROLLBACK;
+BEGIN; SELECT jsonb_path_query_array(r, '$.trending_items[*].item_id') AS items, r #> '{trending_items,1,growth_rate}' AS growth
+FROM call('api_reader', 'GET', 'get_trending', '{"rollup": "sales", "window_start": "2026-03-02T00:00:00Z", "time_window": "day"}') AS r; ROLLBACK;
+BEGIN; SELECT jsonb_path_query_array(call('api_reader', 'GET', 'get_trending', '{"rollup": "sales", "window_start": "2026-03-02T00:00:00Z", "time_window": "day", "min_count": "44"}'), '$.trending_items[*].item_id') AS items; ROLLBACK;
+SELECT f, (r ->> 'window_start')::timestamptz <= now() AS current, (r ->> CASE f WHEN 'get_trending' THEN 'computed_at' ELSE 'updated_at' END)::timestamptz = statement_timestamp() AS now, r - '{window_start,computed_at,updated_at,trending_items}'::text[] AS rest
+FROM (VALUES ('get_frequency', '{"rollup": "plays", "item_id": "none"}'), ('get_trending', '{"rollup": "plays", "time_window": "day"}')) AS v (f, a), call('api_reader', 'GET', f, a::json) AS r;
+SELECT f, a, e ->> 'code' AS code, e ->> 'message' AS message FROM (VALUES
+    ('get_frequency', '{"rollup": "nix", "item_id": "1"}'), ('get_frequency', '{"rollup": "sales", "item_id": null, "time_window": "day"}'), ('get_frequency', '{"rollup": "sales", "item_id": "one", "time_window": "day"}'),
+    ('get_frequency', '{"rollup": "sales", "item_id": "99999999999999999999", "time_window": "day"}'), ('get_frequency', '{"rollup": "sales", "item_id": "1"}'), ('get_frequency', '{"rollup": "sales", "item_id": "1", "time_window": "day", "window_start": "-infinity"}'),
+    ('get_frequency', '{"rollup": "sales", "item_id": "1", "time_window": "day", "group_key": ["x"]}'), ('get_frequency', '{"rollup": null, "item_id": "1"}'),
+    ('get_trending', '{"rollup": "nix"}'), ('get_trending', '{"rollup": "sales"}'), ('get_trending', '{"rollup": "sales", "time_window": "day", "k": 0}'), ('get_trending', '{"rollup": "sales", "time_window": "day", "min_count": 0}'),
+    ('get_trending', '{"rollup": "sales", "time_window": "day", "min_count": null}'), ('get_trending', '{"rollup": "sales", "time_window": "day", "group_key": []}'), ('get_trending', '{"rollup": "sales", "time_window": "day", "window_start": "infinity"}')) AS v (f, a),
+    call('api_reader', 'GET', f, a::json) AS e;
+SELECT call('api_reader', 'GET', 'get_frequency', json_build_object('rollup', 'plays', 'item_id', repeat('x', 8192)));
+SELECT call('api_writer', 'GET', 'get_frequency', '{"rollup": "sales", "item_id": "1"}'), call('api_writer', 'GET', 'get_trending', '{"rollup": "sales"}');
+
+DROP FOREIGN TABLE sales;
+DROP TABLE catalogue;
 DROP TABLE "of others"."ta""b'le", helped, zoneless, timeless, nameless;
 DROP FOREIGN TABLE plays;
 DROP SCHEMA "of others";

@@ -37,7 +37,7 @@ SELECT attrelid::regclass, attname, attacl FROM members JOIN pg_attribute ON cla
 WHERE attacl IS NOT NULL;
 SELECT n.nspname, a.grantee::regrole::text, a.privilege_type FROM members JOIN pg_namespace n ON classid = 'pg_namespace'::regclass AND objid = n.oid,
     aclexplode(n.nspacl) a WHERE a.grantee <> n.nspowner ORDER BY 1, 2;
--- Views show what one may read, before anything else is asked of a row; topk.workers is of processes
+-- Views show what one may read, before anything else is asked of a row; topk.workers is of processes, topk.limits of limits
 SELECT c.oid::regclass FROM members JOIN pg_class c ON classid = 'pg_class'::regclass AND objid = c.oid
 WHERE c.relkind = 'v' AND (pg_get_viewdef(c.oid) !~ 'topk.may_read\(r.source\)'
                            OR NOT coalesce('security_barrier=true' = ANY (c.reloptions), false));

@@ -1,4 +1,8 @@
 -- Creating, changing and dropping rollups.
+-- The delta log, whichever slot is active
+CREATE VIEW the_log AS TABLE topk.delta_0 UNION ALL TABLE topk.delta_1 UNION ALL TABLE topk.delta_2 UNION ALL TABLE topk.delta_3;
+CREATE FUNCTION clear() RETURNS void LANGUAGE sql
+    AS 'DELETE FROM topk.delta_0; DELETE FROM topk.delta_1; DELETE FROM topk.delta_2; DELETE FROM topk.delta_3';
 CREATE FOREIGN TABLE events (item text, n integer, ts timestamptz, day date, Source text, meta jsonb) SERVER topk;
 CREATE VIEW kept AS SELECT name, item, time, weight, filter, group_by, columns FROM topk.rollup ORDER BY id;
 
@@ -60,15 +64,15 @@ RESET search_path;
 RESET DateStyle;
 SELECT name, item, filter FROM kept WHERE name <> 'all';
 INSERT INTO events VALUES ('abc', 1, '2024-02-01', '2024-02-01'), ('xyz', 1, '2024-02-01', '2024-01-31');
-SELECT name, i.* FROM topk.delta_0 d JOIN topk.rollup r ON r.id = rollup, topk.items(d.items) i ORDER BY name, item;
+SELECT name, i.* FROM the_log d JOIN topk.rollup r ON r.id = rollup, topk.items(d.items) i ORDER BY name, item;
 CREATE OR REPLACE FUNCTION other.short(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT left($1, 1)';
-DELETE FROM topk.delta_0;
+SELECT clear();
 INSERT INTO events VALUES ('abc', 1, '2024-02-01', '2024-02-01');
-SELECT name, i.* FROM topk.delta_0 d JOIN topk.rollup r ON r.id = rollup, topk.items(d.items) i WHERE name = 'short';
+SELECT name, i.* FROM the_log d JOIN topk.rollup r ON r.id = rollup, topk.items(d.items) i WHERE name = 'short';
 DROP FUNCTION other.short(text);
 INSERT INTO events VALUES ('abc');
 SELECT topk.drop_rollup('short'), topk.drop_rollup('wrong');
-SELECT count(*) FROM topk.delta_0 WHERE rollup NOT IN (SELECT id FROM topk.rollup);
+SELECT count(*) FROM the_log WHERE rollup NOT IN (SELECT id FROM topk.rollup);
 DROP SCHEMA other CASCADE;
 
 -- Columns that are renamed, swapped, changed and dropped
@@ -81,9 +85,9 @@ ALTER FOREIGN TABLE events RENAME TO happenings;
 CREATE SCHEMA elsewhere;
 ALTER FOREIGN TABLE happenings SET SCHEMA elsewhere;
 SELECT name, source FROM topk.rollup;
-DELETE FROM topk.delta_0;
+SELECT clear();
 INSERT INTO elsewhere.happenings VALUES ('a', 2, '2024-01-01', NULL, 's', '{"a": "b"}');
-SELECT grp, i.* FROM topk.delta_0 d JOIN topk.rollup r ON r.id = rollup, topk.items(d.items) i WHERE name = 'renamed';
+SELECT grp, i.* FROM the_log d JOIN topk.rollup r ON r.id = rollup, topk.items(d.items) i WHERE name = 'renamed';
 ALTER FOREIGN TABLE elsewhere.happenings DROP COLUMN thing;
 ALTER FOREIGN TABLE elsewhere.happenings ALTER COLUMN n TYPE text;
 ALTER FOREIGN TABLE elsewhere.happenings ALTER COLUMN n TYPE bigint, DROP COLUMN day, ADD day text;
@@ -97,7 +101,7 @@ INSERT INTO elsewhere.happenings (later, n, ts) VALUES ('b', 2, '2024-01-01');
 ALTER FOREIGN TABLE elsewhere.happenings DROP COLUMN later;
 INSERT INTO elsewhere.happenings (n) VALUES (2);
 ROLLBACK;
-SELECT rollup = (SELECT id FROM topk.rollup WHERE name = 'renamed') AS is_renamed, i.* FROM topk.delta_0 d, topk.items(d.items) i ORDER BY 1, 2;
+SELECT rollup = (SELECT id FROM topk.rollup WHERE name = 'renamed') AS is_renamed, i.* FROM the_log d, topk.items(d.items) i ORDER BY 1, 2;
 
 -- A row from a dump
 CREATE TABLE dumped (gone text, b text, a text, ts timestamptz DEFAULT now());
@@ -121,7 +125,7 @@ SELECT topk.create_rollup('t', 'elsewhere.t', 'i', 'ts') > 0 AS created;
 INSERT INTO elsewhere.t VALUES (1, now());
 DROP SCHEMA elsewhere CASCADE;
 SELECT count(*) FROM topk.rollup;
-SELECT count(*) FROM topk.delta_0;
+SELECT count(*) FROM the_log;
 SELECT count(*) FROM topk.rollup_state;
 
 -- A dropped type takes columns with it
@@ -135,3 +139,5 @@ DROP TYPE mood;
 
 DROP VIEW kept;
 DROP FUNCTION try;
+DROP VIEW the_log;
+DROP FUNCTION clear;

@@ -58,6 +58,7 @@ missing_packages() {
         has_header gtest/gtest.h || echo libgtest-dev
         has_header zlib.h || echo zlib1g-dev
         command -v objdump >/dev/null || echo binutils
+        /usr/bin/python3 -c 'import psycopg2' 2>/dev/null || echo python3-psycopg2
         has_fuzzer || echo clang libclang-rt-dev
         missing_extensions "$config"
     fi
@@ -82,6 +83,27 @@ On Debian, install them with: sudo apt-get install --no-install-recommends $miss
     }
     missing=$(missing_packages "$1" | xargs)
     [[ -z $missing ]] || die "Still missing after apt-get install: $missing"
+}
+
+# Programs that only tests/monitoring runs are taken out of Debian's packages, into build/tools: installing those would start
+# services, and enable them. What cannot be had (no Debian, no network) is skipped there.
+tool_packages='prometheus prometheus-postgres-exporter prometheus-sql-exporter python3-prometheus-client'
+unpack_tools() {
+    local package missing=()
+    for package in $tool_packages; do
+        [[ -d build/tools/$package ]] || missing+=("$package")
+    done
+    [[ ${#missing[@]} != 0 ]] || return 0
+    say "Unpacking ${missing[*]} into build/tools"
+    mkdir -p build/tools
+    for package in "${missing[@]}"; do
+        if (cd "$work" && apt-get download -qq "$package") >"$work/apt.log" 2>&1 &&
+            dpkg-deb -x "$work/$package"_*.deb "$work/unpacked"; then
+            mv "$work/unpacked" "build/tools/$package"
+        else
+            echo "$package is not to be had"
+        fi
+    done
 }
 
 # Makes $work, a private temporary directory that goes at exit together with the server in it, and installs what is missing.

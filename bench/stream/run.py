@@ -19,7 +19,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 from server import Server, Session, conclude, exit_when_terminated, row, table, verdict
 
-SECTIONS = ('copy', 'trigger', 'batch', 'single', 'memory', 'answers', 'long')
+SECTIONS = ('copy', 'trigger', 'batch', 'single', 'memory', 'api', 'answers', 'long')
 # Everything else is as a new server has it: fsync, synchronous_commit and full_page_writes on, autovacuum on, work_mem 4 MB.
 SETTINGS = {'shared_buffers': '2GB', 'max_wal_size': '16GB', 'checkpoint_timeout': '1h', 'timezone': 'UTC', 'jit': 'off'}
 COLUMNS = '(item text, ts timestamptz, source text)'
@@ -91,7 +91,7 @@ class Bench:
     def check_counts(self):
         """Everything that was inserted is in the rollups, once."""
         fold(self.session)
-        found = dict(line.split('|') for line in self.query('SELECT name, events FROM topk.rollups;'))
+        found = dict(line.split('|') for line in self.query('SELECT rollup, events FROM topk.stats;'))
         for rollups in self.expected.values():
             for name, events in rollups.items():
                 if int(found.get(name) or 0) != events:
@@ -154,17 +154,18 @@ def prepare_capture(bench):
     bench.query('CREATE TABLE counters (hour timestamptz, source text, item text, n bigint NOT NULL, '
                 'PRIMARY KEY (hour, source, item));')
     bench.rollups('watched', {'watched': '{}'})
+    bench.query(f'CREATE FOREIGN TABLE uncounted {COLUMNS} SERVER topk;')
     bench.stream('views', {'views': '{}'})
     bench.stream('twice', {'first': '{}', 'second': '{}'})
     bench.stream('grouped', {'by_source': '{source}'})
     bench.stream('mixed', {'mixed_all': '{}', 'mixed_source': '{source}'})
 
 
-def copy_case(bench, target, path, rows):
+def copy_case(bench, target, path, rows, form='text'):
     def measure():
         bench.clean()
         before = bench.session.processor_ms()
-        bench.query(f"COPY {target} FROM '{path}';")
+        bench.query(f"COPY {target} FROM '{path}' (FORMAT {form});")
         bench.counted(target, rows)
         return bench.session.ms / 1000, (bench.session.processor_ms() - before) / 1000
     return measure
@@ -172,11 +173,17 @@ def copy_case(bench, target, path, rows):
 
 def bench_copy(bench):
     rows = bench.scaled(5000000)
-    names = {'unlogged': 'UNLOGGED table', 'plain': 'table', 'views': 'stream, one rollup', 'twice': 'stream, two rollups',
-             'grouped': 'stream, one rollup of 10 groups', 'mixed': 'stream, rollups with and without groups'}
-    for stream, title in STREAMS.items():
+    names = {'unlogged': 'UNLOGGED table', 'plain': 'table', 'uncounted': 'stream without a rollup: reading the file',
+             'views': 'stream, one rollup', 'twice': 'stream, two rollups', 'grouped': 'stream, one rollup of 10 groups',
+             'mixed': 'stream, rollups with and without groups'}
+    for (stream, title), form in [(s, 'text') for s in STREAMS.items()] + [((MAIN[0], STREAMS[MAIN[0]]), 'binary')]:
         path = bench.file(stream, rows, DAY, SOURCES)
-        results = interleaved(bench.options.rounds, {name: copy_case(bench, name, path, rows) for name in names})
+        if form == 'binary':
+            text, path = path, path + '.' + form
+            bench.query(f"TRUNCATE unlogged; COPY unlogged FROM '{text}'; COPY unlogged TO '{path}' (FORMAT binary);")
+            os.unlink(text)
+        title = f'{title}, {form}'
+        results = interleaved(bench.options.rounds, {name: copy_case(bench, name, path, rows, form) for name in names})
         times = {name: statistics.median(t for t, _ in r) for name, r in results.items()}
         table(f'COPY of a file of {rows} rows over a day, {title}', 'into', 'rate', 'rate by processor time', 'figure', 'ratio',
               'limit', '')
@@ -311,6 +318,39 @@ def bench_memory(bench):
         row(f'{work_mem} MB', f'{peak:.1f} MB', f'{took / 1000:.1f} s', bench.query(f'SELECT {deltas};')[0],
             f'{size / 1e6:.1f} MB', f'{work_mem + 64} MB', verdict(f'memory of COPY, work_mem {work_mem} MB', peak, work_mem + 64))
     os.unlink(path)
+
+
+def bench_api(bench):
+    """Functions of topk_api beside the statements that they stand for, in one backend, commit included."""
+    bench.query('CREATE FOREIGN TABLE events (item_id text, ts timestamptz, source text, metadata jsonb) SERVER topk;')
+    bench.query("SELECT topk.create_rollup('events', 'events', item => 'item_id', event_time => 'ts');")
+    bench.expected['events'] = {'events': 0}
+    bench.query('''CREATE TABLE payload AS
+        SELECT n, jsonb_agg(jsonb_build_object('item_id', 'item_' || i * 7919 % 1000, 'timestamp', now(), 'source', 'source_' || i % 10,
+                                               'metadata', jsonb_build_object('user', i))) AS events
+        FROM unnest('{1, 100, 10000}'::int[]) AS n, generate_series(1, n) AS i GROUP BY n;''')
+
+    def timed(sql, events=0):
+        def measure():
+            bench.query(sql)
+            bench.counted('events', events)
+            return bench.session.ms
+        return measure
+
+    cases = {}
+    for n in (1, 100, 10000):
+        cases[f'ingest_events, {n:,} events'] = timed(f"SELECT length(topk_api.ingest_events('events', events)::text) FROM payload WHERE n = {n};", n)
+        cases[f'INSERT of the same {n:,} rows'] = timed(
+            "INSERT INTO events SELECT e ->> 'item_id', (e ->> 'timestamp')::timestamptz, e ->> 'source', e -> 'metadata' "
+            f'FROM payload, jsonb_array_elements(events) AS e WHERE n = {n};', n)
+    cases['ingest_event'] = timed("SELECT length(topk_api.ingest_event('events', 'item_1', source => 'source_1')::text);", 1)
+    cases['get_topk'] = timed("SELECT length(topk_api.get_topk('events')::text);")
+    cases['topk.window_info and topk.top'] = timed("SELECT count(*) FROM topk.window_info('events', 'hour'), topk.top('events', 'hour');")
+    results = interleaved(max(bench.options.rounds, 20), cases)
+    table('The JSON API', 'call', 'median', 'longest', 'limit', '')
+    for name, ms in results.items():
+        limit = ('500 ms', verdict(name, statistics.median(ms), 500)) if name.startswith('ingest_events, 10,000') else ('', '')
+        row(name, f'{statistics.median(ms):.2f} ms', f'{max(ms):.2f} ms', *limit)
 
 
 def log_size(session):
@@ -454,7 +494,7 @@ def main():
                                     'ORDER BY name;')))
         prepare_capture(bench)
         for name, run in (('copy', bench_copy), ('trigger', bench_trigger), ('batch', bench_batch), ('single', bench_single),
-                          ('memory', bench_memory)):
+                          ('memory', bench_memory), ('api', bench_api)):
             if name in sections:
                 run(bench)
         bench.check_counts()

@@ -275,10 +275,65 @@ BEGIN
                        'total_items', w.distinct_items, 'computed_at', statement_timestamp(),
                        'top_k', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                                             'rank', t.rank, 'item_id', t.item, 'count', t.count, 'error', t.error,
-                                            'guaranteed', t.guaranteed, 'share', t.share) ORDER BY t.rank), '[]')
+                                            'guaranteed', t.guaranteed, 'share', t.share, 'item', t.metadata) ORDER BY t.rank), '[]')
                                  FROM topk.top($1, $3, $4, $2, $5) AS t))
             FROM topk.window_info($1, $3, $4, $5) AS w);
 END
 $$;
 COMMENT ON FUNCTION topk_api.get_topk(text, integer, text, timestamptz, text[]) IS
     'the k (1 to 1000) items with the largest weight in a window: {time_window, window_start, window_end, top_k: [{rank, item_id, count, error, guaranteed, share, item}], total_events, total_items, computed_at}, as in topk.top and topk.window_info. window_start: any time in the window, NULL for the current one. SQLSTATE 22023 names the argument that is wrong';
+
+CREATE FUNCTION topk_api.get_frequency(rollup text, item_id text, time_window text DEFAULT 'hour',
+                                       window_start timestamptz DEFAULT NULL, group_key text[] DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    known record;
+BEGIN
+    PERFORM topk.check_question($1, $3, $4, $5);
+    IF $2 IS NULL THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'item_id: must not be null';
+    END IF;
+    BEGIN
+        SELECT f.count, f.lower, f.upper, f.rank INTO known FROM topk.frequency($1, $2, $3, $4, $5) AS f;
+    EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'item_id: ' || SQLERRM; -- the rollup's items are of another type
+    END;
+    RETURN jsonb_build_object('item_id', $2, 'time_window', $3, 'window_start', (topk.window_info($1, $3, $4, $5)).window_start,
+                              'count', known.count, 'lower', known.lower, 'upper', known.upper, 'rank', known.rank,
+                              'updated_at', statement_timestamp());
+END
+$$;
+COMMENT ON FUNCTION topk_api.get_frequency(text, text, text, timestamptz, text[]) IS
+    'the weight of one item in a window: {item_id, time_window, window_start, count, lower, upper, rank, updated_at}, as in topk.frequency. updated_at: now, as all that is committed counts. SQLSTATE 22023 names the argument that is wrong';
+
+CREATE FUNCTION topk_api.get_trending(rollup text, k integer DEFAULT 10, time_window text DEFAULT 'hour',
+                                      window_start timestamptz DEFAULT NULL, min_count bigint DEFAULT 1,
+                                      group_key text[] DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM topk.check_question($1, $3, $4, $6, $2);
+    IF $5 > 0 IS NOT TRUE THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'min_count: must be positive';
+    END IF;
+    RETURN jsonb_build_object(
+        'time_window', $3, 'window_start', (topk.window_info($1, $3, $4, $6)).window_start, 'computed_at', statement_timestamp(),
+        'trending_items', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                                      'rank', t.rank, 'item_id', t.item, 'count', t.count, 'previous', t.previous,
+                                      'growth_rate', t.growth_rate, 'score', t.score, 'item', t.metadata) ORDER BY t.rank), '[]')
+                           FROM topk.trending($1, $3, $4, $2, $5, $6) AS t));
+END
+$$;
+COMMENT ON FUNCTION topk_api.get_trending(text, integer, text, timestamptz, bigint, text[]) IS
+    'the k (1 to 1000) items that grew most surely since the window before: {time_window, window_start, trending_items: [{rank, item_id, count, previous, growth_rate, score, item}], computed_at}, as in topk.trending. SQLSTATE 22023 names the argument that is wrong';
+
+-- Whatever the default: topk.top and its like check who may ask, and these are for them.
+GRANT EXECUTE ON FUNCTION topk.check_question(text, text, timestamptz, text[], integer),
+    topk_api.get_topk(text, integer, text, timestamptz, text[]), topk_api.get_frequency(text, text, text, timestamptz, text[]),
+    topk_api.get_trending(text, integer, text, timestamptz, bigint, text[])
+TO PUBLIC;

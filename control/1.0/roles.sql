@@ -23,4 +23,4 @@ CREATE FUNCTION topk.may_read(source regclass)
     AS 'MODULE_PATHNAME', 'topk_may_read';
 COMMENT ON FUNCTION topk.may_read(regclass) IS
     'whether the current user may ask rollups of a source: SELECT on it, and either to own it or the privileges of role topk_reader without row-level security of it applying';
-GRANT EXECUTE ON FUNCTION topk.may_read(regclass) TO PUBLIC; -- as on the views that call it, whatever the default
+GRANT EXECUTE ON FUNCTION topk.may_read(regclass) TO PUBLIC; -- like the views that call it, whatever the default is

@@ -21,6 +21,7 @@ COMMENT ON COLUMN topk.tile.finished IS 'level 0: merged into the levels above, 
 COMMENT ON COLUMN topk.tile.grp IS 'values of the group expressions as text; NULL: all groups; {}: the overflow group';
 COMMENT ON COLUMN topk.tile.sketch IS 'Count-Min sketch of all items; NULL while summary is exact';
 COMMENT ON COLUMN topk.tile.registers IS 'HyperLogLog registers of all items; NULL while summary is exact';
+ALTER TABLE topk.tile ALTER COLUMN registers SET STORAGE EXTERNAL; -- what can be compressed comes compressed
 CREATE INDEX tile_unfinished ON topk.tile (rollup, level, stop, grp) WHERE NOT finished;
 COMMENT ON INDEX topk.tile_unfinished IS 'how reads find the tiles that are not in the levels above, and folds those that are over';
 CREATE INDEX tile_stop ON topk.tile (rollup, level, stop);
@@ -63,8 +64,12 @@ CREATE TABLE topk.rollup_state (
     failures integer NOT NULL DEFAULT 0,
     retry_at timestamptz,
     retained_at timestamptz,
-    backfill text CHECK (backfill IN ('wanted', 'running', 'done', 'failed'))
+    backfill text CHECK (backfill IN ('wanted', 'running', 'done', 'failed')),
+    level_windows bigint[] NOT NULL DEFAULT '{0,0,0,0,0}',
+    level_bytes bigint[] NOT NULL DEFAULT '{0,0,0,0,0}'
 ) WITH (fillfactor = 50);
+COMMENT ON COLUMN topk.rollup_state.level_windows IS 'rows of topk.tile of each level, from 0 on';
+COMMENT ON COLUMN topk.rollup_state.level_bytes IS 'bytes of their summaries, sketches and registers';
 COMMENT ON TABLE topk.rollup_state IS 'running totals of each rollup over what has been folded, and how its last fold and its backfill went';
 
 CREATE TABLE topk.error_log (
@@ -180,6 +185,21 @@ CREATE FUNCTION topk.ago(age interval)
 COMMENT ON FUNCTION topk.ago(interval) IS 'support function of folds: the time that long ago, -infinity when there is none so early';
 REVOKE ALL ON FUNCTION topk.ago(interval) FROM PUBLIC;
 
+CREATE FUNCTION topk.stored_bytes(summary @extschema@.spacesaving, sketch @extschema@.cms, registers bytea)
+    RETURNS bigint
+    LANGUAGE C IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'topk_stored_bytes';
+COMMENT ON FUNCTION topk.stored_bytes(@extschema@.spacesaving, @extschema@.cms, bytea) IS
+    'bytes that these values of a row of topk.tile take, in it or beside it';
+
+CREATE FUNCTION topk.add_by_level(a bigint[], b bigint[])
+    RETURNS bigint[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+    RETURN ARRAY(SELECT greatest(x + y, 0) FROM unnest($1, $2) WITH ORDINALITY AS u (x, y, i) ORDER BY i);
+COMMENT ON FUNCTION topk.add_by_level(bigint[], bigint[]) IS 'support function of folds: adds up the counts of each level';
+REVOKE ALL ON FUNCTION topk.add_by_level(bigint[], bigint[]) FROM PUBLIC;
+
 CREATE FUNCTION topk.expire(rollup integer)
     RETURNS void
     LANGUAGE plpgsql
@@ -192,17 +212,24 @@ DECLARE
     kinds text[] := '{tile,hour,day,week,month}';
     age interval;
     n bigint;
+    freed bigint;
     total bigint := 0;
+    windows bigint[] := '{0,0,0,0,0}';
+    bytes bigint[] := '{0,0,0,0,0}';
 BEGIN
     FOR i IN 0..4 LOOP
         age := (kept ->> kinds[i + 1])::interval;
         IF i = 0 AND hours THEN
             age := greatest(age, (kept ->> 'hour')::interval);
         END IF;
-        DELETE FROM topk.tile AS t
-        WHERE t.rollup = $1 AND t.level = i AND t.stop < topk.ago(age) AND t.finished;
-        GET DIAGNOSTICS n = ROW_COUNT;
+        WITH gone AS (
+            DELETE FROM topk.tile AS t
+            WHERE t.rollup = $1 AND t.level = i AND t.stop < topk.ago(age) AND t.finished
+            RETURNING topk.stored_bytes(t.summary, t.sketch, t.registers) AS size)
+        SELECT count(*), coalesce(sum(g.size), 0) INTO n, freed FROM gone AS g;
         total := total + n;
+        windows[i + 1] := -n;
+        bytes[i + 1] := -freed;
         DELETE FROM topk.snapshot AS s
         WHERE s.rollup = $1 AND s.window_kind = kinds[i + 1] AND s.stop < topk.ago((kept ->> 'snapshot')::interval);
     END LOOP;
@@ -215,25 +242,30 @@ BEGIN
           AND NOT EXISTS (SELECT FROM topk.delta_2 AS d WHERE d.rollup = $1 AND d.grp = g.grp)
           AND NOT EXISTS (SELECT FROM topk.delta_3 AS d WHERE d.rollup = $1 AND d.grp = g.grp);
     END IF;
-    UPDATE topk.rollup_state AS s SET retained_at = now() WHERE s.rollup = $1;
+    UPDATE topk.rollup_state AS s
+    SET retained_at = now(), level_windows = topk.add_by_level(s.level_windows, windows),
+        level_bytes = topk.add_by_level(s.level_bytes, bytes)
+    WHERE s.rollup = $1;
 END
 $$;
 COMMENT ON FUNCTION topk.expire(integer) IS 'support function of folds: removes what a rollup''s retention no longer keeps';
 REVOKE ALL ON FUNCTION topk.expire(integer) FROM PUBLIC;
 
 CREATE FUNCTION topk.record_fold(rollup integer, events bigint, weight bigint, late bigint, rejected bigint, overflowed bigint,
-                                 started timestamptz, finished boolean)
+                                 started timestamptz, finished boolean, windows bigint[], bytes bigint[])
     RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    INSERT INTO topk.rollup_state AS s (rollup, events, weight, late, rejected, overflowed, folds, last_fold, last_fold_duration)
-    VALUES ($1, $2, $3, $4, $5, $6, 1, $7, clock_timestamp() - $7)
+    INSERT INTO topk.rollup_state AS s (rollup, events, weight, late, rejected, overflowed, folds, last_fold, last_fold_duration,
+                                        level_windows, level_bytes)
+    VALUES ($1, $2, $3, $4, $5, $6, 1, $7, clock_timestamp() - $7, $9, $10)
     ON CONFLICT ON CONSTRAINT rollup_state_pkey DO UPDATE
     SET events = s.events + $2, weight = least(s.weight::numeric + $3, 9223372036854775807)::bigint, late = s.late + $4, rejected = s.rejected + $5,
         overflowed = s.overflowed + $6, folds = s.folds + 1, last_fold = $7, last_fold_duration = clock_timestamp() - $7,
-        failures = 0, retry_at = NULL;
+        failures = 0, retry_at = NULL, level_windows = topk.add_by_level(s.level_windows, $9),
+        level_bytes = topk.add_by_level(s.level_bytes, $10);
     -- A dump that was restored with triggers disabled: its columns are known by their names.
     UPDATE topk.rollup AS r
     SET source_oid = r.source::oid,
@@ -247,9 +279,10 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION topk.record_fold(integer, bigint, bigint, bigint, bigint, bigint, timestamptz, boolean) IS
+COMMENT ON FUNCTION topk.record_fold(integer, bigint, bigint, bigint, bigint, bigint, timestamptz, boolean, bigint[], bigint[]) IS
     'support function of folds: adds to the totals of a rollup';
-REVOKE ALL ON FUNCTION topk.record_fold(integer, bigint, bigint, bigint, bigint, bigint, timestamptz, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION topk.record_fold(integer, bigint, bigint, bigint, bigint, bigint, timestamptz, boolean, bigint[], bigint[])
+    FROM PUBLIC;
 
 CREATE FUNCTION topk.fold(rollup integer, OUT deltas bigint, OUT tiles bigint, OUT more boolean)
     LANGUAGE C STRICT
@@ -395,3 +428,4 @@ CREATE VIEW topk.workers AS
 COMMENT ON VIEW topk.workers IS
     'the workers of all databases of the server: processes, rounds since the start, and rows of the delta log written since the last round began';
 GRANT SELECT ON topk.workers TO PUBLIC;
+GRANT EXECUTE ON FUNCTION topk.worker_slots() TO PUBLIC;

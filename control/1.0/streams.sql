@@ -53,7 +53,7 @@ CREATE TABLE topk.log_slot (
 COMMENT ON TABLE topk.log_slot IS
     'state of each slot of the delta log: active (written), draining (still read), folded (read by old snapshots only), empty';
 COMMENT ON COLUMN topk.log_slot.holders IS 'transactions with a snapshot from before the slot was last made active, which can see none of its rows';
-INSERT INTO topk.log_slot VALUES (0, 'active'), (1, 'draining'), (2, 'draining'), (3, 'draining');
+INSERT INTO topk.log_slot VALUES (0, 'active'), (1, 'empty'), (2, 'empty'), (3, 'empty');
 
 CREATE TABLE topk.delta_0 (
     tile timestamptz NOT NULL,

@@ -1,5 +1,6 @@
 #include "answer.h"
 
+#include "answer_timer.h"
 #include "groups.h"
 #include "rights.h"
 
@@ -76,11 +77,9 @@ bool is_empty_group(const RollupRow *row, const ArrayType *grp, Snapshot snapsho
 
 void find_readable(const char *name, RollupRow *row) {
     if (!read_rollup(name, GetActiveSnapshot(), row))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", name)));
-    if (get_rel_name(row->source) == nullptr) // that is newer than the snapshot
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist any more", name),
-                        errdetail("Its source was dropped.")));
+        raise_no_rollup(name);
     require_readable(row->name, row->source);
+    answering = row->id;
 }
 
 Pieces window_pieces(const RollupRow *row, Level level, Span span, const ArrayType *grp, Snapshot snapshot) {

@@ -1,4 +1,5 @@
 // The SQL functions that answer for a window.
+#include "answer_timer.h"
 #include "arguments.h"
 #include "ranking.h"
 
@@ -119,8 +120,8 @@ Datum window_info(FunctionCallInfo fcinfo) {
 
 } // namespace
 
-TOPK_FUNCTION(topk_top, top(fcinfo))
-TOPK_FUNCTION(topk_range, range(fcinfo))
-TOPK_FUNCTION(topk_rollup_heavy_hitters, heavy_hitters(fcinfo))
-TOPK_FUNCTION(topk_rollup_frequency, frequency(fcinfo))
-TOPK_FUNCTION(topk_window_info, window_info(fcinfo))
+TOPK_ANSWER(topk_top, top)
+TOPK_ANSWER(topk_range, range)
+TOPK_ANSWER(topk_rollup_heavy_hitters, heavy_hitters)
+TOPK_ANSWER(topk_rollup_frequency, frequency)
+TOPK_ANSWER(topk_window_info, window_info)

@@ -2,8 +2,11 @@
 #include "../pg/sketch.h"
 #include "../stream/catalog.h"
 #include "../stream/definition.h"
+#include "../stream/limits.h"
 #include "lock.h"
 #include "owner.h"
+#include "rollup_row.h"
+#include "statistics.h"
 #include "triggers.h"
 
 extern "C" {
@@ -60,6 +63,7 @@ void delete_rows(int32 id) {
         run(psprintf("DELETE FROM topk.%s WHERE rollup = $1", table), 1, &type, &value, SPI_OK_DELETE);
     run("DELETE FROM topk.rollup WHERE id = $1", 1, &type, &value, SPI_OK_DELETE);
     end_statements(statements);
+    forget_rollup(id);
 }
 
 // False when there is none of this name.
@@ -88,7 +92,7 @@ Datum drop_rollup(FunctionCallInfo fcinfo) {
     }
     // Somebody may have been faster.
     if (id == 0 || !find(name, &again, &source) || again != id)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", name)));
+        raise_no_rollup(name);
     delete_rows(id);
     CommandCounterIncrement();
     if (get_rel_relkind(source) != '\0') { // it may have been dropped by a session whose event triggers were off
@@ -291,8 +295,18 @@ Datum after_ddl(FunctionCallInfo fcinfo) {
     PG_RETURN_VOID();
 }
 
+void drop_limits() {
+    const Statements statements = begin_statements();
+    run("DELETE FROM topk.limit_rule WHERE source IN (SELECT objid FROM pg_event_trigger_dropped_objects() "
+        "WHERE classid = 'pg_class'::regclass AND objsubid = 0)",
+        0, nullptr, nullptr, SPI_OK_DELETE);
+    end_statements(statements);
+}
+
 Datum after_drop(FunctionCallInfo fcinfo) {
     require_event(fcinfo, "sql_drop");
+    if (stream::limit_rules().count != 0)
+        drop_limits();
     if (!any_rollups())
         PG_RETURN_VOID();
     List *dropped = query_relations("SELECT r.id FROM topk.rollup r JOIN pg_event_trigger_dropped_objects() d "
@@ -350,6 +364,7 @@ Datum before_insert(FunctionCallInfo fcinfo) {
     HeapTuple tuple = data->tg_trigtuple;
     bool null, oid_null;
     const TupleDesc descriptor = RelationGetDescr(data->tg_relation);
+    forget_rollup(DatumGetInt32(heap_getattr(tuple, stream::rollup_id, descriptor, &null)));
     const Oid source = DatumGetObjectId(heap_getattr(tuple, stream::rollup_source, descriptor, &null));
     const Oid known = DatumGetObjectId(heap_getattr(tuple, stream::rollup_source_oid, descriptor, &oid_null));
     if (null || oid_null || known == source || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(source)))

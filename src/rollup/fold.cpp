@@ -3,6 +3,7 @@
 #include "../stream/delta_log.h"
 #include "groups.h"
 #include "lock.h"
+#include "statistics.h"
 #include "window_store.h"
 
 extern "C" {
@@ -357,18 +358,20 @@ bool finish_tiles(Fold *fold) {
 }
 
 void update_state(const Fold *fold, bool finished) {
-    Oid types[] = {INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, BOOLOID};
-    Datum values[] = {Int32GetDatum(fold->row.id),    Int64GetDatum(fold->events),   Int64GetDatum(fold->weight),
-                      Int64GetDatum(fold->late),      Int64GetDatum(fold->rejected), Int64GetDatum(fold->overflowed),
-                      TimestampTzGetDatum(fold->now), BoolGetDatum(finished)};
-    if (SPI_execute_with_args("SELECT topk.record_fold($1, $2, $3, $4, $5, $6, $7, $8)", 8, types, values, nullptr, false,
-                              0) != SPI_OK_SELECT)
+    Oid types[] = {INT4OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, BOOLOID, INT8ARRAYOID, INT8ARRAYOID};
+    Datum values[] = {Int32GetDatum(fold->row.id),     Int64GetDatum(fold->events),     Int64GetDatum(fold->weight),
+                      Int64GetDatum(fold->late),       Int64GetDatum(fold->rejected),   Int64GetDatum(fold->overflowed),
+                      TimestampTzGetDatum(fold->now),  BoolGetDatum(finished),
+                      by_level(fold->windows.added),   by_level(fold->windows.added_bytes)};
+    if (SPI_execute_with_args("SELECT topk.record_fold($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", lengthof(values), types, values,
+                              nullptr, false, 0) != SPI_OK_SELECT)
         elog(ERROR, "could not record a fold");
 }
 
 } // namespace
 
 void require_read_committed(const char *what) {
+    PreventCommandDuringRecovery(what);
     if (IsolationUsesXactSnapshot())
         ereport(ERROR,
                 (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION), errmsg("%s must be called in a READ COMMITTED transaction", what),
@@ -396,6 +399,7 @@ FoldResult fold_rollup(int32 id, bool wait) {
     fold->descriptor = CreateTupleDescCopy(RelationGetDescr(log));
     table_close(log, AccessShareLock);
 
+    const FoldMark mark = mark_fold(id);
     // Taken after the lock: it sees what the last fold did.
     fold->snapshot = RegisterSnapshot(GetLatestSnapshot());
     collect(fold);
@@ -408,6 +412,8 @@ FoldResult fold_rollup(int32 id, bool wait) {
     const bool finished = !fold->more && finish_tiles(fold);
     if (result.deltas != 0 || finished)
         update_state(fold, finished);
+    if (!fold->more)
+        looked_at_all(id, mark);
     result.tiles = fold->windows.written;
     result.more = fold->more;
     SPI_finish();

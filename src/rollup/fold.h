@@ -16,6 +16,7 @@ struct FoldResult {
 // rollup that does not exist is none to fold.
 FoldResult fold_rollup(int32 id, bool wait);
 
+// 25001 otherwise, and 25006 on a standby.
 void require_read_committed(const char *what);
 
 } // namespace topk::rollup

@@ -1,5 +1,6 @@
 // topk.history(): the snapshots of windows that are over.
 #include "../stream/catalog.h"
+#include "answer_timer.h"
 #include "arguments.h"
 #include "metadata.h"
 #include "tile_store.h"
@@ -72,9 +73,12 @@ void add_snapshot(Lines *lines, HeapTuple tuple, TupleDesc descriptor, int32 k) 
         line->start = DatumGetTimestampTz(v[start - 1]);
         line->stop = DatumGetTimestampTz(v[stop - 1]);
         line->weight = DatumGetInt64(v[weight - 1]);
-        bool null;
-        for (int column = 0; column < 5; ++column)
+        for (int column = 0; column < 5; ++column) {
+            bool null;
             line->entry[column] = GetAttributeByNum(row, static_cast<AttrNumber>(column + 1), &null);
+            if (null)
+                ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("an entry of topk.snapshot lacks a value")));
+        }
     }
 }
 
@@ -148,4 +152,4 @@ Datum history(FunctionCallInfo fcinfo) {
 
 } // namespace
 
-TOPK_FUNCTION(topk_history, history(fcinfo))
+TOPK_ANSWER(topk_history, history)

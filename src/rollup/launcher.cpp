@@ -1,6 +1,7 @@
 #include "launcher.h"
 
 #include "settings.h"
+#include "statistics.h"
 #include "worker.h"
 
 extern "C" {
@@ -61,14 +62,17 @@ void list_databases(TimestampTz now) {
     (void)GetTransactionSnapshot();
     Relation relation = table_open(DatabaseRelationId, AccessShareLock);
     TableScanDesc scan = table_beginscan_catalog(relation, 0, nullptr);
+    List *existing = NIL;
     while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection)) {
         const auto *row = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
+        existing = lappend_oid(existing, row->oid);
         // datconnlimit -2: left behind by an interrupted DROP DATABASE
         if (row->datallowconn && !row->datistemplate && row->datconnlimit != -2)
             enter_database(row->oid, now)->listed = true;
     }
     table_endscan(scan);
     table_close(relation, AccessShareLock);
+    forget_databases_except(existing);
     CommitTransactionCommand();
 }
 

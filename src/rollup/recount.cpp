@@ -41,11 +41,6 @@ struct Recount {
     Snapshot snapshot;
 };
 
-[[noreturn]] void raise_missing(const char *name) {
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", name)));
-    pg_unreachable();
-}
-
 void execute(const char *query, int expected, int n, Oid *types, Datum *values) {
     if (SPI_execute_with_args(query, n, types, values, nullptr, false, 0) != expected)
         elog(ERROR, "could not execute: %s", query);
@@ -63,6 +58,7 @@ Snapshot boundary_snapshot(Oid source) {
     LockRelationOid(source, ShareLock);
     List *tables = find_all_inheritors(source, ShareLock, nullptr);
     Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    LockRelationOid(source, AccessShareLock); // it keeps its name and columns
     ListCell *cell;
     foreach (cell, tables)
         UnlockRelationOid(lfirst_oid(cell), ShareLock);
@@ -250,30 +246,37 @@ void remove_tiles(const Recount *recount) {
             "   AND t.start < topk.ago((r.retention ->> 'tile')::interval) ORDER BY t.start LIMIT 1",
             SPI_OK_SELECT, 3, types, values);
     if (SPI_processed != 0)
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("cannot recount a part of the window that begins at %s",
-                        SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)),
-                 errdetail("The tiles of its other parts may no longer be kept."), errhint("Recount the whole window.")));
-    execute("DELETE FROM topk.tile WHERE rollup = $1 AND level = 0 AND start >= $2 AND stop <= $3", SPI_OK_DELETE, 3, types,
-            values);
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("cannot recount a part of the window that begins at %s",
+                               SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)),
+                        errdetail("The tiles of its other parts may no longer be kept."),
+                        errhint("Recount the whole window.")));
+    WindowStore store = {&recount->row, {}, 0, {}, {}};
+    execute("WITH gone AS (DELETE FROM topk.tile WHERE rollup = $1 AND level = 0 AND start >= $2 AND stop <= $3"
+            " RETURNING topk.stored_bytes(summary, sketch, registers) AS bytes)"
+            " SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM gone",
+            SPI_OK_SELECT, 3, types, values);
+    bool null;
+    store.added[0] = -DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
+    store.added_bytes[0] = -DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &null));
     execute("DELETE FROM topk.snapshot WHERE rollup = $1 AND start >= $2 AND stop <= $3", SPI_OK_DELETE, 3, types, values);
-    execute("DELETE FROM topk.tile WHERE rollup = $1 AND level > 0 AND start < $3 AND stop > $2 RETURNING level, grp, "
-            "start, stop",
+    execute("DELETE FROM topk.tile WHERE rollup = $1 AND level > 0 AND start < $3 AND stop > $2"
+            " RETURNING level, grp, start, stop, topk.stored_bytes(summary, sketch, registers)",
             SPI_OK_DELETE_RETURNING, 3, types, values);
     const int n = static_cast<int>(SPI_processed);
     auto *windows = static_cast<Upper *>(palloc(n * sizeof(Upper) + 1));
     for (int i = 0; i < n; ++i) {
         HeapTuple tuple = SPI_tuptable->vals[i];
         TupleDesc descriptor = SPI_tuptable->tupdesc;
-        bool null;
         windows[i].level = static_cast<Level>(DatumGetInt16(SPI_getbinval(tuple, descriptor, 1, &null)));
         const Datum grp = SPI_getbinval(tuple, descriptor, 2, &null);
         windows[i].grp = null ? nullptr : DatumGetArrayTypePCopy(grp);
         windows[i].span.start = DatumGetTimestampTz(SPI_getbinval(tuple, descriptor, 3, &null));
         windows[i].span.stop = DatumGetTimestampTz(SPI_getbinval(tuple, descriptor, 4, &null));
+        const int level = static_cast<int>(windows[i].level);
+        --store.added[level];
+        store.added_bytes[level] -= DatumGetInt64(SPI_getbinval(tuple, descriptor, 5, &null));
     }
-    WindowStore store = {&recount->row, {}, 0};
     for (int i = 0; i < n; ++i) {
         const Upper &upper = windows[i];
         if (recount->span.start <= upper.span.start && upper.span.stop <= recount->span.stop)
@@ -303,6 +306,11 @@ void remove_tiles(const Recount *recount) {
         SPI_freetuptable(tiles);
     }
     close_windows(&store);
+    Oid change_types[] = {INT4OID, INT8ARRAYOID, INT8ARRAYOID};
+    Datum changes[] = {Int32GetDatum(recount->row.id), by_level(store.added), by_level(store.added_bytes)};
+    execute("UPDATE topk.rollup_state SET level_windows = topk.add_by_level(level_windows, $2),"
+            " level_bytes = topk.add_by_level(level_bytes, $3) WHERE rollup = $1",
+            SPI_OK_UPDATE, 3, change_types, changes);
 }
 
 bool has_tiles_before(const Recount *recount, TimestampTz limit) {
@@ -313,16 +321,23 @@ bool has_tiles_before(const Recount *recount, TimestampTz limit) {
     return SPI_processed != 0;
 }
 
+// False when the rollup has been dropped before its lock was there.
+bool lock_row(RollupRow *row) {
+    require_table(row);
+    lock_rollup(row->id, true);
+    return read_rollup(row->id, nullptr, row);
+}
+
 int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
-    require_table(&recount->row);
-    lock_rollup(recount->row.id, true);
     SPI_connect();
     Owner owner = stream::become_owner();
     recount->span = accepted_span(&recount->row, since, until);
-    char *query = recount_query(&recount->row);
     stream::leave_owner(owner);
 
     recount->snapshot = boundary_snapshot(recount->row.source);
+    owner = stream::become_owner();
+    char *query = recount_query(&recount->row);
+    stream::leave_owner(owner);
     recount->oldest = DT_NOEND;
     count_rows(recount, query);
 
@@ -357,7 +372,10 @@ Datum recount_function(FunctionCallInfo fcinfo, Mode mode) {
     r.mode = mode;
     const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     if (!read_rollup(name, nullptr, &r.row))
-        raise_missing(name);
+        raise_no_rollup(name);
+    require_ownership(r.row.source); // before locks that would keep others waiting
+    if (!lock_row(&r.row))
+        raise_no_rollup(name);
     require_ownership(r.row.source);
     PG_RETURN_INT64(recount(&r, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2)));
 }
@@ -367,7 +385,7 @@ Datum run_backfill(FunctionCallInfo fcinfo) {
     require_read_committed("topk.run_backfill()");
     Recount r = {};
     r.mode = Mode::backfill;
-    if (!read_rollup(PG_GETARG_INT32(0), nullptr, &r.row))
+    if (!read_rollup(PG_GETARG_INT32(0), nullptr, &r.row) || !lock_row(&r.row))
         PG_RETURN_NULL();
     const int64 counted = recount(&r, DT_NOBEGIN, DT_NOEND);
     const Owner owner = stream::become_owner();

@@ -18,7 +18,7 @@ enum class Answer { allowed, no_source, no_select, no_reader, row_security };
 Answer ask(Oid source) {
     bool missing = false;
     const AclResult select = pg_class_aclcheck_ext(source, GetUserId(), ACL_SELECT, &missing);
-    if (missing) // dropped by a session whose event triggers were off
+    if (missing) // dropped after the snapshot was taken, or by a session whose event triggers were off
         return Answer::no_source;
     if (select != ACLCHECK_OK)
         return Answer::no_select;
@@ -40,7 +40,8 @@ void require_readable(const char *rollup, Oid source) {
     switch (answer) {
         case Answer::allowed: return;
         case Answer::no_source:
-            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the source of rollup \"%s\" does not exist", rollup)));
+            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist any more", rollup),
+                            errdetail("Its source was dropped.")));
             break;
         case Answer::no_select: aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(source)), name); break;
         case Answer::no_reader:

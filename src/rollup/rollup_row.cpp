@@ -1,6 +1,7 @@
 #include "rollup_row.h"
 
 #include "../stream/catalog.h"
+#include "../stream/expression.h"
 
 namespace topk::rollup {
 namespace {
@@ -29,15 +30,6 @@ private:
     TupleDesc descriptor_;
 };
 
-Kind kind_of(char code) {
-    switch (code) {
-        case 'i': return Kind::bigint;
-        case 'u': return Kind::uuid;
-        case 'b': return Kind::bytea;
-        default: return Kind::text;
-    }
-}
-
 int elements(Datum array, Datum **values) {
     int n;
     bool *nulls;
@@ -50,7 +42,7 @@ void fill(const Columns &c, RollupRow *row) {
     row->id = c.int4("id");
     row->name = c.string("name");
     row->source = DatumGetObjectId(c.get("source"));
-    row->shape.kind = kind_of(DatumGetChar(c.get("item_kind")));
+    row->shape.kind = stream::kind_of_letter(DatumGetChar(c.get("item_kind")));
     row->shape.capacity = static_cast<uint32_t>(c.int4("capacity"));
     row->shape.width = static_cast<uint32_t>(c.int4("width"));
     row->shape.depth = static_cast<uint32_t>(c.int4("depth"));
@@ -103,6 +95,11 @@ bool read_rollup(const char *name, Snapshot snapshot, RollupRow *row) {
     ScanKeyEntryInitialize(&key, 0, 2, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_TEXTEQ,
                            CStringGetTextDatum(name));
     return read(&key, InvalidOid, snapshot, row);
+}
+
+void raise_no_rollup(const char *name) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", name)));
+    pg_unreachable();
 }
 
 Level level_of(const RollupRow *row, const char *window_kind) {

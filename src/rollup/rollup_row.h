@@ -30,6 +30,9 @@ struct RollupRow {
 bool read_rollup(int32 id, Snapshot snapshot, RollupRow *row);
 bool read_rollup(const char *name, Snapshot snapshot, RollupRow *row);
 
+// Raises 42704.
+[[noreturn]] void raise_no_rollup(const char *name);
+
 // The level whose rows answer for a kind of window ("hour" ...). Raises 22023 for a kind that the rollup does not keep.
 Level level_of(const RollupRow *row, const char *window_kind);
 // The window that contains t.

@@ -6,6 +6,7 @@ extern "C" {
 #include "access/stratnum.h"
 #include "access/tableam.h"
 #include "catalog/pg_extension.h"
+#include "commands/dbcommands.h"
 }
 
 namespace topk::rollup {
@@ -77,11 +78,13 @@ void forget_failures(int32 id) {
 }
 
 void record_failure(int32 id, bool backfill, const ErrorData *error, int level) {
-    ereport(level,
-            (errcode(error->sqlerrcode),
-             errmsg(backfill ? "could not backfill rollup %d: %s" : "could not fold rollup %d: %s", id, error->message),
-             error->detail != nullptr ? errdetail_internal("%s", error->detail) : 0,
-             error->context != nullptr ? errcontext("%s", error->context) : 0));
+    ereport(level, (errcode(error->sqlerrcode),
+                    // A background worker's log lines have no database of their own.
+                    errmsg(backfill ? "could not backfill rollup %d of database \"%s\": %s"
+                                    : "could not fold rollup %d of database \"%s\": %s",
+                           id, get_database_name(MyDatabaseId), error->message),
+                    error->detail != nullptr ? errdetail_internal("%s", error->detail) : 0,
+                    error->context != nullptr ? errcontext("%s", error->context) : 0));
     const Statement statement = begin();
     Oid types[] = {INT4OID, TEXTOID, TEXTOID, BOOLOID};
     Datum values[] = {Int32GetDatum(id), CStringGetTextDatum(unpack_sql_state(error->sqlerrcode)),

@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include "../pg/pg.h"
+#include "statistics.h"
 
 extern "C" {
 #include "utils/guc.h"
@@ -25,6 +26,11 @@ void define_settings() {
                             nullptr, &wake_deltas, 1000, 1, INT_MAX / 2, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_topk.launcher_interval", "Time between two looks at the list of databases.", nullptr,
                             &launcher_interval, 10, 1, 60 * 60, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
+    // The server refuses to define a setting of the postmaster's in a session.
+    DefineCustomIntVariable("pg_topk.max_rollups", "Number of rollups, of all databases, that the server keeps statistics of.",
+                            "Takes 2 kB of shared memory each.", &max_rollups, 1000, 0, 100000,
+                            process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, 0, nullptr, nullptr,
+                            nullptr);
     MarkGUCPrefixReserved("pg_topk");
 }
 

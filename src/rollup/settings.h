@@ -8,6 +8,6 @@ extern int fold_interval;     // ms
 extern int wake_deltas;       // rows
 extern int launcher_interval; // s
 
-void define_settings();
+void define_settings(); // and pg_topk.max_rollups of statistics.h
 
 } // namespace topk::rollup

@@ -4,7 +4,9 @@
 
 #include "../pg/sketch.h"
 #include "../stream/delta_log.h"
+#include "../stream/token_bucket.h"
 #include "settings.h"
+#include "statistics.h"
 
 extern "C" {
 #include "access/xact.h"
@@ -41,6 +43,8 @@ void request() {
         next_request_hook();
     RequestAddinShmemSpace(shared_size());
     RequestNamedLWLockTranche(tranche, 1);
+    request_statistics();
+    stream::request_buckets();
 }
 
 // rows: at least one. After the commit; must be quick.
@@ -83,6 +87,8 @@ void start_up() {
         for (int i = 0; i < shared->slot_count; ++i)
             pg_atomic_init_u32(&shared->slots[i].pending, 0);
     }
+    attach_statistics();
+    stream::attach_buckets();
     LWLockRelease(AddinShmemInitLock);
     stream::deltas_appended_hook = deltas_appended;
 }

@@ -47,7 +47,7 @@ struct Slot {
 constexpr int max_requests = 32;
 
 struct Shared {
-    LWLock *lock; // of everything but pending
+    LWLock *lock; // of everything but pending, and of the entries of statistics.cpp
     Latch *launcher;
     Oid requests[max_requests]; // databases that want a worker
     int request_count;          // more than max_requests: some are not in the list

@@ -100,12 +100,31 @@ SPIPlanPtr prepare(SPIPlanPtr &plan, const char *query, std::initializer_list<Oi
         plan = nullptr;
     }
     if (plan == nullptr) {
-        SPIPlanPtr made = SPI_prepare(query, static_cast<int>(types.size()), const_cast<Oid *>(types.begin()));
+        // As constants of a plan of their own, values would be decompressed.
+        SPIPlanPtr made = SPI_prepare_cursor(query, static_cast<int>(types.size()), const_cast<Oid *>(types.begin()),
+                                             CURSOR_OPT_GENERIC_PLAN);
         if (made == nullptr || SPI_keepplan(made) != 0)
             elog(ERROR, "could not prepare: %s", query);
         plan = made;
     }
     return plan;
+}
+
+// They are compressed, or cannot be, before they come to the table (tally.cpp); so these are the same before and after.
+int64 stored_bytes(const stream::StoredTally &values) {
+    int64 sum = 0;
+    for (const struct varlena *value : {values.summary, values.sketch, values.registers}) {
+        if (value == nullptr)
+            continue;
+        if (!VARATT_IS_EXTERNAL_ONDISK(value)) {
+            sum += VARSIZE_ANY_EXHDR(value);
+            continue;
+        }
+        struct varatt_external toasted;
+        VARATT_EXTERNAL_GET_POINTER(toasted, value);
+        sum += VARATT_EXTERNAL_GET_EXTSIZE(toasted);
+    }
+    return sum;
 }
 
 bool find_tile(const TileKey &key, Snapshot snapshot, Tile *tile) {

@@ -24,6 +24,9 @@ struct Tile {
     stream::StoredTally values;
 };
 
+// What the values take in the table or beside it, without headers.
+int64 stored_bytes(const stream::StoredTally &values);
+
 // False when the snapshot, nullptr being the latest, sees none.
 bool find_tile(const TileKey &key, Snapshot snapshot, Tile *tile);
 

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "../core/growth.h"
+#include "answer_timer.h"
 #include "arguments.h"
 #include "metadata.h"
 #include "ranking.h"
@@ -151,4 +152,4 @@ Datum trending(FunctionCallInfo fcinfo) {
 
 } // namespace
 
-TOPK_FUNCTION(topk_trending, trending(fcinfo))
+TOPK_ANSWER(topk_trending, trending)

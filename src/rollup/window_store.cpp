@@ -33,6 +33,9 @@ void write(WindowStore *store, Window *window) {
     if (window->tile.finished) // late events
         write_snapshot(store->row, &window->tile);
     ++store->written;
+    const int level = static_cast<int>(window->tile.key.level);
+    store->added[level] += !window->exists;
+    store->added_bytes[level] += stored_bytes(window->tile.values) - window->bytes;
     MemoryContextSwitchTo(old);
     MemoryContextDelete(window->context);
 }
@@ -58,6 +61,7 @@ Window *open_window(WindowStore *store, Level level, ArrayType *grp, TimestampTz
     const TileKey key = {store->row->id, level, grp, span.start};
     window->exists = find_tile(key, nullptr, &window->tile);
     if (window->exists) {
+        window->bytes = stored_bytes(window->tile.values);
         stream::merge_stored(window->tally, window->tile.values);
     } else {
         window->tile.key = key;
@@ -75,6 +79,13 @@ void close_windows(WindowStore *store) {
         if (done != nullptr)
             write(store, done);
     }
+}
+
+Datum by_level(const int64 *values) {
+    Datum elements[level_count];
+    for (int i = 0; i < level_count; ++i)
+        elements[i] = Int64GetDatum(values[i]);
+    return PointerGetDatum(construct_array(elements, level_count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
 void finish(WindowStore *store, Tile *tile) {

@@ -3,6 +3,7 @@
 #include "../stream/delta_log.h"
 #include "round.h"
 #include "settings.h"
+#include "statistics.h"
 
 extern "C" {
 #include "pgstat.h"
@@ -188,8 +189,10 @@ void check_extension(Worker *worker) {
                 version = MemoryContextStrdup(worker->round, found);
         }))
         fail(error);
-    if (version == nullptr)
+    if (version == nullptr) {
+        forget_database(MyDatabaseId);
         leave(Exit::no_extension);
+    }
     if (worker->version == nullptr)
         worker->version = MemoryContextStrdup(TopMemoryContext, version);
     else if (strcmp(worker->version, version) != 0)
@@ -261,6 +264,16 @@ void maintain(Worker *worker) {
                   error->context != nullptr ? errcontext("%s", error->context) : 0));
 }
 
+// Only where others may want their places.
+void sweep_statistics(const DueList &list) {
+    if (!are_statistics_full())
+        return;
+    auto *ids = static_cast<int32 *>(palloc(list.count * sizeof(int32) + 1));
+    for (int i = 0; i < list.count; ++i)
+        ids[i] = list.rollups[i].id;
+    forget_rollups_except(ids, list.count);
+}
+
 // Time until the next one at the latest.
 int64 run_round(Worker *worker) {
     MemoryContextSwitchTo(worker->round);
@@ -285,6 +298,7 @@ int64 run_round(Worker *worker) {
             wait = Min(wait, due.wait);
     }
     look_after_backfill(worker, list);
+    sweep_statistics(list);
     maintain(worker);
     MemoryContextSwitchTo(TopMemoryContext);
     MemoryContextReset(worker->round);

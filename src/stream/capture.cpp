@@ -1,6 +1,7 @@
 #include "capture.h"
 
 #include "counter.h"
+#include "limits.h"
 
 namespace topk::stream {
 namespace {
@@ -41,6 +42,7 @@ struct Capture {
     ExprContext *econtext;
     MemoryContext per_row;
     Counter *counter;
+    Limits *limits; // nullptr: none
     int target_count;
     Target *targets;
 };
@@ -191,6 +193,8 @@ void capture_rollup(Capture *capture, RollupCapture *r, TupleTableSlot *slot) {
     const Datum item = get(capture, r->item, slot, &null);
     if (null)
         return;
+    if (capture->limits != nullptr) [[unlikely]]
+        check_item(capture->limits, r->rollup->name, r->rollup->shape.kind, item);
     Event event;
     event.weight = 1;
     if (present(r->weight)) {
@@ -237,6 +241,7 @@ Capture *begin_capture(Relation relation, Ancestors ancestors) {
     if (capture->target_count != 0) {
         if (capture->per_row == nullptr)
             capture->per_row = AllocSetContextCreate(context, "pg_topk row", ALLOCSET_SMALL_SIZES);
+        capture->limits = find_limits(relation, source->ancestors, source->ancestor_count);
         capture->counter = begin_counting();
         list(capture);
     }
@@ -254,9 +259,16 @@ void warn_without_rollups(const Capture *capture, Relation relation) {
                       errhint("Create one with topk.create_rollup().")));
 }
 
+void expect_rows(Capture *capture, int64 rows) {
+    if (capture->limits != nullptr)
+        take_quota(capture->limits, rows);
+}
+
 void capture_slot(Capture *capture, TupleTableSlot *slot) {
     if (capture->target_count == 0)
         return;
+    if (capture->limits != nullptr) [[unlikely]]
+        check_row(capture->limits, slot);
     MemoryContext caller = MemoryContextSwitchTo(capture->per_row);
     for (int i = 0; i < capture->target_count; ++i) {
         Target *target = &capture->targets[i];
@@ -276,6 +288,8 @@ void capture_slot(Capture *capture, TupleTableSlot *slot) {
 void finish_capture(Capture *capture) {
     if (capture->target_count != 0) {
         MemoryContext caller = MemoryContextSwitchTo(capture->context);
+        if (capture->limits != nullptr)
+            take_quota(capture->limits, capture->limits->rows);
         finish_counting(capture->counter);
         MemoryContextSwitchTo(caller);
         unlist(capture);

@@ -16,6 +16,8 @@ Capture *begin_capture(Relation relation, Ancestors ancestors);
 bool has_rollups(const Capture *capture);
 // Once in a session, and after each change of the source: a warning per statement would flood the server's log.
 void warn_without_rollups(const Capture *capture, Relation relation);
+// Tells that so many rows will be captured, where that is known before the first: what a limit forbids fails here then.
+void expect_rows(Capture *capture, int64 rows);
 // Functions in expressions run here, as the current user.
 void capture_slot(Capture *capture, TupleTableSlot *slot);
 // Appends what was counted to the delta log and frees the capture.

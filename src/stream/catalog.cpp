@@ -10,8 +10,8 @@ extern "C" {
 namespace topk::stream {
 namespace {
 
-const char *const names[table_count] = {"rollup", "log_slot",  "delta_0",  "delta_1",      "delta_2",  "delta_3",
-                                        "tile",   "group_key", "snapshot", "rollup_state", "error_log"};
+const char *const names[table_count] = {"rollup", "log_slot",  "delta_0",  "delta_1",      "delta_2",   "delta_3",
+                                        "tile",   "group_key", "snapshot", "rollup_state", "error_log", "limit_rule"};
 
 // The tables live and die with their schema. 0: not known.
 Oid oids[table_count];

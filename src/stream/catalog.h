@@ -7,8 +7,8 @@ namespace topk::stream {
 
 inline constexpr int slot_count = 4; // of the delta log
 
-enum class Table { rollup, log_slot, delta_0, tile = delta_0 + slot_count, group_key, snapshot, rollup_state, error_log };
-inline constexpr int table_count = static_cast<int>(Table::error_log) + 1;
+enum class Table { rollup, log_slot, delta_0, tile = delta_0 + slot_count, group_key, snapshot, rollup_state, error_log, limit_rule };
+inline constexpr int table_count = static_cast<int>(Table::limit_rule) + 1;
 
 // Raises an error when the extension is not installed in this database.
 Oid table_oid(Table table);

@@ -120,6 +120,30 @@ int compare_ids(const ListCell *a, const ListCell *b) {
     return x < y ? -1 : x > y;
 }
 
+// PostgreSQL leaves stored generated columns out of a row that it routes to a partition with another order of columns, as
+// far as triggers see it. So they are computed where they are missing.
+Node *fill_generated(Node *node, void *context) {
+    if (node == nullptr)
+        return nullptr;
+    auto *source = static_cast<Relation>(context);
+    if (IsA(node, Var)) {
+        const auto *var = reinterpret_cast<Var *>(node);
+        if (TupleDescAttr(RelationGetDescr(source), var->varattno - 1)->attgenerated != ATTRIBUTE_GENERATED_STORED)
+            return node;
+        CoalesceExpr *filled = makeNode(CoalesceExpr);
+        filled->coalescetype = var->vartype;
+        filled->coalescecollid = var->varcollid;
+        filled->args = list_make2(node, build_column_default(source, var->varattno));
+        filled->location = -1;
+        return reinterpret_cast<Node *>(filled);
+    }
+#if PG_VERSION_NUM >= 160000
+    return expression_tree_mutator(node, fill_generated, context);
+#else
+    return expression_tree_mutator(node, reinterpret_cast<Node *(*)()>(reinterpret_cast<void (*)()>(fill_generated)), context);
+#endif
+}
+
 // Ready to be executed.
 Expr *plan(Relation source, Expr *expression) {
     if (expression == nullptr)
@@ -127,9 +151,9 @@ Expr *plan(Relation source, Expr *expression) {
     auto *node = reinterpret_cast<Node *>(expression);
 #if PG_VERSION_NUM >= 180000
     node = expand_generated_columns_in_expr(node, source, 1); // virtual ones have no value in a row
-#else
-    (void)source;
 #endif
+    if (source->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+        node = fill_generated(node, source);
     return expression_planner(reinterpret_cast<Expr *>(node));
 }
 

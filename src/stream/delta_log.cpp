@@ -8,6 +8,7 @@ extern "C" {
 
 namespace topk::stream {
 
+void (*delta_appended_hook)(const Delta &delta) = nullptr;
 void (*deltas_appended_hook)(uint32 rows) = nullptr;
 
 namespace {
@@ -138,6 +139,8 @@ void append_delta(const Delta &delta) {
     heap_freetuple(tuple);
     table_close(log, NoLock);
     ++appended;
+    if (delta_appended_hook != nullptr)
+        delta_appended_hook(delta);
 }
 
 void begin_delta_scan(DeltaScan *scan, Snapshot snapshot) {

@@ -28,6 +28,8 @@ struct Delta {
 // Appends a row of the current transaction, whoever its user is. May raise any error of an insertion.
 void append_delta(const Delta &delta);
 
+// Called for each row that is appended, whether it will be committed or not. Must be quick.
+extern void (*delta_appended_hook)(const Delta &delta);
 // Called after the commit of a transaction that appended rows. Must not raise an error.
 extern void (*deltas_appended_hook)(uint32 rows);
 

@@ -39,9 +39,7 @@ extern "C" {
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
 #include "parser/parsetree.h"
-#if PG_VERSION_NUM >= 180000
 #include "rewrite/rewriteHandler.h"
-#endif
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/fmgroids.h"

@@ -47,6 +47,8 @@ Frequency tally_frequency(const Tally *tally, const void *data, size_t length) {
 Frequency stored_frequency(const StoredTally &stored, Kind kind, const void *data, size_t length) {
     if (stored.items != nullptr)
         return in_list(bytes_of(pg_detoast_datum_packed(stored.items)), kind, data, length);
+    if (stored.summary == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a row of counts has neither items nor a summary")));
     const Bytes summary = bytes_of(pg_detoast_datum_packed(stored.summary));
     Frequency result = {0, 0, 0};
     Kind found = Kind::none;

@@ -49,7 +49,7 @@ mine() { # BODY: of bomb() from now on
 
 # A superuser whose session goes on afterwards
 mine "PERFORM set_config('search_path', 'evil, pg_catalog', false), set_config('topk.bomb', 'went off', false), set_config('DateStyle', 'German', false);"
-for statement in "SELECT topk.backfill('mined')" "SELECT topk.refresh('mined', now() - interval '1 hour', now())" 'CALL topk.run()' "SELECT topk.run_backfill(id) FROM topk.rollup WHERE name = 'mined'" \
+for statement in "SELECT topk.backfill('mined')" "SELECT topk.accuracy('mined', 'day')" "SELECT topk.refresh('mined', now() - interval '1 hour', now())" 'CALL topk.run()' "SELECT topk.run_backfill(id) FROM topk.rollup WHERE name = 'mined'" \
     'ALTER TABLE mined ADD a integer' 'ALTER FOREIGN TABLE mined_stream ADD a integer' 'EXPLAIN INSERT INTO mined_stream VALUES (now()::text)'; do
     expect "settings of a user's code end with it: ${statement:0:50}" $'done\n"$user", public|ISO, MDY' 'SET topk.bomb = $$$$' "SELECT outcome(\$s\$$statement\$s\$)" "SELECT current_setting('search_path'), current_setting('DateStyle')"
 done
@@ -133,9 +133,10 @@ INSERT INTO nest DEFAULT VALUES;
 SQL
 expect 'code in a table and its types: an insert' 'done' 'SET ROLE life_inserter' "SELECT outcome('INSERT INTO nest DEFAULT VALUES')"
 for statement in 'SELECT fold_all()' 'CALL topk.run()' "SELECT topk.backfill('nest')" "SELECT topk.refresh('nest', now() - interval '1 hour', now())" "SELECT * FROM topk.top('nest', 'day')" "SELECT * FROM topk.range('nest', now() - interval '2 hours', now())" \
-    "SELECT topk.window_info('nest', 'week', group_key => '{generated,default,sad}')" 'SELECT * FROM topk.rollups, topk.groups, topk.snapshots' "SELECT topk_api.get_topk('nest')" 'ALTER TABLE nest ADD other integer' 'ALTER TABLE nest RENAME twice TO thrice'; do
+    "SELECT topk.window_info('nest', 'week', group_key => '{generated,default,sad}')" 'SELECT * FROM topk.rollups, topk.groups, topk.snapshots' "SELECT topk_api.get_topk('nest')" "SELECT topk.accuracy('nest', 'day')" "SELECT topk.accuracy('nest', 'day', group_key => '{generated,default,sad}')" "SELECT topk.chart('nest', 'day')" 'SELECT topk.metrics()' 'ALTER TABLE nest ADD other integer' 'ALTER TABLE nest RENAME twice TO thrice'; do
     expect "... a superuser: ${statement:0:50}" done "SELECT outcome(\$s\$$statement\$s\$)"
 done
+expect '... its reader' done 'SET ROLE life_reader' "SELECT outcome('SELECT topk.accuracy(''nest'', ''day'')')"
 expect '... what was counted' '2|2' "SELECT (SELECT count FROM topk.top('nest', 'day')), (SELECT count FROM topk.top('nest', 'day', group_key => '{generated,default,sad}'))"
 expect '... and it tells, where PostgreSQL runs it' XX999 "SELECT sqlstate_of('INSERT INTO nest DEFAULT VALUES')"
 
@@ -156,6 +157,30 @@ expect '... whom it does not apply to' 'done|done|1' 'SET ROLE life_bypasser' "$
 expect '... the owner' 'done|done|1' 'SET ROLE life_victim' "$asks"
 expect '... the owner, by force' 'done|done|1' 'SET ROLE life_victim' 'BEGIN' 'ALTER TABLE tenants FORCE ROW LEVEL SECURITY' "$asks"
 expect '... when it is switched off' 'done|done|1' 'BEGIN' 'ALTER TABLE tenants DISABLE ROW LEVEL SECURITY' 'SET LOCAL ROLE life_reader' "$asks"
+
+# The table of items that answers bring along
+psql -d life_attacks <<'SQL' >/dev/null
+SET ROLE life_mallory;
+CREATE FUNCTION mood_json(mood) RETURNS json IMMUTABLE LANGUAGE plpgsql AS $$BEGIN PERFORM public.tell('json'); RETURN '"json"'; END$$;
+CREATE CAST (mood AS json) WITH FUNCTION mood_json(mood);
+CREATE TABLE described (item text, ts timestamptz DEFAULT now());
+CREATE TABLE descriptions (key text UNIQUE, m mood DEFAULT 'sad');
+INSERT INTO descriptions (key) VALUES ('a'), ('sad');
+SELECT topk.create_rollup('described', 'described', 'item', 'ts', metadata => 'descriptions', metadata_key => 'key');
+INSERT INTO described VALUES ('sad'), ('a');
+GRANT SELECT ON described, descriptions TO life_reader;
+SQL
+described="SELECT outcome('SELECT topk.top(''described'', ''day'')'), (SELECT string_agg(coalesce(metadata ->> 'm', '-'), ' ') FROM topk.top('described', 'day'))"
+expect 'items: a cast to json' 'done|json json' "$described"
+expect '... for a reader' 'done|json json' 'SET ROLE life_reader' "$described"
+expect '... that would take the session along' $'2\n"$user", public' 'BEGIN' "CREATE OR REPLACE FUNCTION mood_json(mood) RETURNS json IMMUTABLE LANGUAGE plpgsql AS \$\$BEGIN PERFORM set_config('search_path', 'evil', false); RETURN '1'; END\$\$" "SELECT count(metadata) FROM topk.top('described', 'day')" 'SHOW search_path'
+expect '... a key that is cast' 'done|- json' 'BEGIN' 'ALTER TABLE descriptions DROP CONSTRAINT descriptions_key_key' "DELETE FROM descriptions WHERE key = 'a'" "ALTER TABLE descriptions ALTER key TYPE mood USING 'sad'" "$described"
+expect '... policies, as in any query of whom they apply to' 'done|- y' 'BEGIN' "CREATE TABLE plain (key text UNIQUE, m text)" "INSERT INTO plain VALUES ('a', 'x'), ('sad', 'y')" 'GRANT SELECT ON plain TO life_reader' "CREATE POLICY p ON plain USING (key = 'sad')" \
+    'ALTER TABLE plain ENABLE ROW LEVEL SECURITY' "UPDATE topk.rollup SET metadata = 'plain' WHERE name = 'described'" 'SET LOCAL ROLE life_reader' "$described"
+expect '... without SELECT' '42501' 'BEGIN' 'REVOKE SELECT ON descriptions FROM life_reader' 'SET LOCAL ROLE life_reader' "SELECT sqlstate_of('SELECT topk.top(''described'', ''day'')')"
+# Before PostgreSQL 16 a rule makes a view of an empty table that has no index.
+expect '... a table that becomes a view, where that is possible' 'done|' 'SET ROLE life_mallory' 'CREATE TABLE view_to_be (key text, m text)' 'RESET ROLE' "UPDATE topk.rollup SET metadata = 'view_to_be' WHERE name = 'described'" 'SET ROLE life_mallory' \
+    "DO \$\$BEGIN PERFORM outcome('CREATE RULE \"_RETURN\" AS ON SELECT TO view_to_be DO INSTEAD SELECT ''a''::text AS key, tell(''view'') AS m'); END\$\$" 'RESET ROLE' "SELECT outcome('SELECT topk.top(''described'', ''day'')'), (SELECT max(metadata ->> 'm') FROM topk.top('described', 'day'))"
 
 # By whose rights one asks through others' objects
 psql -d life_attacks <<'SQL' >/dev/null
@@ -179,7 +204,7 @@ expect 'SET ROLE of a superuser' $'42501\n0' 'SET ROLE life_stranger' "SELECT sq
 # The same name, another table
 expect 'a source that is dropped takes the counts with it' '42704|42704' 'BEGIN' 'DROP FOREIGN TABLE secret' 'SET ROLE life_mallory' 'CREATE TABLE secret (item text, ts timestamptz, g text)' "SELECT sqlstate_of('SELECT topk.top(''secret'', ''day'')'), sqlstate_of('SELECT topk.backfill(''secret'')')"
 expect 'a source that is renamed keeps them from others of its name' '42501|42501|0' 'BEGIN' 'ALTER FOREIGN TABLE secret RENAME TO renamed' 'SET ROLE life_mallory' 'CREATE TABLE secret (item text, ts timestamptz, g text)' "SELECT sqlstate_of('SELECT topk.top(''secret'', ''day'')'), sqlstate_of('SELECT topk.backfill(''secret'')'), (SELECT count(*) FROM topk.rollups WHERE source = 'secret'::regclass)"
-expect 'a source that is dropped without event triggers' $'42P01|0|t|done\ndone' 'BEGIN' 'SET LOCAL session_replication_role = replica' 'DROP FOREIGN TABLE secret' 'SET LOCAL session_replication_role = origin' \
+expect 'a source that is dropped without event triggers' $'42704|0|t|done\ndone' 'BEGIN' 'SET LOCAL session_replication_role = replica' 'DROP FOREIGN TABLE secret' 'SET LOCAL session_replication_role = origin' \
     "SELECT sqlstate_of('SELECT topk.top(''secret'', ''day'')'), (SELECT count(*) FROM topk.rollups WHERE name = 'secret'), (SELECT count(*) > 0 FROM topk.rollups), outcome('SELECT fold_all()')" "SELECT outcome('SELECT topk.drop_rollup(''secret'')')"
 
 # Names of time zones are looked up in a directory; of text search configurations, in the search_path
@@ -216,6 +241,7 @@ psql -d life_attacks <<'SQL' >/dev/null
 CREATE FOREIGN TABLE full_stream (item text, ts timestamptz, g text) SERVER topk;
 SELECT topk.create_rollup('full', 'full_stream', 'item', 'ts', group_by => '{g}', capacity => 100, k => 5, max_groups => 2);
 INSERT INTO full_stream SELECT 'i' || i, now(), i % 3 FROM generate_series(1, 30000) AS i;
+INSERT INTO full_stream SELECT 'i' || i, now() - interval '2 days', i % 3 FROM generate_series(1, 300) AS i;
 SELECT fold_all();
 INSERT INTO full_stream SELECT 'i' || i, now(), i % 3 FROM generate_series(1, 30) AS i;
 SQL
@@ -225,8 +251,10 @@ damages="FROM (VALUES ('tile', 'registers', '''''::bytea'), ('tile', 'registers'
     ('delta_0', 'items', ''''''), ('delta_0', 'items', 'decode(repeat(''ff'', 5000), ''hex'')'), ('delta_0', 'items', 'substr(items, 1, octet_length(items) / 2)'), ('delta_0', 'items', 'NULL'), ('delta_0', 'items', 'set_byte(items, 0, 255)'), ('delta_0', 'items', 'items || items'),
     ('delta_0', 'summary', 'spacesaving_add(spacesaving_empty(3), 7::bigint)'), ('delta_0', 'registers', '''\\x01'''), ('delta_0', 'sketch', 'cms_empty(10, 2)'), ('delta_0', 'scope', '''z'''), ('delta_0', 'grp', '''{{a,b},{c,d}}'''), ('delta_0', 'grp', 'NULL'), ('delta_0', 'events', '9223372036854775807'), ('delta_0', 'tile', '''infinity'''), ('delta_0', 'tile', '''-infinity'''),
     ('rollup', 'item_kind', '''b'''), ('rollup', 'capacity', '1'), ('rollup', 'width', '0'), ('rollup', 'depth', '64'), ('rollup', 'k', '2000000000'), ('rollup', 'columns', '''{\"1\": 2, \"x\": \"y\"}'''), ('rollup', 'columns', '''{}'''), ('rollup', 'windows', '''{hour}'''), ('rollup', 'group_by', '''{g,g}'''), ('rollup', 'timezone', '''nowhere'''), ('rollup', 'source', '0'), ('rollup', 'source', '''topk.tile'''),
-    ('rollup', 'item', '''1 +'''), ('rollup', '\"time\"', '''item'''), ('rollup_state', 'weight', '9223372036854775807'), ('log_slot', 'state', '''draining'''), ('log_slot', 'holders', '''{x,NULL,1/1:0}''')) AS v (t, c, e)"
-asking="'SELECT * FROM topk.top(''full'', ''day'')', 'SELECT * FROM topk.top(''full'', ''hour'', group_key => ''{}'')', 'SELECT * FROM topk.range(''full'', now() - interval ''3 hours'', now())', 'SELECT topk.window_info(''full'', ''month'')', 'SELECT topk_api.get_topk(''full'')', 'SELECT * FROM topk.rollups, topk.snapshots, topk.groups', 'INSERT INTO full_stream VALUES (''x'', now(), ''g'')', 'SELECT fold_all()', 'SELECT topk.maintain()', 'SELECT * FROM topk.top(''full'', ''hour'')', 'SELECT topk.drop_rollup(''full'')'"
+    ('rollup', 'item', '''1 +'''), ('rollup', '\"time\"', '''item'''), ('rollup', '(metadata, metadata_key)', 'ROW(''topk.tile'', ''start'')'), ('rollup', '(metadata, metadata_key)', 'ROW(''evidence'', ''what'')'), ('rollup', '(metadata, metadata_key)', 'ROW(''evidence'', ''nothing'')'), ('rollup', '(metadata, metadata_key)', 'ROW(''full_stream'', ''item'')'), ('rollup', '(metadata, metadata_key)', 'ROW(0, ''item'')'),
+    ('snapshot', 'entries', 'ARRAY[NULL]::topk_entry[]'), ('snapshot', 'entries', '''{}'''), ('snapshot', 'entries', 'ARRAY[ROW(NULL, NULL, NULL, NULL, NULL)]::topk_entry[]'), ('snapshot', 'entries', 'ARRAY[entries, entries]'), ('snapshot', 'weight', '0'), ('snapshot', 'window_kind', '''tile'''), ('snapshot', 'start', 'stop'),
+    ('rollup_state', 'weight', '9223372036854775807'), ('log_slot', 'state', '''draining'''), ('log_slot', 'holders', '''{x,NULL,1/1:0}''')) AS v (t, c, e)"
+asking="'SELECT * FROM topk.top(''full'', ''day'')', 'SELECT * FROM topk.top(''full'', ''hour'', group_key => ''{}'')', 'SELECT * FROM topk.range(''full'', now() - interval ''3 hours'', now())', 'SELECT topk.window_info(''full'', ''month'')', 'SELECT topk_api.get_topk(''full'')', 'SELECT * FROM topk.heavy_hitters(''full'', ''day'', 0.01)', 'SELECT * FROM topk.frequency(''full'', ''i7'', ''day'')', 'SELECT * FROM topk.trending(''full'', ''day'')', 'SELECT * FROM topk.history(''full'', ''day'', k => 100)', 'SELECT * FROM topk.rollups, topk.snapshots, topk.groups', 'SELECT * FROM topk.stats', 'INSERT INTO full_stream VALUES (''x'', now(), ''g'')', 'SELECT fold_all()', 'SELECT topk.maintain()', 'SELECT * FROM topk.top(''full'', ''hour'')', 'SELECT topk.drop_rollup(''full'')'"
 psql -d life_attacks <<'SQL'
 -- Each question for itself, and all in turn; undone at the end
 CREATE FUNCTION with_damage(t text, c text, e text, questions text[]) RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -266,7 +294,7 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN NULL;
         END;
     END LOOP;
-    FOR f IN SELECT o, l, r FROM unnest('{=,<>,<,->,->>,||,~,!~,^@,<@}'::text[]) AS o, unnest('{text,integer,bigint,jsonb,oid,regclass,text[],"\"char\""}'::text[]) AS l, unnest('{text,integer,bigint,jsonb,oid,regclass,unknown,text[],"\"char\""}'::text[]) AS r LOOP
+    FOR f IN SELECT o, l, r FROM unnest('{=,<>,<,>,<=,>=,+,-,*,/,->,->>,||,~,!~,^@,<@,@>}'::text[]) AS o, unnest('{text,name,smallint,integer,bigint,numeric,"double precision",interval,pg_catalog.timestamptz,jsonb,oid,regclass,text[],"\"char\""}'::text[]) AS l, unnest('{text,name,smallint,integer,bigint,numeric,"double precision",interval,pg_catalog.timestamptz,jsonb,oid,regclass,text[],"\"char\""}'::text[]) AS r LOOP
         BEGIN
             EXECUTE pg_catalog.format('CREATE FUNCTION public.op(%s, %s) RETURNS boolean LANGUAGE plpgsql AS %L', f.l, f.r, pg_catalog.format(body, 'operator'));
         EXCEPTION WHEN OTHERS THEN NULL;
@@ -287,7 +315,16 @@ INSERT INTO s VALUES ('a', pg_catalog.now() OPERATOR(pg_catalog.-) interval '2 d
 CALL topk.run();
 SQL
 check 'objects in the way of CREATE EXTENSION are there' t "$(sql life_squat -c "SELECT pg_catalog.count(*) OPERATOR(pg_catalog.>) 100 FROM pg_catalog.pg_operator WHERE oprnamespace OPERATOR(pg_catalog.=) 'public'::regnamespace")"
-for statement in "SELECT topk_api.ingest_event('s', 'a', source => 'x')" "SELECT topk_api.ingest_events('s', '[{\"item_id\": \"a\", \"timestamp\": \"2026-11-01T12:00:00Z\"}, {\"item_id\": \"b\"}]')" "SELECT topk_api.get_topk('s')" "SELECT * FROM topk.rollups, topk.groups" 'SELECT * FROM topk.snapshots' 'SELECT * FROM topk.errors' 'SELECT * FROM topk.workers' \
+check '... and nothing in schemas topk and topk_api is made with them' '' "$(sql life_squat <<'SQL'
+SET search_path = pg_catalog;
+SELECT pg_describe_object(d.classid, d.objid, d.objsubid) || ': ' || pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)
+FROM pg_depend AS d
+WHERE d.refobjid IN (SELECT oid FROM pg_proc WHERE proowner = 'life_mallory'::regrole UNION ALL SELECT oid FROM pg_operator WHERE oprowner = 'life_mallory'::regrole
+                     UNION ALL SELECT oid FROM pg_type WHERE typowner = 'life_mallory'::regrole UNION ALL SELECT oid FROM pg_class WHERE relowner = 'life_mallory'::regrole)
+  AND d.classid NOT IN ('pg_operator'::regclass, 'pg_type'::regclass) AND NOT (d.classid = 'pg_proc'::regclass AND (SELECT proowner FROM pg_proc WHERE oid = d.objid) = 'life_mallory'::regrole);
+SQL
+)"
+for statement in "SELECT topk_api.ingest_event('s', 'a', source => 'x')" "SELECT topk_api.ingest_events('s', '[{\"item_id\": \"a\", \"timestamp\": \"2026-11-01T12:00:00Z\"}, {\"item_id\": \"b\"}]')" "SELECT topk_api.get_topk('s')" "SELECT * FROM topk.rollups, topk.groups" 'SELECT * FROM topk.snapshots' 'SELECT * FROM topk.errors' 'SELECT * FROM topk.workers' 'SELECT * FROM topk.stats' \
     "SELECT topk.top('s', 'day')" 'SELECT topk.fold(1)' 'ALTER FOREIGN TABLE s ADD x integer' "SELECT topk.drop_rollup('s')" 'DROP FOREIGN TABLE s'; do
     for path in '"$user", public' 'public, pg_catalog'; do
         check "... and are not met, under $path: ${statement:0:50}" '' "$(sql life_squat -o /dev/null -c BEGIN -c "SET LOCAL search_path = $path" -c "$statement")$(sql life_squat -c 'TABLE public.evidence')"
@@ -300,7 +337,7 @@ psql -d postgres -c 'DROP DATABASE IF EXISTS life_strict' -c 'CREATE DATABASE li
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 CREATE EXTENSION pg_topk;
 SQL
-check 'without EXECUTE for PUBLIC by default the views work' 0 "$(sql life_strict -c 'SET ROLE life_reader' -c 'SELECT count(*) FROM topk.rollups')"
+check 'without EXECUTE for PUBLIC by default the views work' '' "$(sql life_strict -c "SELECT 'TABLE ' || oid::regclass || ';' FROM pg_class WHERE relnamespace = 'topk'::regnamespace AND relkind = 'v'" | sql life_strict -c 'SET ROLE life_reader' -o /dev/null -f -)"
 psql -d postgres -c 'DROP DATABASE life_strict'
 
 psql -d postgres -c 'DROP DATABASE life_attacks' -c 'DROP ROLE life_mallory, life_victim, life_inserter, life_stranger, life_reader, life_bypasser'

@@ -93,4 +93,33 @@ psql -d life_target -c "UPDATE topk.log_slot SET state = 'empty' WHERE slot > 1"
 check 'data only, triggers disabled' '' "$(restore -a --disable-triggers -e "$scratch/custom")"
 psql -d life_target -c 'SELECT topk.maintain()' >/dev/null
 restored life_target 'data only, triggers disabled' ''
+
+# While a fold is going on, and with the snapshot of a dump that began before folds and turns of the log
+as_server_user "$bindir/psql" -X -q -d life_source -c "SET application_name = 'folder'" -c 'BEGIN' -c 'SELECT fold_all()' -c 'SELECT pg_sleep(600)' >/dev/null 2>&1 &
+wait_for life_source 1 "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'folder' AND wait_event = 'PgSleep'"
+check 'in the middle of a fold: pg_dump' '' "$(dump -Fc -f "$scratch/folding")"
+check 'in the middle of a fold: it was' t "$(sql life_source -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'folder' AND wait_event = 'PgSleep'")"
+wait $!
+empty_target
+restored life_target 'in the middle of a fold' "$(restore -e "$scratch/folding")"
+
+coproc HOLDER { "$bindir/psql" -X -q -A -t -d life_source 2>&1; }
+echo 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_export_snapshot();' >&"${HOLDER[1]}"
+read -r -t 30 snapshot <&"${HOLDER[0]}"
+psql -d life_source <<'SQL' >/dev/null
+INSERT INTO keyed (item) VALUES ('later');
+UPDATE topk.log_slot SET state = CASE slot WHEN 0 THEN 'active' ELSE 'draining' END;
+\c
+SELECT fold_all();
+SELECT topk.maintain();
+SELECT topk.maintain();
+INSERT INTO keyed (item) VALUES ('later still');
+SELECT fold_all();
+SQL
+check 'a snapshot from before folds: the log has turned' 'active|folded|folded|folded' "$(sql life_source -c 'SELECT state FROM topk.log_slot ORDER BY slot' | paste -sd'|')"
+check 'a snapshot from before folds: pg_dump' '' "$(dump -Fc --snapshot="$snapshot" -f "$scratch/snapshot")"
+echo '\q' >&"${HOLDER[1]}"
+wait "$HOLDER_PID"
+empty_target
+restored life_target 'a snapshot from before folds' "$(restore -e "$scratch/snapshot")"
 psql -d postgres -c 'DROP DATABASE life_target'

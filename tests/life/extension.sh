@@ -21,6 +21,9 @@ a=1|c=1' "$(sql life_a <<'SQL'
 SELECT counts('s'), counts('t');
 PREPARE into_t AS INSERT INTO t (item) VALUES ('c');
 SELECT 'before';
+INSERT INTO t (item, ts) VALUES ('d', now() - interval '3 hours');
+DO $$BEGIN PERFORM fold_all(); END$$;
+DELETE FROM t WHERE item = 'd';
 DROP EXTENSION pg_topk CASCADE;
 SELECT count(*), (SELECT count(*) FROM pg_class WHERE relname = 't') FROM pg_trigger WHERE tgname = 'topk_capture';
 EXECUTE into_t;

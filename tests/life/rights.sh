@@ -35,19 +35,19 @@ answering="SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace = 'to
 expect '... reads nothing, changes nothing' 42501 'SET ROLE life_inserter' "$reading"
 expect 'SELECT: insert, count, change' 42501 'SET ROLE life_reader' "SELECT DISTINCT sqlstate_of(q) FROM unnest(ARRAY['INSERT INTO secret VALUES (''x'')', 'SELECT topk.drop_rollup(''secret'')', 'SELECT topk.backfill(''secret'')']) AS q"
 expect '... reads' 'confidential' 'SET ROLE life_reader' "SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')"
-shown="SELECT (SELECT count(*) FROM topk.rollups), (SELECT count(*) FROM topk.groups), (SELECT count(*) > 0 FROM topk.snapshots), (SELECT count(*) FROM topk.errors)"
-expect '... sees the views' '1|1|t|1' 'SET ROLE life_reader' "$shown"
-expect 'topk_reader without SELECT reads nothing' $'42501\n0|0|f|0' 'SET ROLE life_stranger' "$reading" "$shown"
-expect 'SELECT without topk_reader reads nothing' $'42501\n0|0|f|0' 'SET ROLE life_selecter' "$reading" "$shown"
-expect '... nor with a membership that gives no privileges' $'42501\n0|0|f|0' 'SET ROLE life_idle_reader' "$reading" "$shown"
-expect 'the owner needs no role' $'confidential\n1|1|t|1' 'SET ROLE life_victim' "SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')" "$shown"
-expect '... and a member of the owner is one' $'confidential\n1|1|t|1' 'BEGIN' 'GRANT life_victim TO life_selecter' 'SET ROLE life_selecter' "SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')" "$shown"
-expect 'the owner needs SELECT' $'42501\n0|0|f|0' 'BEGIN' 'REVOKE SELECT ON secret FROM life_victim' 'SET ROLE life_victim' "SELECT sqlstate_of('SELECT * FROM topk.top(''secret'', ''day'')')" "$shown"
+shown="SELECT (SELECT count(*) FROM topk.rollups), (SELECT count(*) FROM topk.groups), (SELECT count(*) > 0 FROM topk.snapshots), (SELECT count(*) FROM topk.errors), (SELECT count(*) FROM topk.stats) + (SELECT count(*) FROM topk.rollup_activity())"
+expect '... sees the views' '1|1|t|1|2' 'SET ROLE life_reader' "$shown"
+expect 'topk_reader without SELECT reads nothing' $'42501\n0|0|f|0|0' 'SET ROLE life_stranger' "$reading" "$shown"
+expect 'SELECT without topk_reader reads nothing' $'42501\n0|0|f|0|0' 'SET ROLE life_selecter' "$reading" "$shown"
+expect '... nor with a membership that gives no privileges' $'42501\n0|0|f|0|0' 'SET ROLE life_idle_reader' "$reading" "$shown"
+expect 'the owner needs no role' $'confidential\n1|1|t|1|2' 'SET ROLE life_victim' "SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')" "$shown"
+expect '... and a member of the owner is one' $'confidential\n1|1|t|1|2' 'BEGIN' 'GRANT life_victim TO life_selecter' 'SET ROLE life_selecter' "SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')" "$shown"
+expect 'the owner needs SELECT' $'42501\n0|0|f|0|0' 'BEGIN' 'REVOKE SELECT ON secret FROM life_victim' 'SET ROLE life_victim' "SELECT sqlstate_of('SELECT * FROM topk.top(''secret'', ''day'')')" "$shown"
 expect 'a prepared query asks each time' $'1\n0' 'BEGIN' 'SET LOCAL plan_cache_mode = force_generic_plan' 'PREPARE q AS SELECT count(*) FROM topk.rollups' 'SET ROLE life_reader' 'EXECUTE q' 'RESET ROLE' 'REVOKE topk_reader FROM life_reader' 'SET ROLE life_reader' 'EXECUTE q'
 expect 'may_read() of a relation that is none' 'f|f' 'SET ROLE life_reader' 'SELECT topk.may_read(0::oid::regclass), topk.may_read(4294967295::oid::regclass)'
 expect 'functions that answer say 42501 too' '' "SET ROLE life_inserter" "SELECT f FROM ($answering) AS a (f), LATERAL (SELECT sqlstate_of(format('SELECT topk.%s(%s)', (SELECT quote_ident(proname) FROM pg_proc WHERE oid = f),
     (SELECT string_agg(format('%L::%s', CASE WHEN i = 1 THEN 'secret' WHEN t = 'interval'::regtype THEN '1 day' WHEN t = 'timestamptz'::regtype THEN (now() - i * interval '1 s')::text WHEN t = 'text'::regtype THEN 'day' WHEN t = 'text[]'::regtype THEN '{x}' WHEN t = 'regclass'::regtype THEN 'secret' WHEN t = 'boolean'::regtype THEN 'f' WHEN t = 'jsonb'::regtype THEN '{}' ELSE '1' END, t::regtype), ', ' ORDER BY i)
-     FROM (SELECT t, i FROM unnest((SELECT proargtypes::oid[] FROM pg_proc WHERE oid = f)) WITH ORDINALITY AS u (t, i)) AS v)))) AS o (state) WHERE state <> '42501' AND f::text !~ 'create_rollup'"
+     FROM (SELECT t, i FROM unnest((SELECT proargtypes::oid[] FROM pg_proc WHERE oid = f)) WITH ORDINALITY AS u (t, i)) AS v)))) AS o (state) WHERE state <> '42501' AND f::text !~ 'create_rollup|metrics'"
 
 # A reader's function is cheap, and would be asked first
 psql -d life_rights <<'SQL'
@@ -55,7 +55,7 @@ SET ROLE life_mallory;
 CREATE FUNCTION leak(anyelement) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS $$BEGIN INSERT INTO evidence (who, what) VALUES (current_user, $1::text); RETURN true; END$$;
 SQL
 expect 'views leak nothing to functions of their readers' '0' 'SET ROLE life_mallory' \
-    'SELECT FROM topk.rollups WHERE leak(name) AND leak(item)' 'SELECT FROM topk.groups WHERE leak(group_key)' 'SELECT FROM topk.snapshots WHERE leak(item)' 'SELECT FROM topk.errors WHERE leak(message)' \
+    'SELECT FROM topk.rollups WHERE leak(name) AND leak(item)' 'SELECT FROM topk.groups WHERE leak(group_key)' 'SELECT FROM topk.snapshots WHERE leak(item)' 'SELECT FROM topk.errors WHERE leak(message)' 'SELECT FROM topk.stats WHERE leak(rollup) AND leak(last_error)' 'SELECT FROM topk.limits WHERE leak(role)' \
     'SELECT count(*) FROM evidence'
 expect '... each of them is a barrier' '' "SELECT relname FROM pg_class WHERE relnamespace = 'topk'::regnamespace AND relkind = 'v' AND relname <> 'workers' AND NOT coalesce('security_barrier=true' = ANY (reloptions), false)"
 
@@ -155,7 +155,7 @@ shadows="SET search_path = shadow, public, pg_catalog"
 temporary="CREATE TEMP TABLE rollup (id integer); CREATE TEMP TABLE pg_class (oid oid); CREATE TEMP TABLE pg_proc (oid oid); CREATE DOMAIN pg_temp.regclass AS text; CREATE DOMAIN pg_temp.interval AS text; CREATE TEMP TABLE tile (a integer); CREATE TEMP TABLE delta_0 (a integer)"
 for statement in "SELECT topk.create_rollup('other', 'public.shadowed', 'item', 'ts')" "INSERT INTO public.shadowed VALUES ('A', pg_catalog.now(), 1)" "SELECT topk.fold(id) FROM topk.rollup" 'SELECT topk.maintain()' 'CALL topk.run()' \
     "SELECT * FROM topk.top('shadowed', 'day', pg_catalog.now(), 10, '{1}')" "SELECT * FROM topk.top('shadowed', 'month')" "SELECT topk.range('shadowed', '2024-01-01', '2027-01-01')" "SELECT topk.window_info('shadowed', 'week')" \
-    "SELECT topk.backfill('shadowed')" "SELECT topk.refresh('shadowed', pg_catalog.now(), 'infinity')" 'SELECT * FROM topk.rollups' 'SELECT * FROM topk.snapshots' 'SELECT * FROM topk.groups' 'SELECT * FROM topk.errors' \
+    "SELECT topk.backfill('shadowed')" "SELECT topk.refresh('shadowed', pg_catalog.now(), 'infinity')" 'SELECT * FROM topk.rollups' 'SELECT * FROM topk.snapshots' 'SELECT * FROM topk.groups' 'SELECT * FROM topk.errors' 'SELECT * FROM topk.stats' 'SELECT * FROM topk.limits' "SELECT topk.set_limit('pg_monitor', 'public.shadowed', max_item_bytes => 1000)" "SELECT topk.drop_limit('pg_monitor', 'public.shadowed')" \
     'ALTER TABLE public.shadowed RENAME item TO thing' 'ALTER TABLE public.shadowed RENAME thing TO item' "SELECT topk.drop_rollup('other')" 'CREATE TABLE public.dropped (i pg_catalog.text)' 'DROP TABLE public.dropped'; do
     expect "under shadows: ${statement:0:60}" done "$shadows" "$temporary" "SELECT public.outcome(\$s\$$statement\$s\$)"
 done
@@ -172,7 +172,7 @@ expect 'expressions that are more than one' 42601 "SELECT DISTINCT sqlstate_of(f
 # What PUBLIC may call
 expect 'no functions run with another user'"'"'s rights' '' "SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'topk'::regnamespace AND prosecdef"
 expect 'functions in SQL and PL/pgSQL have a search_path of their own' '' "SELECT p.oid::regprocedure FROM pg_proc AS p JOIN pg_language AS l ON l.oid = prolang WHERE pronamespace = 'topk'::regnamespace AND lanname <> 'c' AND proname <> 'find_source' AND NOT coalesce(proconfig @> '{\"search_path=pg_catalog, pg_temp\"}', false)"
-expect 'support functions are not for everybody' '' "SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace = 'topk'::regnamespace AND has_function_privilege('life_inserter', p.oid, 'EXECUTE') AND obj_description(p.oid, 'pg_proc') ~ 'support function' AND proname <> 'worker_slots'"
+expect 'support functions are not for everybody' '' "SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace = 'topk'::regnamespace AND has_function_privilege('life_inserter', p.oid, 'EXECUTE') AND obj_description(p.oid, 'pg_proc') ~ 'support function' AND proname NOT IN ('worker_slots', 'rollup_activity', 'limit_state')"
 check 'bytes that are no items' '' "$(sql life_rights -c "SELECT DISTINCT state FROM (SELECT sqlstate_of(format('SELECT count(*) FROM topk.items(%L)', b)) FROM (SELECT decode(md5(i::text) || md5((i + 1)::text), 'hex') FROM generate_series(1, 300) AS i UNION ALL VALUES (''::bytea), ('\\x00'), (decode(repeat('ff', 100000), 'hex'))) AS v (b)) AS o (state) WHERE state !~ '^(22|XX001|done)'")"
 check 'registers that are none' '' "$(sql life_rights -c "SELECT DISTINCT state FROM (SELECT sqlstate_of(format('SELECT topk.distinct_items(NULL, decode(repeat(%L, %s), ''hex''))', h, n)) FROM unnest('{00,3f,ff}'::text[]) AS h, unnest('{0,1,16383,16384,16385}'::int[]) AS n) AS o (state) WHERE state !~ '^(22|XX001|done)'")"
 psql -d life_rights <<'SQL' >/dev/null

@@ -29,6 +29,8 @@ check '... both are there' 'topk_reader topk_writer' "$(sql postgres -c "$roles"
 sql life_r1 -c 'DROP EXTENSION pg_topk' -c 'DROP ROLE topk_reader, topk_writer' >/dev/null
 check 'four databases at once, none of which has the roles' '' "$(for database in "${here_are[@]}"; do sql "$database" -c 'CREATE EXTENSION pg_topk' & done; wait)"
 check '... both are there' 'topk_reader topk_writer' "$(sql postgres -c "$roles")"
+check 'CREATE EXTENSION is for superusers, also for the owner of a database' 'ERROR:  42501' "$(sql life_r4 -c 'DROP EXTENSION pg_topk' -c 'CREATE ROLE life_owner CREATEROLE' -c 'ALTER DATABASE life_r4 OWNER TO life_owner' -c 'SET ROLE life_owner' -c 'CREATE EXTENSION pg_topk')"
+sql life_r4 -c 'ALTER DATABASE life_r4 OWNER TO postgres' -c 'CREATE EXTENSION pg_topk' -c 'DROP ROLE life_owner' >/dev/null
 check 'a role is not dropped as long as an extension needs it' $'ERROR:  2BP01\nERROR:  2BP01' "$(sql postgres -c 'DROP ROLE topk_reader' -c 'DROP ROLE topk_writer')"
 check 'CREATE EXTENSION that is undone leaves nothing' 'topk_reader topk_writer' "$(sql life_r4 -c BEGIN -c 'DROP EXTENSION pg_topk' -c 'CREATE EXTENSION pg_topk' -c ROLLBACK -c "$roles")"
 

@@ -1,0 +1,240 @@
+#include "limits.h"
+
+#include <cmath>
+
+#include "catalog.h"
+
+extern "C" {
+#include "access/xlog.h"
+#include "catalog/pg_authid.h"
+}
+
+namespace topk::stream {
+namespace {
+
+enum Column {
+    id = 1,
+    role,
+    role_oid,
+    cluster,
+    source,
+    events_per_second,
+    burst,
+    max_item_bytes,
+    max_metadata_bytes,
+    column_count = max_metadata_bytes
+};
+
+constexpr int64 rows_per_look = 64;
+
+bool known = false; // whether the rules are those of the table
+uint64 changes = 0;
+LimitRule *rules = nullptr;
+int rule_count = 0;
+MemoryContext rules_context = nullptr;
+Oid table_seen = InvalidOid;
+
+void forget_changed(Datum, Oid relation) {
+    if (OidIsValid(relation) && relation != table_seen)
+        return;
+    known = false;
+    ++changes;
+}
+
+void forget_all(Datum, int, uint32) { forget_changed((Datum)0, InvalidOid); }
+
+// By number where the rule was made, also when the role has another name now; by name where a dump of it was restored.
+Oid find_role(const char *name, Oid oid, int64 made_in) {
+    if (made_in == static_cast<int64>(GetSystemIdentifier()) && SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(oid)))
+        return oid;
+    return get_role_oid(name, true);
+}
+
+LimitRule read_rule(HeapTuple tuple, TupleDesc descriptor) {
+    Datum v[column_count];
+    bool null[column_count];
+    heap_deform_tuple(tuple, descriptor, v, null);
+    LimitRule rule = {};
+    rule.any_role = null[role - 1];
+    if (!rule.any_role)
+        rule.role = find_role(TextDatumGetCString(v[role - 1]), null[role_oid - 1] ? 0 : DatumGetObjectId(v[role_oid - 1]),
+                              DatumGetInt64(v[cluster - 1]));
+    rule.source = null[source - 1] ? InvalidOid : DatumGetObjectId(v[source - 1]);
+    rule.bucket.id = DatumGetInt32(v[id - 1]);
+    if (!null[events_per_second - 1]) {
+        rule.bucket.rate = DatumGetFloat8(v[events_per_second - 1]);
+        rule.bucket.burst = DatumGetInt64(v[burst - 1]);
+    }
+    rule.item_bytes = null[max_item_bytes - 1] ? 0 : DatumGetInt32(v[max_item_bytes - 1]);
+    rule.metadata_bytes = null[max_metadata_bytes - 1] ? 0 : DatumGetInt32(v[max_metadata_bytes - 1]);
+    return rule;
+}
+
+[[gnu::noinline]] void load() {
+    if (rules_context == nullptr) {
+        rules_context = AllocSetContextCreate(CacheMemoryContext, "pg_topk limits", ALLOCSET_SMALL_SIZES);
+        CacheRegisterRelcacheCallback(forget_changed, (Datum)0);
+        CacheRegisterSyscacheCallback(AUTHOID, forget_all, (Datum)0);
+    }
+    table_seen = table_oid(Table::limit_rule);
+    Relation relation = table_open(table_seen, AccessShareLock);
+    const uint64 before = changes;
+    rule_count = 0;
+    rules = nullptr;
+    MemoryContextReset(rules_context);
+    SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
+    HeapTuple tuple;
+    int room = 0;
+    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
+        const LimitRule rule = read_rule(tuple, RelationGetDescr(relation));
+        if (rule_count == room) {
+            room = Max(8, 2 * room);
+            auto *moved = static_cast<LimitRule *>(MemoryContextAlloc(rules_context, room * sizeof(LimitRule)));
+            if (rule_count != 0)
+                memcpy(moved, rules, rule_count * sizeof(LimitRule));
+            rules = moved;
+        }
+        rules[rule_count++] = rule;
+    }
+    systable_endscan(scan);
+    table_close(relation, AccessShareLock);
+    known = changes == before;
+}
+
+bool applies_to_user(const LimitRule &rule) {
+    if (rule.any_role)
+        return true;
+    const Oid user = GetUserId();
+    return OidIsValid(rule.role) &&
+           (rule.role == user || (!superuser_arg(user) && is_member_of_role_nosuper(user, rule.role)));
+}
+
+bool applies_to(const LimitRule &rule, Relation relation, const Oid *ancestors, int ancestor_count) {
+    bool found = !OidIsValid(rule.source) || rule.source == RelationGetRelid(relation);
+    for (int i = 0; i < ancestor_count && !found; ++i)
+        found = rule.source == ancestors[i];
+    return found && applies_to_user(rule);
+}
+
+AttrNumber metadata_column(Relation relation) {
+    const TupleDesc descriptor = RelationGetDescr(relation);
+    for (int i = 0; i < descriptor->natts; ++i) {
+        const Form_pg_attribute column = TupleDescAttr(descriptor, i);
+        if (!column->attisdropped && column->attlen == -1 && strcmp(NameStr(column->attname), "metadata") == 0)
+            return static_cast<AttrNumber>(i + 1);
+    }
+    return 0;
+}
+
+void lower(int32 *limit, int32 to) {
+    if (to != 0)
+        *limit = Min(*limit, to);
+}
+
+[[gnu::noinline]] Limits *match(Relation relation, const Oid *ancestors, int ancestor_count) {
+    auto *limits = static_cast<Limits *>(palloc0(sizeof(Limits)));
+    limits->next_look = rows_per_look;
+    limits->item_bytes = limits->metadata_bytes = PG_INT32_MAX;
+    limits->quotas = static_cast<LimitRule *>(palloc(rule_count * sizeof(LimitRule)));
+    for (int i = 0; i < rule_count; ++i) {
+        const LimitRule &rule = rules[i];
+        if (!applies_to(rule, relation, ancestors, ancestor_count))
+            continue;
+        lower(&limits->item_bytes, rule.item_bytes);
+        lower(&limits->metadata_bytes, rule.metadata_bytes);
+        if (rule.bucket.rate != 0 && has_buckets())
+            limits->quotas[limits->quota_count++] = rule;
+    }
+    limits->relation = pstrdup(RelationGetRelationName(relation));
+    if (limits->metadata_bytes != PG_INT32_MAX)
+        limits->metadata = metadata_column(relation);
+    return limits->quota_count != 0 || limits->item_bytes != PG_INT32_MAX || limits->metadata != 0 ? limits : nullptr;
+}
+
+const char *describe(const LimitRule &rule) {
+    const char *of = rule.any_role ? "all roles together" : psprintf("role \"%s\"", GetUserNameFromId(rule.role, true));
+    const char *into = OidIsValid(rule.source) ? get_rel_name(rule.source) : nullptr;
+    const char *where = into == nullptr ? "" : psprintf(" into \"%s\"", into);
+    return psprintf("%g events per second of %s%s", rule.bucket.rate, of, where);
+}
+
+[[noreturn]] void raise_quota(const LimitRule &rule, int64 rows, double seconds) {
+    if (rows > rule.bucket.burst)
+        ereport(ERROR,
+                (errcode(event_quota_exceeded), errmsg("event quota exceeded: %s", describe(rule)),
+                 errdetail("The statement has more events than the limit's burst of " INT64_FORMAT ": it can never pass.",
+                           rule.bucket.burst),
+                 errhint("Insert fewer rows at a time.")));
+    ereport(ERROR, (errcode(event_quota_exceeded), errmsg("event quota exceeded: %s", describe(rule)),
+                    errdetail("Retry in %.10g s.", std::ceil(seconds * 1000) / 1000)));
+    pg_unreachable();
+}
+
+void look_ahead(Limits *limits) {
+    limits->next_look = limits->rows + rows_per_look;
+    for (int i = 0; i < limits->quota_count; ++i) {
+        const LimitRule &rule = limits->quotas[i];
+        const double seconds = seconds_until(rule.bucket, limits->rows);
+        if (seconds != 0)
+            raise_quota(rule, limits->rows, seconds);
+    }
+}
+
+void check_metadata(const Limits *limits, TupleTableSlot *slot) {
+    bool null;
+    const Datum value = slot_getattr(slot, limits->metadata, &null);
+    if (null)
+        return;
+    const Size size = toast_raw_datum_size(value) - VARHDRSZ;
+    if (size > static_cast<Size>(limits->metadata_bytes))
+        ereport(ERROR, (errcode(value_too_large), errmsg("metadata is too large"),
+                        errdetail("Column \"metadata\" of \"%s\" has %zu bytes, the limit is %d.", limits->relation, size,
+                                  limits->metadata_bytes)));
+}
+
+} // namespace
+
+LimitRules limit_rules() {
+    if (!known)
+        load();
+    return {rule_count, rules};
+}
+
+Limits *find_limits(Relation relation, const Oid *ancestors, int ancestor_count) {
+    if (!known) [[unlikely]]
+        load();
+    return rule_count == 0 ? nullptr : match(relation, ancestors, ancestor_count);
+}
+
+void check_row(Limits *limits, TupleTableSlot *slot) {
+    if (limits->metadata != 0)
+        check_metadata(limits, slot);
+    if (++limits->rows >= limits->next_look && !limits->taken)
+        look_ahead(limits);
+}
+
+void check_item(const Limits *limits, const char *rollup, Kind kind, Datum item) {
+    const Size fixed = fixed_length(kind);
+    const Size size = fixed != 0 ? fixed : toast_raw_datum_size(item) - VARHDRSZ;
+    if (size > static_cast<Size>(limits->item_bytes))
+        ereport(ERROR,
+                (errcode(value_too_large), errmsg("item is too large"),
+                 errdetail("Item of rollup \"%s\" has %zu bytes, the limit is %d.", rollup, size, limits->item_bytes)));
+}
+
+void take_quota(Limits *limits, int64 rows) {
+    if (limits->taken || rows == 0)
+        return;
+    limits->taken = true;
+    for (int i = 0; i < limits->quota_count; ++i) {
+        const LimitRule &rule = limits->quotas[i];
+        const double seconds = take_tokens(rule.bucket, rows);
+        if (seconds == 0)
+            continue;
+        for (int before = 0; before < i; ++before)
+            give_back(limits->quotas[before].bucket, rows);
+        raise_quota(rule, rows, seconds);
+    }
+}
+
+} // namespace topk::stream

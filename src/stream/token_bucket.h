@@ -1,0 +1,26 @@
+// Token buckets in shared memory: how many events may be captured at once, and how many per second in the long run. There
+// are none without shared_preload_libraries.
+#pragma once
+
+#include "../pg/pg.h"
+
+namespace topk::stream {
+
+// For the hooks that set up shared memory (src/rollup/shared.cpp).
+void request_buckets();
+void attach_buckets();
+bool has_buckets();
+
+struct Bucket {
+    int32 id;    // of the limit, in this database
+    double rate; // tokens per second
+    int64 burst; // tokens that it holds; full at first
+};
+
+// Both: how many seconds it takes until the bucket holds n tokens, at most its burst; 0: it does.
+double seconds_until(const Bucket &bucket, int64 n);
+double take_tokens(const Bucket &bucket, int64 n); // takes them when it does
+void give_back(const Bucket &bucket, int64 n);
+int64 tokens_left(const Bucket &bucket); // whole ones
+
+} // namespace topk::stream

@@ -1,0 +1,47 @@
+# ALTER EXTENSION UPDATE while workers run, on a copy of the installation that knows a later version of the extension.
+
+# The server finds its files by where its executable is, so that links beside a copy of it make a copy of all.
+compiled=$("$PG_CONFIG" --bindir)
+shared=$("$PG_CONFIG" --sharedir)
+libraries=$("$PG_CONFIG" --pkglibdir)
+tree=$scratch/installation
+root=$compiled
+while [[ $shared/ != "$root"/* || $libraries/ != "$root"/* ]]; do root=${root%/*}; done
+inside() { echo "$tree${1#"$root"}"; }
+mkdir -p "$(inside "$compiled")" "$(inside "$shared")/extension" "$(dirname "$(inside "$libraries")")"
+cp "$compiled/postgres" "$(inside "$compiled")/"
+[ -e "$(inside "$libraries")" ] || ln -s "$libraries" "$(inside "$libraries")"
+for file in "$shared"/*; do [ "${file##*/}" = extension ] || ln -s "$file" "$(inside "$shared")/"; done
+ln -s "$shared"/extension/* "$(inside "$shared")/extension/"
+rm "$(inside "$shared")/extension/pg_topk.control"
+version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" "$shared/extension/pg_topk.control")
+sed "s/^default_version.*/default_version = 'later'/" "$shared/extension/pg_topk.control" >"$(inside "$shared")/extension/pg_topk.control"
+echo "ALTER TABLE topk.rollup ADD later integer NOT NULL DEFAULT 1;" >"$(inside "$shared")/extension/pg_topk--$version--later.sql"
+
+start_server updated
+settings updated "shared_preload_libraries = 'pg_topk'" 'log_min_messages = log' 'pg_topk.fold_interval = 100ms'
+as_server_user "$bindir/pg_ctl" restart -s -w -D "$PGHOST" -l "$PGHOST/log" -p "$(inside "$compiled")/postgres" || give_up 'start from the copy' "$(tail "$PGHOST/log")"
+sql postgres -c "$(sed "s/CREATE EXTENSION pg_topk/& VERSION '$version'/" <<<"$setup")" >/dev/null
+until_is 3 'a worker of the old version' 1 postgres "$(worker_of postgres)"
+insert postgres good 100
+until_is 3 '... folds' 100 postgres "$(events_of good)"
+pid=$(pid_of postgres)
+# In a session whose caches know the old one, in the middle of its work
+check 'ALTER EXTENSION UPDATE' "$version|later|110" "$(sql postgres <<'SQL'
+SELECT extversion FROM pg_extension WHERE extname = 'pg_topk' \gset old_
+INSERT INTO good SELECT 'before', now() - interval '3 hours' FROM generate_series(1, 5);
+BEGIN;
+ALTER EXTENSION pg_topk UPDATE;
+INSERT INTO good SELECT 'meanwhile', now() - interval '3 hours' FROM generate_series(1, 3);
+COMMIT;
+INSERT INTO good SELECT 'after', now() - interval '3 hours' FROM generate_series(1, 2);
+SELECT :'old_extversion', extversion, (SELECT sum(count) FROM topk.range('good', now() - interval '1 day', now())) FROM pg_extension WHERE extname = 'pg_topk';
+SQL
+)"
+until_is 5 'another worker takes over' 1 postgres "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_topk worker' AND pid <> $pid"
+until_is 5 '... and folds' 110 postgres "$(events_of good)"
+check 'an update that is rolled back' '' "$(sql postgres -c 'BEGIN' -c "UPDATE pg_extension SET extversion = 'none' WHERE extname = 'pg_topk'" -c 'ROLLBACK')"
+pid=$(pid_of postgres)
+insert postgres good 5
+until_is 5 '... does not change the worker' "115|$pid" postgres "SELECT events, pid FROM topk.rollups, pg_stat_activity WHERE name = 'good' AND backend_type = 'pg_topk worker'"
+check 'the server never restarted' '' "$(grep -E 'PANIC|terminated by signal|reinitializing' "$PGHOST/log")"
