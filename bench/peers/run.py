@@ -189,17 +189,22 @@ def freshness(scenario, peers, rounds):
 def wait(peer, item, waits):
     """Appends to the waits of each hour, None if it was in vain; then the hour is left out the next time."""
     begin = {}
+
+    def ask(hour):
+        seen = item in dict(peer.top(hour))
+        took = time.time() - begin[hour]
+        if seen or took > PATIENCE:
+            waits[hour].append(took if seen else None)
+            del begin[hour]
+
     for hour, before in waits.items():
         peer.add(item, 5000, hour)
         if None not in before:
             begin[hour] = time.time()
+            ask(hour)
     while begin:
         for hour in list(begin):
-            seen = item in dict(peer.top(hour))
-            took = time.time() - begin[hour]
-            if seen or took > PATIENCE:
-                waits[hour].append(took if seen else None)
-                del begin[hour]
+            ask(hour)
 
 
 def said(waits):
