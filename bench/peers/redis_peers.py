@@ -153,8 +153,9 @@ class SortedSets:
     def crash(self, first, _):
         """Of the process, by SIGKILL, within MULTI."""
         self.connection('MULTI')
-        for item in self.scenario.items(first):
-            self.connection('ZINCRBY', f'hour:{self.scenario.crash}', 1, item)
+        for command in self.commands(self.scenario.crash, self.scenario.items(first)):
+            self.connection.socket.sendall(command)
+            self.connection.answer()
         self.used += processor_seconds(self.process.pid)
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()

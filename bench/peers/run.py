@@ -4,12 +4,13 @@
 All peers get the same events (scenario.py), hour by hour in turn, each in a server of its own; then all are asked, in turn.
 Reported are medians over the hours or rounds. What is not installed is left out, and a line says so; nothing is built here.
 
-usage: run.py [--scale X] [--rounds N] [--only PEER[,PEER...]]
+usage: run.py [--scale X] [--rounds N] [--stream NAME] [--only PEER[,PEER...]]
 environment: PG_CONFIG (default pg_config); ROWS, CLIENT, REPLAY (the binaries of ../stream/rows.cpp, ../stream/client.cpp and
 replay.cpp); REDISBLOOM (the module redisbloom.so, if it is to take part)
 """
 import argparse
 import os
+import random
 import statistics
 import sys
 import tempfile
@@ -32,6 +33,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--scale', type=float, default=1.0, help='of the 4,992,000 events')
     parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--stream', default='zipf1.1', help='of those that bench_events.h knows')
     parser.add_argument('--only', default=','.join(peer.name for peer in PEERS))
     options = parser.parse_args()
     names = options.only.split(',')
@@ -42,7 +44,7 @@ def main():
 
     exit_when_terminated()
     with tempfile.TemporaryDirectory(prefix='topk-bench-') as directory:
-        scenario = Scenario(directory, options.scale)
+        scenario = Scenario(directory, options.stream, options.scale)
         print(f'{scenario.rows} events, {scenario.committed} of them committed, {len(scenario.day)} distinct items')
         peers, started = [], []
         try:
@@ -55,11 +57,11 @@ def main():
                 peer.start()
                 print(f'{peer.title} {peer.version()}', flush=True)
                 peers.append(peer)
-            load(scenario, peers)
-            check(scenario, peers)
+            recoveries = load(scenario, peers)
+            check(scenario, peers, recoveries)
             answers(peers, options.rounds)
+            freshness(scenario, peers, options.rounds)
             sizes(scenario, peers)
-            freshness(peers, options.rounds)
             singles(scenario, peers, options.rounds)
         finally:
             for peer in started:
@@ -75,18 +77,17 @@ def turns(peers, number):
 def load(scenario, peers):
     seconds = {peer: [] for peer in peers}
     over = {peer: 0.0 for peer in peers}
+    recoveries = {}
     for hour in range(HOURS):
         for peer in turns(peers, hour):
             for part in (0, 1):
                 if part == 1 and hour == scenario.crash:
                     base = hour * scenario.per_hour
-                    interrupted, recovery = peer.crash(base + scenario.lost.start, base + scenario.lost.stop)
-                    print(f"{peer.title}: crash{' within its background work' if interrupted else ''}, "
-                          f'ready again after {recovery:.1f} s', flush=True)
+                    recoveries[peer] = peer.crash(base + scenario.lost.start, base + scenario.lost.stop)
                 seconds[peer].append(peer.load(scenario.steps(hour, part)))
             over[peer] += peer.hour_over(hour)
     table(f'One client, batches of {BATCH}', 'into', 'events a second', 'by that of the table', 'processor time of the server, an event',
-          'by that of the table', 'log, an event', 'at the ends of hours')
+          'by that of the table', 'WAL or AOF, an event', 'at the ends of hours')
     rates, costs = {}, {}
     for peer in peers:
         peer.settle()
@@ -95,6 +96,7 @@ def load(scenario, peers):
     for peer in peers:
         row(peer.title, f'{rates[peer.name]:,.0f}', ratio(rates, peer), f'{costs[peer.name] * 1e6:.2f} µs', ratio(costs, peer),
             f'{peer.log_bytes() / scenario.committed:.1f} B', f'{over[peer]:.1f} s')
+    return recoveries
 
 
 def ratio(figures, peer):
@@ -108,44 +110,45 @@ def top_is_exact(scenario, found, hour):
     return [count for _, count in found] == wanted and all(counts[item] == count for item, count in found)
 
 
-def check(scenario, peers):
+def check(scenario, peers, recoveries):
     day = scenario.day
     table('After rollbacks and a crash, against exact counts', 'peer', 'events of each hour', 'hours with an exact top 10',
-          'top 10 of the day')
+          'top 10 of the day', 'the crash', 'ready again after')
     for peer in peers:
         totals = peer.totals()
         wrong = None if totals is None else sum(abs(found - c.total()) for found, c in zip(totals, scenario.counts))
         right = sum(top_is_exact(scenario, peer.top(hour), hour) for hour in range(HOURS))
         top = peer.top()
-        off = max(abs(count - day[item]) / day[item] for item, count in top)
+        off = max(abs(count - day[item]) / max(day[item], 1) for item, count in top)
         same = len({item for item, _ in top} & {item for item, _ in day.most_common(10)})
         row(peer.title, 'not known' if wrong is None else 'exact' if wrong == 0 else f'{wrong} off', f'{right} of {HOURS}',
-            'exact' if top_is_exact(scenario, top, None) else f'{same} of 10 items, counts up to {off:.2%} off')
+            'exact' if top_is_exact(scenario, top, None) else f'{same} of 10 items, counts up to {off:.2%} off',
+            'within background work' if recoveries[peer][0] else '', f'{recoveries[peer][1]:.1f} s')
         if isinstance(peer, Stream):
-            for hour in (*range(HOURS), None):
-                counts = scenario.counts[hour] if hour is not None else day
-                if not all(least <= counts[item] <= most for item, (least, most) in peer.bounds(hour).items()):
-                    missed.append(f'{peer.title}: bounds of hour {hour}')
-            if wrong != 0:
-                missed.append(f'{peer.title}: events')
+            bad = [hour for hour in (*range(HOURS), None) if not within_bounds(scenario, peer, hour)]
+            if wrong != 0 or bad:
+                missed.append(f'{peer.title}: {wrong} events off, bounds do not hold in {bad}')
+
+
+def within_bounds(scenario, peer, hour):
+    counts = scenario.counts[hour] if hour is not None else scenario.day
+    return all(least <= counts[item] <= most for item, (least, most) in peer.bounds(hour).items())
 
 
 def answers(peers, rounds):
-    hour, day = {peer: [] for peer in peers}, {peer: [] for peer in peers}
-    processor = {peer: [] for peer in peers}
+    times, processor = ({(peer, kind): [] for peer in peers for kind in (NOW, None)} for _ in range(2))
     for number in range(-1, rounds):
         for peer in turns(peers, number):
-            for results, kind in ((hour, NOW), (day, None)):
-                before, begin, times = peer.processor(), time.time(), []
-                while time.time() < begin + 1 and len(times) < 200:
-                    times.append(peer.timed_top(kind))
+            for kind in (NOW, None):
+                before, begin, took = peer.processor(), time.time(), []
+                while time.time() < begin + 1 and len(took) < 500:
+                    took.append(peer.timed_top(kind))
                 if number >= 0:
-                    results[peer].append(statistics.median(times))
-                    if kind is None:
-                        processor[peer].append((peer.processor() - before) / len(times) * 1000)
-    table('Top 10', 'peer', 'of the present hour', 'of the day', 'of the day, processor time of the server')
+                    times[peer, kind].append(statistics.median(took))
+                    processor[peer, kind].append((peer.processor() - before) / len(took) * 1000)
+    table('Top 10', 'peer', 'of the present hour', 'processor time of the server', 'of the day', 'processor time of the server')
     for peer in peers:
-        row(peer.title, *(f'{statistics.median(times[peer]):.2f} ms' for times in (hour, day, processor)))
+        row(peer.title, *(f'{statistics.median(figures[peer, kind]):.2f} ms' for kind in (NOW, None) for figures in (times, processor)))
 
 
 def sizes(scenario, peers):
@@ -156,8 +159,8 @@ def sizes(scenario, peers):
             if sql:
                 peer.query(sql)
             line.append(size(peer.disk()) if sql else '')
-        if peer.drop_raw and not top_is_exact(scenario, peer.top(), None) and not isinstance(peer, Stream):
-            missed.append(f'{peer.title}: the top 10 without the rows')
+        if not top_is_exact(scenario, peer.top(), None):
+            line[-1] += ' (top 10 of the day not exact)'
         row(peer.title, *line, size(peer.memory()) if hasattr(peer, 'memory') else '')
 
 
@@ -165,36 +168,43 @@ def size(count):
     return f'{count / 1e6:.1f} MB'
 
 
-def freshness(peers, rounds):
-    table('From the commit of an event until an answer has it: median and longest', 'peer', 'of the present hour', 'of an hour that is over',
-          'processor time of the server, for 5,000 late events')
+def freshness(scenario, peers, rounds):
     waits = {(peer, hour): [] for peer in peers for hour in (NOW, LATE)}
-    for number in range(min(rounds, 3)):
+    for number in range(rounds):
+        time.sleep(random.uniform(0, 60))  # another part of the minute
         for peer in peers:
-            for hour in (NOW, LATE):
-                waits[peer, hour].append(wait(peer, hour, f'new_{number}'))
-            time.sleep(7)  # another part of the minute
+            wait(peer, f'new_{number}', {hour: waits[peer, hour] for hour in (NOW, LATE)})
+        scenario.add(f'new_{number}', 5000, NOW, LATE)
+    table('From the commit of an event until an answer has it: median and longest', 'peer', 'of the present hour',
+          'of an hour that is over')
     for peer in peers:
-        before, begin = peer.processor(), time.time()
-        peer.add('late', 5000, LATE)
         line = [said(waits[peer, hour]) for hour in (NOW, LATE)]
         if hasattr(peer, 'late'):
+            begin = time.time()
             peer.query(peer.late(LATE))
-            line[1] += f', then {time.time() - begin:.1f} s to refresh that hour'
-        else:
-            peer.settle()
-        time.sleep(3)
-        row(peer.title, *line, f'{peer.processor() - before:.2f} s')
+            line[1] += f', {time.time() - begin:.1f} s to refresh that hour'
+        row(peer.title, *line)
 
 
-def wait(peer, hour, item):
-    peer.add(item, 5000, hour)
-    begin = time.time()
-    while item not in dict(peer.top(hour)):
-        if time.time() > begin + PATIENCE:
-            return None
-        time.sleep(0.001)
-    return time.time() - begin
+def wait(peer, item, waits):
+    """Appends to the waits of each hour, None if it was in vain; then the hour is left out the next time."""
+    begin = {}
+
+    def ask(hour):
+        seen = item in dict(peer.top(hour))
+        took = time.time() - begin[hour]
+        if seen or took > PATIENCE:
+            waits[hour].append(took if seen else None)
+            del begin[hour]
+
+    for hour, before in waits.items():
+        peer.add(item, 5000, hour)
+        if None not in before:
+            begin[hour] = time.time()
+            ask(hour)
+    while begin:
+        for hour in list(begin):
+            ask(hour)
 
 
 def said(waits):

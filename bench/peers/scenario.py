@@ -4,7 +4,7 @@ import os
 import subprocess
 import time
 
-STREAM, SOURCES, BATCH = 'zipf1.1', 10, 1000
+SOURCES, BATCH = 10, 1000
 HOUR, HOURS = 3600, 24
 
 
@@ -15,7 +15,8 @@ class Scenario:
     not tried again.
     """
 
-    def __init__(self, directory, scale):
+    def __init__(self, directory, stream, scale):
+        self.stream = stream
         self.per_hour = max(int(208 * scale), 8)  # batches
         self.batches = self.per_hour * HOURS
         self.rows = self.batches * BATCH
@@ -39,8 +40,14 @@ class Scenario:
         self.day = sum(self.counts, start=collections.Counter())
         self.committed = self.day.total()
 
+    def add(self, item, count, *hours):
+        """What all peers got besides."""
+        for hour in hours:
+            self.counts[hour][item] += count
+            self.day[item] += count
+
     def arguments(self):
-        return [STREAM, str(self.rows), str(self.start), str(HOURS * HOUR), str(SOURCES)]
+        return [self.stream, str(self.rows), str(self.start), str(HOURS * HOUR), str(SOURCES)]
 
     def items(self, batch):
         with open(self.path, 'rb') as rows:
