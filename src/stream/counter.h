@@ -2,9 +2,9 @@
 // and of every recount.
 #pragma once
 
-#include "calendar.h"
+#include "../catalog/calendar.h"
 #include "definition.h"
-#include "tally.h"
+#include "../pg/tally.h"
 
 namespace topk::stream {
 

@@ -1,7 +1,7 @@
 #include "definition.h"
 
-#include "calendar.h"
-#include "catalog.h"
+#include "../catalog/calendar.h"
+#include "../catalog/tables.h"
 
 namespace topk::stream {
 namespace {

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "../pg/item_arg.h"
-#include "expression.h"
-#include "tally.h"
+#include "../catalog/expression.h"
+#include "../pg/tally.h"
 
 namespace topk::stream {
 

@@ -1,7 +1,7 @@
 // The delta log: what statements counted and no fold has taken away yet. README.md says why it has slots.
 #pragma once
 
-#include "catalog.h"
+#include "../catalog/tables.h"
 
 namespace topk::stream {
 

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "catalog.h"
+#include "../catalog/tables.h"
 
 extern "C" {
 #include "access/xlog.h"

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "../core/item.h"
-#include "executor.h"
+#include "../pg/executor.h"
 #include "token_bucket.h"
 
 namespace topk::stream {

@@ -1,0 +1,78 @@
+#include "arguments.h"
+
+#include "pieces.h"
+
+namespace topk::rollup {
+namespace {
+
+constexpr int32 max_k = 10000;
+
+[[noreturn]] void raise_null(const char *argument) {
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", argument)));
+    pg_unreachable();
+}
+
+template <Kind kind>
+ItemArgument canonical(Datum value) {
+    auto *bytes = static_cast<pg::ItemBytes *>(palloc(sizeof(pg::ItemBytes)));
+    pg::read_item<kind>(value, *bytes);
+    return {bytes->data, bytes->length};
+}
+
+} // namespace
+
+void rollup_argument(FunctionCallInfo fcinfo, RollupRow *row) {
+    if (PG_ARGISNULL(0))
+        raise_null("rollup");
+    find_readable(text_to_cstring(PG_GETARG_TEXT_PP(0)), row);
+}
+
+Level level_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row) {
+    if (PG_ARGISNULL(position))
+        raise_null("window_kind");
+    return level_of(row, text_to_cstring(PG_GETARG_TEXT_PP(position)));
+}
+
+TimestampTz time_argument(FunctionCallInfo fcinfo, int position) {
+    const TimestampTz t = PG_ARGISNULL(position) ? GetCurrentTransactionStartTimestamp() : PG_GETARG_TIMESTAMPTZ(position);
+    if (TIMESTAMP_NOT_FINITE(t))
+        ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("time must be finite")));
+    return t;
+}
+
+int32 k_argument(FunctionCallInfo fcinfo, int position) {
+    const int32 k = PG_ARGISNULL(position) ? 10 : PG_GETARG_INT32(position);
+    if (k < 1 || k > max_k)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k must be between 1 and %d", max_k)));
+    return k;
+}
+
+ArrayType *group_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row) {
+    if (PG_ARGISNULL(position))
+        return nullptr;
+    ArrayType *grp = PG_GETARG_ARRAYTYPE_P(position);
+    const int n = ARR_NDIM(grp) == 0 ? 0 : ARR_NDIM(grp) == 1 ? ARR_DIMS(grp)[0] : -1;
+    if (row->group_count == 0)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("rollup \"%s\" has no groups", row->name)));
+    if (n != 0 && n != row->group_count)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg_plural("group_key must have %d element", "group_key must have %d elements",
+                                      static_cast<unsigned long>(row->group_count), row->group_count),
+                        errdetail("Rollup \"%s\" has as many group expressions.", row->name)));
+    return grp;
+}
+
+ItemArgument item_argument(FunctionCallInfo fcinfo, int position, Kind kind) {
+    if (PG_ARGISNULL(position))
+        raise_null("item");
+    if (kind == Kind::text)
+        return canonical<Kind::text>(PG_GETARG_DATUM(position));
+    const Datum string = CStringGetDatum(text_to_cstring(PG_GETARG_TEXT_PP(position)));
+    switch (kind) {
+        case Kind::bigint: return canonical<Kind::bigint>(DirectFunctionCall1(int8in, string));
+        case Kind::uuid: return canonical<Kind::uuid>(DirectFunctionCall1(uuid_in, string));
+        default: return canonical<Kind::bytea>(DirectFunctionCall1(byteain, string));
+    }
+}
+
+} // namespace topk::rollup

@@ -1,0 +1,155 @@
+// topk.history(): the snapshots of windows that are over.
+#include "../catalog/tables.h"
+#include "../statistics/answer_timer.h"
+#include "arguments.h"
+#include "../catalog/items_table.h"
+#include "../catalog/tile.h"
+
+extern "C" {
+#include "executor/executor.h"
+#include "utils/typcache.h"
+}
+
+namespace {
+
+using namespace topk;
+using namespace topk::rollup;
+
+// Of topk.snapshot
+enum Column { rollup = 1, window_kind, start, stop, grp, events, weight, distinct_items, entries, column_count = entries };
+
+Oid index_by_key(Relation relation) {
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(relation)) {
+        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+        const bool found = index->rd_index->indisunique && index->rd_index->indnkeyatts == 4;
+        index_close(index, AccessShareLock);
+        if (found)
+            return lfirst_oid(cell);
+    }
+    elog(ERROR, "topk.snapshot lacks an index");
+    pg_unreachable();
+}
+
+struct Wanted {
+    const RollupRow *row;
+    Datum kind;
+    ArrayType *grp;
+    Span windows; // by their start
+    int32 k;
+};
+
+struct Line {
+    TimestampTz start, stop;
+    int64 weight;
+    Datum entry[5]; // of topk_entry
+};
+
+struct Lines {
+    Line *lines;
+    int count;
+    int room;
+};
+
+void add_snapshot(Lines *lines, HeapTuple tuple, TupleDesc descriptor, int32 k) {
+    Datum v[column_count];
+    bool n[column_count];
+    heap_deform_tuple(tuple, descriptor, v, n);
+    Datum *rows;
+    int count;
+    deconstruct_array(DatumGetArrayTypePCopy(v[entries - 1]),
+                      get_element_type(TupleDescAttr(descriptor, entries - 1)->atttypid), -1, false, TYPALIGN_DOUBLE, &rows,
+                      nullptr, &count);
+    count = std::min(count, k);
+    if (lines->count + count > lines->room) {
+        lines->room = std::max(2 * lines->room, lines->count + count);
+        const Size size = lines->room * sizeof(Line);
+        lines->lines = static_cast<Line *>(lines->lines == nullptr ? MemoryContextAllocHuge(CurrentMemoryContext, size)
+                                                                   : repalloc_huge(lines->lines, size));
+    }
+    for (int i = 0; i < count; ++i) {
+        const HeapTupleHeader row = DatumGetHeapTupleHeader(rows[i]);
+        Line *line = &lines->lines[lines->count++];
+        line->start = DatumGetTimestampTz(v[start - 1]);
+        line->stop = DatumGetTimestampTz(v[stop - 1]);
+        line->weight = DatumGetInt64(v[weight - 1]);
+        for (int column = 0; column < 5; ++column) {
+            bool null;
+            line->entry[column] = GetAttributeByNum(row, static_cast<AttrNumber>(column + 1), &null);
+            if (null)
+                ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("an entry of topk.snapshot lacks a value")));
+        }
+    }
+}
+
+Lines read_snapshots(const Wanted &wanted) {
+    Lines lines = {};
+    Relation relation = table_open(stream::table_oid(stream::Table::snapshot), AccessShareLock);
+    ScanKeyData keys[5];
+    ScanKeyInit(&keys[0], rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(wanted.row->id));
+    ScanKeyEntryInitialize(&keys[1], 0, window_kind, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_TEXTEQ,
+                           wanted.kind);
+    group_scan_key(&keys[2], grp, wanted.grp);
+    ScanKeyInit(&keys[3], start, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE, TimestampTzGetDatum(wanted.windows.start));
+    ScanKeyInit(&keys[4], start, BTLessStrategyNumber, F_TIMESTAMPTZ_LT, TimestampTzGetDatum(wanted.windows.stop));
+    SysScanDesc scan = systable_beginscan_ordered(relation, index_open(index_by_key(relation), AccessShareLock),
+                                                  GetActiveSnapshot(), 5, keys);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection))) {
+        CHECK_FOR_INTERRUPTS();
+        add_snapshot(&lines, tuple, RelationGetDescr(relation), wanted.k);
+    }
+    Relation index = scan->irel;
+    systable_endscan_ordered(scan);
+    index_close(index, AccessShareLock);
+    table_close(relation, AccessShareLock);
+    return lines;
+}
+
+// history(rollup, window_kind, since, until, k, group_key)
+Datum history(FunctionCallInfo fcinfo) {
+    RollupRow row;
+    rollup_argument(fcinfo, &row);
+    Wanted wanted = {};
+    wanted.row = &row;
+    const Level level = level_argument(fcinfo, 1, &row);
+    wanted.kind = PG_GETARG_DATUM(1);
+    // Infinite times are the ends of what there is.
+    wanted.windows.start = PG_ARGISNULL(2) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(2);
+    wanted.windows.stop = PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3);
+    if (!TIMESTAMP_NOT_FINITE(wanted.windows.start))
+        wanted.windows.start = window_of(&row, level, wanted.windows.start).start;
+    if (wanted.windows.stop <= wanted.windows.start)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("until must be later than since")));
+    wanted.k = k_argument(fcinfo, 4);
+    wanted.grp = group_argument(fcinfo, 5, &row);
+
+    const Lines lines = read_snapshots(wanted);
+    InitMaterializedSRF(fcinfo, 0);
+    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    auto *items = static_cast<Datum *>(MemoryContextAllocHuge(CurrentMemoryContext, lines.count * sizeof(Datum) + 1));
+    for (int i = 0; i < lines.count; ++i)
+        items[i] = lines.lines[i].entry[1];
+    const Datum *metadata = metadata_of(&row, items, lines.count);
+    for (int i = 0; i < lines.count; ++i) {
+        const Line &line = lines.lines[i];
+        const auto count = static_cast<double>(DatumGetInt64(line.entry[2]));
+        Datum values[] = {TimestampTzGetDatum(line.start),
+                          TimestampTzGetDatum(line.stop),
+                          line.entry[0],
+                          line.entry[1],
+                          line.entry[2],
+                          line.entry[3],
+                          line.entry[4],
+                          Float8GetDatum(count / static_cast<double>(line.weight)),
+                          metadata[i]};
+        bool nulls[9] = {};
+        nulls[8] = metadata[i] == 0;
+        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    }
+    return (Datum)0;
+}
+
+} // namespace
+
+TOPK_ANSWER(topk_history, history)

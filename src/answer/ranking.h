@@ -1,0 +1,25 @@
+// Sums of a window as rankings, and rankings as rows of SQL.
+#pragma once
+
+#include "pieces.h"
+
+namespace topk::rollup {
+
+// Entries by rank: larger count first, then the smaller item (numbers by value, anything else by its bytes). They point into
+// the sum.
+struct Ranking {
+    Kind kind;
+    uint64_t total;
+    uint64_t floor; // 0: nothing can be missing
+    Ranked *entries;
+    uint32_t n;
+};
+
+constexpr uint32_t all_entries = UINT32_MAX;
+
+Ranking ranking_of(const Sum &sum, uint32_t k);
+
+// A set-returning function's rows (rank, item, count, error, guaranteed, share, metadata).
+Datum return_ranking(FunctionCallInfo fcinfo, const RollupRow *row, const Ranking &ranking);
+
+} // namespace topk::rollup

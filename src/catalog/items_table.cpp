@@ -1,0 +1,125 @@
+#include "items_table.h"
+
+#include "tables.h"
+#include "expression.h"
+
+extern "C" {
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "utils/datum.h"
+#include "utils/rls.h"
+}
+
+namespace topk::rollup {
+namespace {
+
+bool fits(Oid type, Kind kind) {
+    switch (getBaseType(type)) {
+        case INT2OID:
+        case INT4OID:
+        case INT8OID: return kind == Kind::bigint;
+        case UUIDOID: return kind == Kind::uuid;
+        case BYTEAOID: return kind == Kind::bytea;
+        case TEXTOID:
+        case VARCHAROID: return kind == Kind::text;
+        default: return false;
+    }
+}
+
+// By an index of this column alone, so that an item has one row, which is found quickly.
+bool is_unique(Relation table, AttrNumber column) {
+    bool unique = false;
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(table)) {
+        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+        const auto *form = index->rd_index;
+        unique |= form->indisunique && form->indisvalid && form->indnkeyatts == 1 && form->indkey.values[0] == column &&
+                  heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, nullptr);
+        index_close(index, AccessShareLock);
+    }
+    return unique;
+}
+
+// It may have become a view since.
+bool is_table(Relation relation) {
+    const char kind = relation->rd_rel->relkind;
+    return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+}
+
+void require_select(Relation table) {
+    const AclResult result = pg_class_aclcheck(RelationGetRelid(table), GetUserId(), ACL_SELECT);
+    if (result != ACLCHECK_OK)
+        aclcheck_error(result, get_relkind_objtype(table->rd_rel->relkind), RelationGetRelationName(table));
+}
+
+// As the owner of the table: who asks need not trust casts of its types, nor anything else in it. Only whom row-level
+// security applies to reads it like any table with policies, which are for that user.
+void read_rows(const RollupRow *row, Relation table, Datum *items, int n, Datum *found) {
+    MemoryContext caller = CurrentMemoryContext;
+    const bool policies = check_enable_rls(row->metadata, InvalidOid, true) == RLS_ENABLED;
+    const stream::Owner before = stream::become_source_owner(policies ? GetUserId() : table->rd_rel->relowner);
+    const int settings = stream::pin_settings();
+    SPI_connect();
+    const char *query =
+        psprintf("SELECT i.n, pg_catalog.to_jsonb(m.*) FROM pg_catalog.unnest($1) WITH ORDINALITY AS i (item, n) "
+                 "JOIN %s AS m ON m.%s OPERATOR(pg_catalog.=) i.item::pg_catalog.%s",
+                 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(table)), RelationGetRelationName(table)),
+                 quote_identifier(row->metadata_key), row->shape.kind == Kind::bigint ? "int8" : kind_name(row->shape.kind));
+    Oid types[] = {TEXTARRAYOID};
+    Datum values[] = {PointerGetDatum(construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT))};
+    if (SPI_execute_with_args(query, 1, types, values, nullptr, true, 0) != SPI_OK_SELECT)
+        elog(ERROR, "could not read the items table of rollup \"%s\"", row->name);
+    for (uint64 i = 0; i < SPI_processed; ++i) {
+        HeapTuple tuple = SPI_tuptable->vals[i];
+        bool null;
+        const int64 position = DatumGetInt64(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &null));
+        const Datum value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2, &null);
+        MemoryContext spi = MemoryContextSwitchTo(caller);
+        found[position - 1] = datumCopy(value, false, -1);
+        MemoryContextSwitchTo(spi);
+    }
+    SPI_finish();
+    stream::unpin_settings(settings);
+    stream::leave_owner(before);
+}
+
+} // namespace
+
+void check_metadata(Oid oid, const char *key, Kind kind) {
+    Relation table = try_table_open(oid, AccessShareLock);
+    if (table == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", oid)));
+    const char *name = RelationGetRelationName(table);
+    if (!is_table(table) || table->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("metadata must be a table, and not a temporary one")));
+    require_select(table);
+    const AttrNumber column = get_attnum(oid, key);
+    if (column <= 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("column \"%s\" of relation \"%s\" does not exist", key, name)));
+    const Oid type = get_atttype(oid, column);
+    if (!fits(type, kind))
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("metadata_key must be of the type of the items, %s, not %s",
+                                                            kind_name(kind), format_type_be(type))));
+    if (!is_unique(table, column))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("metadata_key must have a unique index of its own"),
+                        errdetail("Column \"%s\" of table \"%s\" has none.", key, name)));
+    table_close(table, NoLock);
+}
+
+Datum *metadata_of(const RollupRow *row, Datum *items, int n) {
+    auto *found = static_cast<Datum *>(palloc0(n * sizeof(Datum) + 1));
+    if (n == 0 || !OidIsValid(row->metadata))
+        return found;
+    Relation table = try_table_open(row->metadata, AccessShareLock);
+    if (table == nullptr)
+        return found;
+    require_select(table);
+    if (is_table(table))
+        read_rows(row, table, items, n, found);
+    table_close(table, NoLock);
+    return found;
+}
+
+} // namespace topk::rollup

@@ -1,0 +1,19 @@
+// The lock of a rollup: whoever changes its tiles or takes its deltas away holds it until the end of the transaction.
+#pragma once
+
+#include "tables.h"
+
+extern "C" {
+#include "storage/lock.h"
+}
+
+namespace topk::rollup {
+
+// False when somebody else has it and wait is false.
+inline bool lock_rollup(int32 id, bool wait) {
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, stream::table_oid(stream::Table::rollup), static_cast<uint32>(id), 0);
+    return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+} // namespace topk::rollup

@@ -1,0 +1,26 @@
+// A rollup belongs to the owner of its source.
+#pragma once
+
+#include "../pg/executor.h"
+
+extern "C" {
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+}
+
+namespace topk::rollup {
+
+inline bool is_owner(Oid source) {
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(RelationRelationId, source, GetUserId());
+#else
+    return pg_class_ownercheck(source, GetUserId());
+#endif
+}
+
+inline void require_ownership(Oid source) {
+    if (!is_owner(source))
+        aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(source)), get_rel_name(source));
+}
+
+} // namespace topk::rollup

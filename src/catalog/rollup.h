@@ -1,0 +1,43 @@
+// A row of topk.rollup, as folds and reads want it.
+#pragma once
+
+#include "calendar.h"
+#include "../pg/tally.h"
+
+namespace topk::rollup {
+
+using stream::Level;
+using stream::level_count;
+using stream::Span;
+
+struct RollupRow {
+    int32 id;
+    const char *name;
+    Oid source;
+    stream::TallyShape shape;
+    pg_tz *zone;
+    int64 grain; // microseconds
+    int32 k;
+    int32 max_groups;
+    int group_count;
+    Oid metadata;             // the items table; InvalidOid: none
+    const char *metadata_key; // its column that is the item
+    bool kept[level_count];   // which levels have rows; tile always
+    bool asked[level_count];  // which are windows of the rollup: hour is answered by tiles when the grain is an hour
+};
+
+// By the snapshot, nullptr being the latest; false when there is none.
+bool read_rollup(int32 id, Snapshot snapshot, RollupRow *row);
+bool read_rollup(const char *name, Snapshot snapshot, RollupRow *row);
+
+// Raises 42704.
+[[noreturn]] void raise_no_rollup(const char *name);
+
+// The level whose rows answer for a kind of window ("hour" ...). Raises 22023 for a kind that the rollup does not keep.
+Level level_of(const RollupRow *row, const char *window_kind);
+// The window that contains t.
+inline Span window_of(const RollupRow *row, Level level, TimestampTz t) {
+    return level == Level::tile ? stream::tile_at(row->zone, row->grain, t) : stream::window_at(row->zone, level, t);
+}
+
+} // namespace topk::rollup

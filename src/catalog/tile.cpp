@@ -1,0 +1,218 @@
+#include "tile.h"
+
+#include "tables.h"
+
+extern "C" {
+#include "utils/syscache.h"
+}
+
+namespace topk::rollup {
+namespace {
+
+using stream::Table;
+using stream::table_oid;
+
+enum Column { start = 1, stop, events, rollup, level, finished, grp, summary, sketch, registers, id, column_count = id };
+
+struct Indexes {
+    Oid relation;
+    Oid by_key;
+    Oid unfinished;
+};
+
+// Looked for once: index names may be changed, their columns not.
+const Indexes &indexes_of(Relation relation) {
+    static Indexes known = {};
+    if (known.relation == RelationGetRelid(relation) && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(known.by_key)) &&
+        SearchSysCacheExists1(RELOID, ObjectIdGetDatum(known.unfinished)))
+        return known;
+    Indexes found = {RelationGetRelid(relation), InvalidOid, InvalidOid};
+    ListCell *cell;
+    foreach (cell, RelationGetIndexList(relation)) {
+        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+        if (index->rd_index->indnkeyatts == 4)
+            (index->rd_index->indisunique ? found.by_key : found.unfinished) = RelationGetRelid(index);
+        index_close(index, AccessShareLock);
+    }
+    if (!OidIsValid(found.by_key) || !OidIsValid(found.unfinished))
+        elog(ERROR, "topk.tile lacks an index");
+    known = found;
+    return known;
+}
+
+void read_tile(HeapTuple tuple, TupleDesc descriptor, Tile *tile) {
+    HeapTuple copy = heap_copytuple(tuple);
+    Datum v[column_count];
+    bool n[column_count];
+    heap_deform_tuple(copy, descriptor, v, n);
+    const auto value = [&](Column c) {
+        return n[c - 1] ? nullptr : reinterpret_cast<struct varlena *>(DatumGetPointer(v[c - 1]));
+    };
+    tile->key.rollup = DatumGetInt32(v[rollup - 1]);
+    tile->key.level = static_cast<Level>(DatumGetInt16(v[level - 1]));
+    tile->key.grp = n[grp - 1] ? nullptr : DatumGetArrayTypeP(v[grp - 1]);
+    tile->key.start = DatumGetTimestampTz(v[start - 1]);
+    tile->stop = DatumGetTimestampTz(v[stop - 1]);
+    tile->events = DatumGetInt64(v[events - 1]);
+    tile->finished = DatumGetBool(v[finished - 1]);
+    tile->place = tuple->t_self;
+    tile->values = {nullptr, value(summary), value(sketch), value(registers)};
+}
+
+Oid column_type(Column column) { return get_atttype(table_oid(Table::tile), column); }
+
+void execute(SPIPlanPtr plan, Datum *values, const char *nulls, int expected, Tile *tile) {
+    if (SPI_execute_plan(plan, values, nulls, false, 0) != expected || SPI_processed != 1)
+        elog(ERROR, "could not write a tile of rollup %d", tile->key.rollup);
+    if (SPI_tuptable != nullptr) {
+        bool null;
+        const Datum place = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null);
+        tile->place = *reinterpret_cast<ItemPointer>(DatumGetPointer(place));
+        SPI_freetuptable(SPI_tuptable);
+    }
+}
+
+char null_flag(const void *value) { return value == nullptr ? 'n' : ' '; }
+
+bool takes(SPIPlanPtr plan, std::initializer_list<Oid> types) {
+    int i = 0;
+    for (const Oid type : types)
+        if (SPI_getargtypeid(plan, i++) != type)
+            return false;
+    return true;
+}
+
+} // namespace
+
+void group_scan_key(ScanKey key, AttrNumber column, ArrayType *group) {
+    if (group == nullptr)
+        ScanKeyEntryInitialize(key, SK_ISNULL | SK_SEARCHNULL, column, InvalidStrategy, InvalidOid, InvalidOid, InvalidOid,
+                               0);
+    else
+        ScanKeyEntryInitialize(key, 0, column, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_ARRAY_EQ,
+                               PointerGetDatum(group));
+}
+
+SPIPlanPtr prepare(SPIPlanPtr &plan, const char *query, std::initializer_list<Oid> types) {
+    // A plan outlives the extension; its types come back with other numbers.
+    if (plan != nullptr && !takes(plan, types)) {
+        SPI_freeplan(plan);
+        plan = nullptr;
+    }
+    if (plan == nullptr) {
+        // As constants of a plan of their own, values would be decompressed.
+        SPIPlanPtr made = SPI_prepare_cursor(query, static_cast<int>(types.size()), const_cast<Oid *>(types.begin()),
+                                             CURSOR_OPT_GENERIC_PLAN);
+        if (made == nullptr || SPI_keepplan(made) != 0)
+            elog(ERROR, "could not prepare: %s", query);
+        plan = made;
+    }
+    return plan;
+}
+
+// They are compressed, or cannot be, before they come to the table (tally.cpp); so these are the same before and after.
+int64 stored_bytes(const stream::StoredTally &values) {
+    int64 sum = 0;
+    for (const struct varlena *value : {values.summary, values.sketch, values.registers}) {
+        if (value == nullptr)
+            continue;
+        if (!VARATT_IS_EXTERNAL_ONDISK(value)) {
+            sum += VARSIZE_ANY_EXHDR(value);
+            continue;
+        }
+        struct varatt_external toasted;
+        VARATT_EXTERNAL_GET_POINTER(toasted, value);
+        sum += VARATT_EXTERNAL_GET_EXTSIZE(toasted);
+    }
+    return sum;
+}
+
+bool find_tile(const TileKey &key, Snapshot snapshot, Tile *tile) {
+    Relation relation = table_open(table_oid(Table::tile), AccessShareLock);
+    ScanKeyData keys[4];
+    ScanKeyInit(&keys[0], rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(key.rollup));
+    ScanKeyInit(&keys[1], level, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(static_cast<int16>(key.level)));
+    group_scan_key(&keys[2], grp, key.grp);
+    ScanKeyInit(&keys[3], start, BTEqualStrategyNumber, F_TIMESTAMPTZ_EQ, TimestampTzGetDatum(key.start));
+    SysScanDesc scan = systable_beginscan(relation, indexes_of(relation).by_key, true, snapshot, 4, keys);
+    HeapTuple tuple = systable_getnext(scan);
+    const bool found = HeapTupleIsValid(tuple);
+    if (found)
+        read_tile(tuple, RelationGetDescr(relation), tile);
+    systable_endscan(scan);
+    table_close(relation, AccessShareLock);
+    return found;
+}
+
+void begin_unfinished(TileScan *scan, int32 id, Level of, bool any_group, ArrayType *group, TimestampTz after,
+                      TimestampTz until, Snapshot snapshot) {
+    scan->relation = table_open(table_oid(Table::tile), AccessShareLock);
+    ScanKeyData keys[5];
+    ScanKeyInit(&keys[0], rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
+    ScanKeyInit(&keys[1], level, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(static_cast<int16>(of)));
+    ScanKeyInit(&keys[2], stop, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT, TimestampTzGetDatum(after));
+    ScanKeyInit(&keys[3], stop, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE, TimestampTzGetDatum(until));
+    if (!any_group)
+        group_scan_key(&keys[4], grp, group);
+    scan->scan =
+        systable_beginscan(scan->relation, indexes_of(scan->relation).unfinished, true, snapshot, any_group ? 4 : 5, keys);
+}
+
+bool next_unfinished(TileScan *scan, Tile *tile) {
+    HeapTuple tuple = systable_getnext(scan->scan);
+    if (HeapTupleIsValid(tuple)) {
+        read_tile(tuple, RelationGetDescr(scan->relation), tile);
+        return true;
+    }
+    systable_endscan(scan->scan);
+    table_close(scan->relation, AccessShareLock);
+    return false;
+}
+
+void insert_tile(Tile *tile) {
+    static SPIPlanPtr plan = nullptr;
+    prepare(plan,
+            "INSERT INTO topk.tile (rollup, level, grp, start, stop, events, finished, summary, sketch, registers)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING ctid",
+            {INT4OID, INT2OID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, BOOLOID, column_type(summary),
+             column_type(sketch), BYTEAOID});
+    Datum values[] = {Int32GetDatum(tile->key.rollup),      Int16GetDatum(static_cast<int16>(tile->key.level)),
+                      PointerGetDatum(tile->key.grp),       TimestampTzGetDatum(tile->key.start),
+                      TimestampTzGetDatum(tile->stop),      Int64GetDatum(tile->events),
+                      BoolGetDatum(tile->finished),         PointerGetDatum(tile->values.summary),
+                      PointerGetDatum(tile->values.sketch), PointerGetDatum(tile->values.registers)};
+    const char nulls[] = {' ',
+                          ' ',
+                          null_flag(tile->key.grp),
+                          ' ',
+                          ' ',
+                          ' ',
+                          ' ',
+                          ' ',
+                          null_flag(tile->values.sketch),
+                          null_flag(tile->values.registers)};
+    execute(plan, values, nulls, SPI_OK_INSERT_RETURNING, tile);
+}
+
+void update_tile(Tile *tile) {
+    static SPIPlanPtr plan = nullptr;
+    prepare(plan,
+            "UPDATE topk.tile SET events = $2, finished = $3, summary = $4, sketch = $5, registers = $6"
+            " WHERE ctid = $1 RETURNING ctid",
+            {TIDOID, INT8OID, BOOLOID, column_type(summary), column_type(sketch), BYTEAOID});
+    Datum values[] = {PointerGetDatum(&tile->place),        Int64GetDatum(tile->events),
+                      BoolGetDatum(tile->finished),         PointerGetDatum(tile->values.summary),
+                      PointerGetDatum(tile->values.sketch), PointerGetDatum(tile->values.registers)};
+    const char nulls[] = {' ', ' ', ' ', ' ', null_flag(tile->values.sketch), null_flag(tile->values.registers)};
+    execute(plan, values, nulls, SPI_OK_UPDATE_RETURNING, tile);
+}
+
+void finish_tile(Tile *tile) {
+    static SPIPlanPtr plan = nullptr;
+    prepare(plan, "UPDATE topk.tile SET finished = true WHERE ctid = $1 RETURNING ctid", {TIDOID});
+    Datum values[] = {PointerGetDatum(&tile->place)};
+    execute(plan, values, " ", SPI_OK_UPDATE_RETURNING, tile);
+    tile->finished = true;
+}
+
+} // namespace topk::rollup

@@ -1,0 +1,264 @@
+// topk.create_rollup().
+#include "../pg/sketch.h"
+#include "../catalog/calendar.h"
+#include "../catalog/tables.h"
+#include "../stream/definition.h"
+#include "../catalog/lock.h"
+#include "../catalog/items_table.h"
+#include "options.h"
+#include "../catalog/owner.h"
+#include "triggers.h"
+#include "../worker/utility_hook.h"
+
+extern "C" {
+#include "catalog/pg_class.h"
+}
+
+namespace topk::rollup {
+namespace {
+
+using stream::Expressions;
+using stream::ParseScope;
+using stream::Role;
+
+// Parameters of topk.create_rollup(), in their order.
+enum Argument {
+    arg_name,
+    arg_source,
+    arg_item,
+    arg_event_time,
+    arg_group_by,
+    arg_windows,
+    arg_k,
+    arg_weight,
+    arg_filter,
+    arg_grain,
+    arg_timezone,
+    arg_capacity,
+    arg_width,
+    arg_depth,
+    arg_max_groups,
+    arg_retention,
+    arg_accept_past,
+    arg_accept_future,
+    arg_backfill,
+    arg_metadata,
+    arg_metadata_key
+};
+
+void require_arguments(FunctionCallInfo fcinfo) {
+    static const struct {
+        Argument argument;
+        const char *name;
+    } required[] = {{arg_name, "name"},
+                    {arg_source, "source"},
+                    {arg_item, "item"},
+                    {arg_event_time, "event_time"},
+                    {arg_group_by, "group_by"},
+                    {arg_windows, "windows"},
+                    {arg_k, "k"},
+                    {arg_grain, "grain"},
+                    {arg_timezone, "timezone"},
+                    {arg_width, "width"},
+                    {arg_depth, "depth"},
+                    {arg_max_groups, "max_groups"},
+                    {arg_accept_future, "accept_future"},
+                    {arg_backfill, "backfill"}};
+    for (const auto &r : required)
+        if (PG_ARGISNULL(r.argument))
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", r.name)));
+}
+
+bool is_stream(Oid relation) {
+    return get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE &&
+           strcmp(GetForeignDataWrapper(GetForeignServer(GetForeignTable(relation)->serverid)->fdwid)->fdwname, "topk") == 0;
+}
+
+void check_source(Relation source) {
+    const char kind = source->rd_rel->relkind;
+    const char *name = RelationGetRelationName(source);
+    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE && !is_stream(RelationGetRelid(source)))
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a table or a stream", name),
+                        errhint("Create a stream with CREATE FOREIGN TABLE ... SERVER topk.")));
+    if (source->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot create a rollup on a temporary table")));
+}
+
+struct NewRollup {
+    const char *name;
+    Kind kind;
+    const char *zone;
+    Expressions expressions;
+    Datum group_by;
+    Datum columns;
+};
+
+char *text_argument(FunctionCallInfo fcinfo, Argument argument) {
+    return PG_ARGISNULL(argument) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(argument));
+}
+
+// What the user wrote, by the user's settings.
+void parse(FunctionCallInfo fcinfo, Relation source, NewRollup *rollup) {
+    const ParseScope scope = {source, rollup->name, rollup->zone, NIL, false};
+    Expressions &e = rollup->expressions;
+    e.item = stream::parse_expression(&scope, Role::item, text_argument(fcinfo, arg_item), &rollup->kind);
+    e.time = stream::parse_expression(&scope, Role::time, text_argument(fcinfo, arg_event_time), nullptr);
+    if (!PG_ARGISNULL(arg_weight))
+        e.weight = stream::parse_expression(&scope, Role::weight, text_argument(fcinfo, arg_weight), nullptr);
+    if (!PG_ARGISNULL(arg_filter))
+        e.filter = stream::parse_expression(&scope, Role::filter, text_argument(fcinfo, arg_filter), nullptr);
+    Datum *groups;
+    bool *nulls;
+    deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg_group_by), TEXTOID, -1, false, TYPALIGN_INT, &groups, &nulls,
+                      &e.group_count);
+    if (e.group_count > INDEX_MAX_KEYS)
+        raise_parameter("group_by has too many expressions");
+    e.groups = static_cast<Expr **>(palloc((e.group_count + 1) * sizeof(Expr *)));
+    for (int i = 0; i < e.group_count; ++i) {
+        if (nulls[i])
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("group_by must not contain null")));
+        e.groups[i] = stream::parse_expression(&scope, Role::group, TextDatumGetCString(groups[i]), nullptr);
+    }
+}
+
+Datum printed(Relation source, Expr *expression) {
+    return CStringGetTextDatum(stream::print_expression(source, expression));
+}
+
+struct Parameters {
+    Oid types[stream::rollup_column_count];
+    Datum values[stream::rollup_column_count];
+    char nulls[stream::rollup_column_count + 1];
+    int count;
+};
+
+void add(Parameters *p, Oid type, Datum value, bool null = false) {
+    p->types[p->count] = type;
+    p->values[p->count] = value;
+    p->nulls[p->count++] = null ? 'n' : ' ';
+}
+
+// As the owner of the catalog; false when the name is taken.
+bool insert(Parameters *p, bool backfill, int32 *id) {
+    const stream::Owner before = stream::become_owner();
+    SPI_connect();
+    const int code = SPI_execute_with_args(
+        "INSERT INTO topk.rollup (name, source, item, \"time\", weight, filter, group_by, columns, source_oid, item_kind, "
+        "grain, "
+        "windows, timezone, k, capacity, width, depth, max_groups, accept_past, accept_future, retention, "
+        "metadata, metadata_key) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) "
+        "ON CONFLICT (name) DO NOTHING RETURNING id",
+        p->count, p->types, p->values, p->nulls, false, 0);
+    if (code != SPI_OK_INSERT_RETURNING)
+        elog(ERROR, "could not write topk.rollup: %s", SPI_result_code_string(code));
+    const bool inserted = SPI_processed == 1;
+    if (inserted) {
+        bool null;
+        *id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
+        Oid types[] = {INT4OID, TEXTOID};
+        Datum values[] = {Int32GetDatum(*id), backfill ? CStringGetTextDatum("wanted") : (Datum)0};
+        if (SPI_execute_with_args("INSERT INTO topk.rollup_state (rollup, backfill) VALUES ($1, $2)", 2, types, values,
+                                  backfill ? "  " : " n", false, 0) != SPI_OK_INSERT)
+            elog(ERROR, "could not write topk.rollup_state");
+    }
+    SPI_finish();
+    stream::leave_owner(before);
+    return inserted;
+}
+
+Datum create_rollup(FunctionCallInfo fcinfo) {
+    require_arguments(fcinfo);
+    NewRollup rollup = {};
+    rollup.name = text_argument(fcinfo, arg_name);
+    const size_t length = strlen(rollup.name);
+    if (length == 0 || length >= NAMEDATALEN)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_NAME), errmsg("the name of a rollup must have 1 to %d bytes", NAMEDATALEN - 1)));
+    const int32 k = checked_range("k", PG_GETARG_INT32(arg_k), 1, 10000);
+    const int32 capacity = PG_ARGISNULL(arg_capacity)
+                               ? Max(1000, 20 * k)
+                               : checked_range("capacity", PG_GETARG_INT32(arg_capacity), 1, max_capacity);
+    if (k > capacity)
+        raise_parameter("k must not be greater than capacity");
+    const int32 max_groups = checked_range("max_groups", PG_GETARG_INT32(arg_max_groups), 1, 1000000);
+    check_sketch(PG_GETARG_INT32(arg_width), PG_GETARG_INT32(arg_depth));
+    Interval grain = {};
+    grain.time = checked_grain(PG_GETARG_INTERVAL_P(arg_grain));
+    const Datum windows = checked_windows(PG_GETARG_ARRAYTYPE_P(arg_windows));
+    rollup.zone = text_argument(fcinfo, arg_timezone);
+    stream::find_zone(rollup.zone);
+    const bool backfill = PG_GETARG_BOOL(arg_backfill);
+
+    const Oid oid = PG_GETARG_OID(arg_source);
+    if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(oid)))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", oid)));
+    require_ownership(oid); // before a lock that would keep others waiting
+    lock_source(oid);
+    Relation source = table_open(oid, NoLock);
+    require_ownership(oid);
+    check_source(source);
+    if (backfill && source->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot backfill from stream \"%s\"", RelationGetRelationName(source)),
+                        errdetail("Streams keep no rows.")));
+    parse(fcinfo, source, &rollup);
+    if (PG_ARGISNULL(arg_metadata) != PG_ARGISNULL(arg_metadata_key))
+        raise_parameter("metadata and metadata_key must be given together");
+    if (!PG_ARGISNULL(arg_metadata))
+        check_metadata(PG_GETARG_OID(arg_metadata), NameStr(*PG_GETARG_NAME(arg_metadata_key)), rollup.kind);
+
+    const int level = stream::pin_settings();
+    const Retention retention =
+        checked_retention(PG_ARGISNULL(arg_retention) ? nullptr : PG_GETARG_VARLENA_P(arg_retention));
+    const Interval *past = PG_ARGISNULL(arg_accept_past)
+                               ? &retention.longest
+                               : checked_interval("accept_past", PG_GETARG_INTERVAL_P(arg_accept_past));
+    const Interval *future = checked_interval("accept_future", PG_GETARG_INTERVAL_P(arg_accept_future));
+    const Expressions &e = rollup.expressions;
+    auto *groups = static_cast<Datum *>(palloc((e.group_count + 1) * sizeof(Datum)));
+    for (int i = 0; i < e.group_count; ++i)
+        groups[i] = printed(source, e.groups[i]);
+
+    auto *p = static_cast<Parameters *>(palloc0(sizeof(Parameters)));
+    add(p, TEXTOID, CStringGetTextDatum(rollup.name));
+    add(p, REGCLASSOID, ObjectIdGetDatum(oid));
+    add(p, TEXTOID, printed(source, e.item));
+    add(p, TEXTOID, printed(source, e.time));
+    add(p, TEXTOID, e.weight == nullptr ? (Datum)0 : printed(source, e.weight), e.weight == nullptr);
+    add(p, TEXTOID, e.filter == nullptr ? (Datum)0 : printed(source, e.filter), e.filter == nullptr);
+    add(p, TEXTARRAYOID, PointerGetDatum(construct_array(groups, e.group_count, TEXTOID, -1, false, TYPALIGN_INT)));
+    add(p, JSONBOID, stream::used_columns(source, &e));
+    add(p, OIDOID, ObjectIdGetDatum(oid));
+    add(p, CHAROID, CharGetDatum(stream::kind_letter(rollup.kind)));
+    add(p, INTERVALOID, IntervalPGetDatum(&grain));
+    add(p, TEXTARRAYOID, windows);
+    add(p, TEXTOID, CStringGetTextDatum(rollup.zone));
+    add(p, INT4OID, Int32GetDatum(k));
+    add(p, INT4OID, Int32GetDatum(capacity));
+    add(p, INT4OID, PG_GETARG_DATUM(arg_width));
+    add(p, INT4OID, PG_GETARG_DATUM(arg_depth));
+    add(p, INT4OID, Int32GetDatum(max_groups));
+    add(p, INTERVALOID, IntervalPGetDatum(past));
+    add(p, INTERVALOID, IntervalPGetDatum(future));
+    add(p, JSONBOID, retention.jsonb);
+    add(p, REGCLASSOID, PG_GETARG_DATUM(arg_metadata), PG_ARGISNULL(arg_metadata));
+    add(p, NAMEOID, PG_GETARG_DATUM(arg_metadata_key), PG_ARGISNULL(arg_metadata_key));
+    int32 id = 0;
+    if (!insert(p, backfill, &id))
+        ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("rollup \"%s\" already exists", rollup.name)));
+    stream::unpin_settings(level);
+
+    table_close(source, NoLock);
+    CommandCounterIncrement();
+    sync_triggers(oid);
+    CacheInvalidateRelcacheByRelid(oid);
+    if (backfill)
+        wake_worker_at_commit();
+    PG_RETURN_INT32(id);
+}
+
+} // namespace
+} // namespace topk::rollup
+
+TOPK_FUNCTION(topk_create_rollup, topk::rollup::create_rollup(fcinfo))

@@ -1,0 +1,382 @@
+// What happens to rollups when their sources change: topk.drop_rollup(), the event triggers, and restored dumps.
+#include "../pg/sketch.h"
+#include "../catalog/tables.h"
+#include "../stream/definition.h"
+#include "../stream/limits.h"
+#include "../catalog/lock.h"
+#include "../catalog/owner.h"
+#include "../catalog/rollup.h"
+#include "../statistics/statistics.h"
+#include "triggers.h"
+
+extern "C" {
+#include "catalog/pg_class.h"
+#include "commands/event_trigger.h"
+#include "utils/json.h"
+}
+
+namespace topk::rollup {
+namespace {
+
+using stream::Expressions;
+using stream::StoredRollup;
+
+// Statements on the catalog, as its owner and under pinned settings, so that they mean what they say.
+struct Statements {
+    stream::Owner before;
+    int settings;
+};
+
+Statements begin_statements() {
+    Statements s;
+    s.settings = stream::pin_settings();
+    s.before = stream::become_owner();
+    SPI_connect();
+    return s;
+}
+
+void end_statements(const Statements &s) {
+    SPI_finish();
+    stream::leave_owner(s.before);
+    stream::unpin_settings(s.settings);
+}
+
+void run(const char *statement, int count, Oid *types, Datum *values, int expected) {
+    const int code = SPI_execute_with_args(statement, count, types, values, nullptr, false, 0);
+    if (code != expected)
+        elog(ERROR, "%s: %s", SPI_result_code_string(code), statement);
+}
+
+int64 number(uint64 row, int column) {
+    bool null;
+    const Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &null);
+    return SPI_gettypeid(SPI_tuptable->tupdesc, column) == INT4OID ? DatumGetInt32(value) : DatumGetObjectId(value);
+}
+
+void delete_rows(int32 id) {
+    static const char *const tables[] = {"delta_0",   "delta_1",  "delta_2",      "delta_3",  "tile",
+                                         "group_key", "snapshot", "rollup_state", "error_log"};
+    const Statements statements = begin_statements();
+    Oid type = INT4OID;
+    Datum value = Int32GetDatum(id);
+    for (const char *table : tables)
+        run(psprintf("DELETE FROM topk.%s WHERE rollup = $1", table), 1, &type, &value, SPI_OK_DELETE);
+    run("DELETE FROM topk.rollup WHERE id = $1", 1, &type, &value, SPI_OK_DELETE);
+    end_statements(statements);
+    forget_rollup(id);
+}
+
+// False when there is none of this name.
+bool find(const char *name, int32 *id, Oid *source) {
+    const Statements statements = begin_statements();
+    Oid type = TEXTOID;
+    Datum value = CStringGetTextDatum(name);
+    run("SELECT id, source::pg_catalog.oid FROM topk.rollup WHERE name = $1", 1, &type, &value, SPI_OK_SELECT);
+    const bool found = SPI_processed == 1;
+    if (found) {
+        *id = static_cast<int32>(number(0, 1));
+        *source = static_cast<Oid>(number(0, 2));
+    }
+    end_statements(statements);
+    return found;
+}
+
+Datum drop_rollup(FunctionCallInfo fcinfo) {
+    const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    int32 id = 0, again = 0;
+    Oid source = InvalidOid;
+    if (find(name, &id, &source)) {
+        require_ownership(source); // before locks that would keep others waiting
+        lock_rollup(id, true);
+        lock_source(source);
+    }
+    // Somebody may have been faster.
+    if (id == 0 || !find(name, &again, &source) || again != id)
+        raise_no_rollup(name);
+    delete_rows(id);
+    CommandCounterIncrement();
+    if (get_rel_relkind(source) != '\0') { // it may have been dropped by a session whose event triggers were off
+        sync_triggers(source);
+        CacheInvalidateRelcacheByRelid(source);
+    }
+    PG_RETURN_VOID();
+}
+
+void require_event(FunctionCallInfo fcinfo, const char *event) {
+    if (!CALLED_AS_EVENT_TRIGGER(fcinfo) || strcmp(reinterpret_cast<EventTriggerData *>(fcinfo->context)->event, event) != 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("not called as an event trigger on %s", event)));
+}
+
+// Most databases run far more DDL than they have rollups.
+bool any_rollups() {
+    Relation relation = table_open(stream::table_oid(stream::Table::rollup), AccessShareLock);
+    SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
+    const bool result = HeapTupleIsValid(systable_getnext(scan));
+    systable_endscan(scan);
+    table_close(relation, AccessShareLock);
+    return result;
+}
+
+// The relations of what a query finds, each once.
+List *query_relations(const char *query) {
+    MemoryContext caller = CurrentMemoryContext;
+    const Statements statements = begin_statements();
+    run(query, 0, nullptr, nullptr, SPI_OK_SELECT);
+    List *result = NIL;
+    for (uint64 i = 0; i < SPI_processed; ++i) {
+        const Oid oid = static_cast<Oid>(number(i, 1));
+        MemoryContext spi = MemoryContextSwitchTo(caller);
+        result = list_append_unique_oid(result, oid);
+        MemoryContextSwitchTo(spi);
+    }
+    end_statements(statements);
+    return result;
+}
+
+// A column that is gone would only be missed at the next INSERT.
+void refuse_dropped_column(Relation source, const StoredRollup *row) {
+    if (DatumGetObjectId(row->values[stream::rollup_source_oid - 1]) != RelationGetRelid(source))
+        return;
+    Jsonb *columns = DatumGetJsonbP(row->values[stream::rollup_columns - 1]);
+    const TupleDesc descriptor = RelationGetDescr(source);
+    for (int i = 0; i < descriptor->natts; ++i) {
+        if (!TupleDescAttr(descriptor, i)->attisdropped)
+            continue;
+        JsonbValue buffer;
+        const char *key = psprintf("%d", i + 1);
+        const JsonbValue *name = getKeyJsonValueFromContainer(&columns->root, key, static_cast<int>(strlen(key)), &buffer);
+        if (name != nullptr && name->type == jbvString)
+            ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                            errmsg("cannot drop column \"%s\" of \"%s\" because rollup \"%s\" uses it",
+                                   pnstrdup(name->val.string.val, name->val.string.len), RelationGetRelationName(source),
+                                   row->name),
+                            errhint("Drop the rollup first, with topk.drop_rollup(%s).", quote_literal_cstr(row->name))));
+    }
+}
+
+Datum printed(Relation source, Expr *expression) {
+    return expression == nullptr ? (Datum)0 : CStringGetTextDatum(stream::print_expression(source, expression));
+}
+
+// Raises an error when an expression does not work any more; otherwise stores it as it reads now.
+void renew(Relation source, const StoredRollup *row) {
+    refuse_dropped_column(source, row);
+    // Whoever changes the table need not trust its owner.
+    const stream::Owner before = stream::become_source_owner(source->rd_rel->relowner);
+    const int settings = stream::pin_settings();
+    const Expressions e = stream::parse_stored(source, row);
+    auto *groups = static_cast<Datum *>(palloc((e.group_count + 1) * sizeof(Datum)));
+    for (int i = 0; i < e.group_count; ++i)
+        groups[i] = printed(source, e.groups[i]);
+    Oid types[] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, OIDOID};
+    Datum values[] = {Int32GetDatum(row->id),
+                      printed(source, e.item),
+                      printed(source, e.time),
+                      printed(source, e.weight),
+                      printed(source, e.filter),
+                      PointerGetDatum(construct_array(groups, e.group_count, TEXTOID, -1, false, TYPALIGN_INT)),
+                      stream::used_columns(source, &e),
+                      ObjectIdGetDatum(RelationGetRelid(source))};
+    const char nulls[] = {' ', ' ', ' ', e.weight == nullptr ? 'n' : ' ', e.filter == nullptr ? 'n' : ' ', ' ',
+                          ' ', ' ', '\0'};
+    stream::unpin_settings(settings);
+    stream::leave_owner(before);
+    const Statements statements = begin_statements();
+    if (SPI_execute_with_args(
+            "UPDATE topk.rollup SET item = $2, \"time\" = $3, weight = $4, filter = $5, group_by = $6, columns = $7, "
+            "source_oid = $8 WHERE id = $1 AND (item, \"time\", weight, filter, group_by, columns, source_oid) "
+            "IS DISTINCT FROM ($2, $3, $4, $5, $6, $7, $8)",
+            lengthof(types), types, values, nulls, false, 0) != SPI_OK_UPDATE)
+        elog(ERROR, "could not update topk.rollup");
+    if (SPI_processed != 0)
+        CacheInvalidateRelcacheByRelid(RelationGetRelid(source));
+    end_statements(statements);
+}
+
+// Partitions and children share the columns of their parents, and their changes.
+void renew_all(Oid oid) {
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(oid, AccessShareLock, nullptr)) {
+        Relation source = table_open(lfirst_oid(cell), NoLock);
+        ListCell *row;
+        foreach (row, stream::read_rollups(source))
+            renew(source, static_cast<StoredRollup *>(lfirst(row)));
+        table_close(source, NoLock);
+    }
+}
+
+bool can_have_rollups(Oid oid) {
+    const char kind = get_rel_relkind(oid);
+    return (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE || kind == RELKIND_FOREIGN_TABLE) &&
+           get_rel_persistence(oid) != RELPERSISTENCE_TEMP;
+}
+
+// What may make a table a partition. Any other statement leaves triggers alone: in a restored dump they come last.
+bool may_add_partition(const Node *statement) {
+    if (!IsA(statement, AlterTableStmt))
+        return true;
+    ListCell *cell;
+    foreach (cell, reinterpret_cast<const AlterTableStmt *>(statement)->cmds)
+        if (lfirst_node(AlterTableCmd, cell)->subtype == AT_AttachPartition)
+            return true;
+    return false;
+}
+
+// A table that is no partition any more needs no trigger.
+void release_detached(const Node *statement) {
+    if (!IsA(statement, AlterTableStmt))
+        return;
+    ListCell *cell;
+    foreach (cell, reinterpret_cast<const AlterTableStmt *>(statement)->cmds) {
+        const auto *command = lfirst_node(AlterTableCmd, cell);
+        if (command->subtype != AT_DetachPartition && command->subtype != AT_DetachPartitionFinalize)
+            continue;
+        const Oid oid = RangeVarGetRelid(reinterpret_cast<PartitionCmd *>(command->def)->name, NoLock, true);
+        if (OidIsValid(oid) && can_have_rollups(oid))
+            sync_triggers(oid);
+    }
+}
+
+// The key column of an items table keeps its place in answers under a new name.
+void follow_renamed_key(const Node *statement) {
+    const auto *rename = reinterpret_cast<const RenameStmt *>(statement);
+    if (!IsA(statement, RenameStmt) || rename->renameType != OBJECT_COLUMN || rename->relation == nullptr)
+        return;
+    const Oid table = RangeVarGetRelid(rename->relation, NoLock, true);
+    const Statements statements = begin_statements();
+    Oid types[] = {OIDOID, TEXTOID, TEXTOID};
+    Datum values[] = {ObjectIdGetDatum(table), CStringGetTextDatum(rename->subname), CStringGetTextDatum(rename->newname)};
+    run("UPDATE topk.rollup SET metadata_key = $3 WHERE metadata = $1 AND metadata_key = $2", 3, types, values,
+        SPI_OK_UPDATE);
+    end_statements(statements);
+}
+
+// Answers go on without an items table that is gone.
+void forget_dropped_metadata() {
+    const Statements statements = begin_statements();
+    run("UPDATE topk.rollup SET metadata = NULL, metadata_key = NULL WHERE metadata IS NOT NULL AND NOT EXISTS "
+        "(SELECT FROM pg_attribute a WHERE a.attrelid = metadata AND a.attname = metadata_key AND NOT a.attisdropped)",
+        0, nullptr, nullptr, SPI_OK_UPDATE);
+    end_statements(statements);
+}
+
+// Then there is nothing to renew, and the new owner is spared to run what the old one has written.
+bool changes_owner_alone(const Node *statement) {
+    if (!IsA(statement, AlterTableStmt))
+        return false;
+    ListCell *cell;
+    foreach (cell, reinterpret_cast<const AlterTableStmt *>(statement)->cmds)
+        if (lfirst_node(AlterTableCmd, cell)->subtype != AT_ChangeOwner)
+            return false;
+    return true;
+}
+
+Datum after_ddl(FunctionCallInfo fcinfo) {
+    require_event(fcinfo, "ddl_command_end");
+    const Node *statement = reinterpret_cast<EventTriggerData *>(fcinfo->context)->parsetree;
+    if (changes_owner_alone(statement) || !any_rollups())
+        PG_RETURN_VOID();
+    List *relations =
+        query_relations("SELECT objid FROM pg_event_trigger_ddl_commands() WHERE classid = 'pg_class'::regclass");
+    ListCell *cell;
+    foreach (cell, relations) {
+        const Oid oid = lfirst_oid(cell);
+        if (!can_have_rollups(oid))
+            continue;
+        renew_all(oid);
+        if (!may_add_partition(statement))
+            continue;
+        if (has_rollups(oid) || has_rollups_above(oid) || has_rollups_below(oid))
+            sync_triggers(oid);
+    }
+    release_detached(statement);
+    follow_renamed_key(statement);
+    PG_RETURN_VOID();
+}
+
+void drop_limits() {
+    const Statements statements = begin_statements();
+    run("DELETE FROM topk.limit_rule WHERE source IN (SELECT objid FROM pg_event_trigger_dropped_objects() "
+        "WHERE classid = 'pg_class'::regclass AND objsubid = 0)",
+        0, nullptr, nullptr, SPI_OK_DELETE);
+    end_statements(statements);
+}
+
+Datum after_drop(FunctionCallInfo fcinfo) {
+    require_event(fcinfo, "sql_drop");
+    if (stream::limit_rules().count != 0)
+        drop_limits();
+    if (!any_rollups())
+        PG_RETURN_VOID();
+    List *dropped = query_relations("SELECT r.id FROM topk.rollup r JOIN pg_event_trigger_dropped_objects() d "
+                                    "ON d.objid = r.source WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0");
+    ListCell *cell;
+    foreach (cell, dropped) {
+        const auto id = static_cast<int32>(lfirst_oid(cell));
+        lock_rollup(id, true);
+        delete_rows(id);
+    }
+    // A dropped type takes columns with it.
+    List *changed = query_relations("SELECT DISTINCT d.objid FROM topk.rollup r JOIN pg_event_trigger_dropped_objects() d "
+                                    "ON d.objid = r.source WHERE d.classid = 'pg_class'::regclass AND d.objsubid <> 0");
+    foreach (cell, changed)
+        if (can_have_rollups(lfirst_oid(cell)))
+            renew_all(lfirst_oid(cell));
+    forget_dropped_metadata();
+    PG_RETURN_VOID();
+}
+
+// The column numbers in a restored row are those of the table that was dumped; its names still hold.
+HeapTuple renumbered(const TriggerData *data, HeapTuple tuple, Oid source) {
+    bool null;
+    const TupleDesc descriptor = RelationGetDescr(data->tg_relation);
+    const Datum columns = heap_getattr(tuple, stream::rollup_columns, descriptor, &null);
+    StringInfoData json;
+    initStringInfo(&json);
+    JsonbIterator *iterator = JsonbIteratorInit(&DatumGetJsonbP(columns)->root);
+    JsonbValue value;
+    JsonbIteratorToken token;
+    while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE) {
+        if (token != WJB_VALUE || value.type != jbvString)
+            continue;
+        const char *name = pnstrdup(value.val.string.val, value.val.string.len);
+        const AttrNumber number = get_attnum(source, name);
+        if (number == InvalidAttrNumber)
+            continue;
+        appendStringInfo(&json, "%c\"%d\":", json.len == 0 ? '{' : ',', number);
+        escape_json(&json, name);
+    }
+    appendStringInfoString(&json, json.len == 0 ? "{}" : "}");
+    int changed[] = {stream::rollup_columns, stream::rollup_source_oid};
+    Datum values[] = {DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)), ObjectIdGetDatum(source)};
+    bool nulls[] = {false, false};
+    return heap_modify_tuple_by_cols(tuple, descriptor, 2, changed, values, nulls);
+}
+
+Datum before_insert(FunctionCallInfo fcinfo) {
+    const auto *data = reinterpret_cast<TriggerData *>(fcinfo->context);
+    if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
+        !TRIGGER_FIRED_BY_INSERT(data->tg_event) ||
+        RelationGetRelid(data->tg_relation) != stream::table_oid(stream::Table::rollup))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("topk.rollup_restored() is the trigger of topk.rollup")));
+    HeapTuple tuple = data->tg_trigtuple;
+    bool null, oid_null;
+    const TupleDesc descriptor = RelationGetDescr(data->tg_relation);
+    forget_rollup(DatumGetInt32(heap_getattr(tuple, stream::rollup_id, descriptor, &null)));
+    const Oid source = DatumGetObjectId(heap_getattr(tuple, stream::rollup_source, descriptor, &null));
+    const Oid known = DatumGetObjectId(heap_getattr(tuple, stream::rollup_source_oid, descriptor, &oid_null));
+    if (null || oid_null || known == source || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(source)))
+        return PointerGetDatum(tuple);
+    CacheInvalidateRelcacheByRelid(source);
+    return PointerGetDatum(renumbered(data, tuple, source));
+}
+
+} // namespace
+} // namespace topk::rollup
+
+TOPK_FUNCTION(topk_drop_rollup, topk::rollup::drop_rollup(fcinfo))
+TOPK_FUNCTION(topk_after_ddl, topk::rollup::after_ddl(fcinfo))
+TOPK_FUNCTION(topk_after_drop, topk::rollup::after_drop(fcinfo))
+TOPK_FUNCTION(topk_rollup_restored, topk::rollup::before_insert(fcinfo))

@@ -1,0 +1,168 @@
+#include "../core/cms_format.h" // before PostgreSQL's for_each_cell
+#include "../pg/guard.h"
+#include "../catalog/calendar.h"
+#include "options.h"
+
+extern "C" {
+#include "utils/json.h"
+#include "utils/jsonb.h"
+}
+
+namespace topk::rollup {
+namespace {
+
+struct Kept {
+    const char *what;
+    const char *time;
+};
+constexpr Kept defaults[] = {{"tile", "35 days"},  {"hour", "35 days"},   {"day", "400 days"},
+                             {"week", "800 days"}, {"month", "10 years"}, {"snapshot", "400 days"}};
+constexpr int kept_count = lengthof(defaults);
+
+int compare(const Interval *a, const Interval *b) {
+    return DatumGetInt32(DirectFunctionCall2(interval_cmp, IntervalPGetDatum(a), IntervalPGetDatum(b)));
+}
+
+bool is_negative(const Interval *value) {
+    const Interval zero = {};
+    return compare(value, &zero) < 0;
+}
+
+// interval_in() has errcodes of its own.
+void as_parameter(void *arg) {
+    errcode(ERRCODE_INVALID_PARAMETER_VALUE);
+    errcontext("retention of \"%s\"", static_cast<const char *>(arg));
+}
+
+Interval *parse_interval(const char *what, const char *text) {
+    ErrorContextCallback callback = {error_context_stack, as_parameter, const_cast<char *>(what)};
+    error_context_stack = &callback;
+    Interval *value = DatumGetIntervalP(
+        DirectFunctionCall3(interval_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+    if (is_negative(value))
+        raise_parameter("retention must not be negative");
+    error_context_stack = callback.previous;
+    return value;
+}
+
+int find_kept(const JsonbValue *key) {
+    for (int i = 0; i < kept_count; ++i)
+        if (strlen(defaults[i].what) == static_cast<size_t>(key->val.string.len) &&
+            memcmp(defaults[i].what, key->val.string.val, key->val.string.len) == 0)
+            return i;
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("unknown field \"%s\" of retention", pnstrdup(key->val.string.val, key->val.string.len)),
+                    errhint("The fields are tile, hour, day, week, month and snapshot.")));
+    pg_unreachable();
+}
+
+void read_given(struct varlena *given, Interval **values) {
+    Jsonb *object = DatumGetJsonbP(PointerGetDatum(given));
+    if (!JB_ROOT_IS_OBJECT(object))
+        raise_parameter("retention must be a JSON object");
+    JsonbIterator *iterator = JsonbIteratorInit(&object->root);
+    JsonbValue value;
+    int field = 0;
+    for (;;) {
+        const JsonbIteratorToken token = JsonbIteratorNext(&iterator, &value, true);
+        if (token == WJB_DONE)
+            return;
+        if (token == WJB_KEY)
+            field = find_kept(&value);
+        if (token != WJB_VALUE)
+            continue;
+        if (value.type != jbvString)
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("field \"%s\" of retention must be an interval as a JSON string", defaults[field].what)));
+        values[field] = parse_interval(defaults[field].what, pnstrdup(value.val.string.val, value.val.string.len));
+    }
+}
+
+} // namespace
+
+void raise_parameter(const char *message) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", message)));
+    pg_unreachable();
+}
+
+int64 checked_grain(const Interval *grain) {
+    if (grain->month != 0 || grain->day != 0 || grain->time < USECS_PER_MINUTE || grain->time > USECS_PER_HOUR ||
+        USECS_PER_HOUR % grain->time != 0)
+        raise_parameter("grain must be between 1 minute and 1 hour and divide an hour");
+    return grain->time;
+}
+
+Datum checked_windows(ArrayType *windows) {
+    Datum *given;
+    bool *nulls;
+    int count;
+    deconstruct_array(windows, TEXTOID, -1, false, TYPALIGN_INT, &given, &nulls, &count);
+    bool wanted[stream::level_count] = {};
+    for (int i = 0; i < count; ++i) {
+        if (nulls[i])
+            raise_parameter("windows must not contain null");
+        const char *name = TextDatumGetCString(given[i]);
+        int level = static_cast<int>(stream::Level::hour);
+        while (level < stream::level_count && strcmp(name, stream::level_name(static_cast<stream::Level>(level))) != 0)
+            ++level;
+        if (level == stream::level_count)
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown window \"%s\"", name),
+                            errhint("The windows are hour, day, week and month.")));
+        if (wanted[level])
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("window \"%s\" is given twice", name)));
+        wanted[level] = true;
+    }
+    if (count == 0)
+        raise_parameter("windows must not be empty");
+    Datum sorted[stream::level_count];
+    int n = 0;
+    for (int level = 0; level < stream::level_count; ++level)
+        if (wanted[level])
+            sorted[n++] = CStringGetTextDatum(stream::level_name(static_cast<stream::Level>(level)));
+    return PointerGetDatum(construct_array(sorted, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+Retention checked_retention(struct varlena *given) {
+    Interval *values[kept_count] = {};
+    if (given != nullptr)
+        read_given(given, values);
+    StringInfoData json;
+    initStringInfo(&json);
+    Retention result = {};
+    for (int i = 0; i < kept_count; ++i) {
+        if (values[i] == nullptr)
+            values[i] = parse_interval(defaults[i].what, defaults[i].time);
+        if (compare(values[i], &result.longest) > 0)
+            result.longest = *values[i];
+        appendStringInfo(&json, "%c\"%s\":", i == 0 ? '{' : ',', defaults[i].what);
+        escape_json(&json, DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(values[i]))));
+    }
+    appendStringInfoChar(&json, '}');
+    result.jsonb = DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+    return result;
+}
+
+int32 checked_range(const char *parameter, int32 value, int32 least, int32 most) {
+    if (value < least || value > most)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must be between %d and %d", parameter, least, most)));
+    return value;
+}
+
+void check_sketch(int32 width, int32 depth) {
+    CmsParameters parameters;
+    parameters.width = static_cast<uint32_t>(Max(width, 0));
+    parameters.depth = static_cast<uint32_t>(Max(depth, 0));
+    if (width != 0)
+        pg::guarded([&] { parameters.check(); });
+    else
+        checked_range("depth", depth, 1, CmsParameters::max_depth);
+}
+
+const Interval *checked_interval(const char *parameter, const Interval *value) {
+    if (is_negative(value))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not be negative", parameter)));
+    return value;
+}
+
+} // namespace topk::rollup

@@ -1,0 +1,231 @@
+// topk.set_limit(), topk.drop_limit(), and what topk.limits shows besides the rows of topk.limit_rule.
+#include <cmath>
+
+#include "../pg/sketch.h"
+#include "../catalog/tables.h"
+#include "../stream/limits.h"
+#include "options.h"
+#include "../catalog/owner.h"
+
+extern "C" {
+#include "access/xlog.h"
+#include "commands/trigger.h"
+}
+
+namespace {
+
+using namespace topk;
+using namespace topk::rollup;
+using stream::LimitRule;
+
+constexpr double max_rate = 1e9;
+constexpr double longest_refill = 366 * 86400.0; // s
+
+// Whose events are limited: for both functions the first two parameters.
+struct Scope {
+    Oid role;   // InvalidOid: every role
+    Oid source; // InvalidOid: every source
+};
+
+void check_source(Oid oid) {
+    Relation source = relation_open(oid, AccessShareLock); // so that it is not dropped without its limits
+    const char kind = source->rd_rel->relkind;
+    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE && kind != RELKIND_FOREIGN_TABLE)
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("\"%s\" is not a table or a stream", RelationGetRelationName(source))));
+    if (source->rd_rel->relispartition && kind != RELKIND_FOREIGN_TABLE)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot limit partition \"%s\"", RelationGetRelationName(source)),
+                        errhint("Limit the partitioned table.")));
+    relation_close(source, NoLock);
+}
+
+Scope scope_arguments(FunctionCallInfo fcinfo) {
+    const Scope scope = {PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0), PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1)};
+    if (!PG_ARGISNULL(0))
+        (void)GetUserNameFromId(scope.role, false);
+    if (PG_ARGISNULL(1)) {
+        if (!superuser())
+            ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("must be superuser to limit all sources"),
+                            errdetail("The owner of a table or stream may set limits for that.")));
+        return scope;
+    }
+    if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(scope.source)))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", scope.source)));
+    require_ownership(scope.source);
+    check_source(scope.source);
+    return scope;
+}
+
+void execute(const char *query, int expected, int n, Oid *types, Datum *values, const char *nulls = nullptr) {
+    if (SPI_execute_with_args(query, n, types, values, nulls, false, 0) != expected)
+        elog(ERROR, "could not execute: %s", query);
+}
+
+// By the owner of the schema, who then has locked the table. Returns how many there were: one at most, unless a role was
+// renamed to the name of one that was dropped.
+int delete_rules(const Scope &scope) {
+    const stream::LimitRules all = stream::limit_rules();
+    auto *ids = static_cast<Datum *>(palloc(all.count * sizeof(Datum) + 1));
+    int n = 0;
+    for (int i = 0; i < all.count; ++i) {
+        const LimitRule &rule = all.rules[i];
+        if (rule.any_role == !OidIsValid(scope.role) && rule.role == scope.role && rule.source == scope.source)
+            ids[n++] = Int32GetDatum(rule.bucket.id);
+    }
+    Oid type = INT4OID;
+    for (int i = 0; i < n; ++i) {
+        execute("DELETE FROM topk.limit_rule WHERE id = $1", SPI_OK_DELETE, 1, &type, &ids[i]);
+        if (SPI_processed != 1) // the rules are those of now, whatever this transaction sees
+            ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("the limit was changed concurrently"),
+                            errhint("Retry the transaction.")));
+    }
+    return n;
+}
+
+// Roles that have another name now, or another number since a dump was restored.
+void renew_roles() {
+    Oid type = INT8OID;
+    Datum value = Int64GetDatum(static_cast<int64>(GetSystemIdentifier()));
+    execute("UPDATE topk.limit_rule AS l SET role = r.rolname, role_oid = r.oid, cluster = $1 FROM pg_roles AS r "
+            "WHERE CASE WHEN l.cluster = $1 THEN r.oid = l.role_oid ELSE r.rolname = l.role END "
+            "AND (l.role, l.role_oid, l.cluster) IS DISTINCT FROM (r.rolname::text, r.oid, $1)",
+            SPI_OK_UPDATE, 1, &type, &value);
+}
+
+stream::Owner begin() {
+    const stream::Owner before = stream::become_owner();
+    LockRelationOid(stream::table_oid(stream::Table::limit_rule), ShareRowExclusiveLock);
+    SPI_connect();
+    return before;
+}
+
+void end(const stream::Owner &before) {
+    SPI_finish();
+    stream::leave_owner(before);
+}
+
+void check_rate(FunctionCallInfo fcinfo, int64 *burst) {
+    if (PG_ARGISNULL(2)) {
+        if (!PG_ARGISNULL(3))
+            raise_parameter("burst needs events_per_second");
+        return;
+    }
+    const double rate = PG_GETARG_FLOAT8(2);
+    if (!(rate > 0 && rate <= max_rate))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("events_per_second must be greater than 0 and not greater than %.0f", max_rate),
+                        errhint("To forbid insertions, revoke the privilege INSERT.")));
+    *burst = PG_ARGISNULL(3) ? static_cast<int64>(std::ceil(rate)) : PG_GETARG_INT64(3);
+    if (*burst < 1 || static_cast<double>(*burst) / rate > longest_refill)
+        raise_parameter("burst must be at least 1 and at most what comes in a year");
+    if (!stream::has_buckets())
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("events_per_second cannot be limited without shared memory"),
+                        errhint("Put pg_topk into shared_preload_libraries and restart the server.")));
+}
+
+// set_limit(role, source, events_per_second, burst, max_item_bytes, max_metadata_bytes)
+Datum set_limit(FunctionCallInfo fcinfo) {
+    int64 burst = 0;
+    check_rate(fcinfo, &burst);
+    if (PG_ARGISNULL(2) && PG_ARGISNULL(4) && PG_ARGISNULL(5))
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("nothing is limited"),
+                 errhint("Give events_per_second, max_item_bytes or max_metadata_bytes, or call topk.drop_limit().")));
+    if (!PG_ARGISNULL(4))
+        checked_range("max_item_bytes", PG_GETARG_INT32(4), 1, PG_INT32_MAX);
+    if (!PG_ARGISNULL(5))
+        checked_range("max_metadata_bytes", PG_GETARG_INT32(5), 1, PG_INT32_MAX);
+    const Scope scope = scope_arguments(fcinfo);
+    const bool any_role = !OidIsValid(scope.role);
+    const Datum name = any_role ? (Datum)0 : CStringGetTextDatum(GetUserNameFromId(scope.role, false));
+
+    const stream::Owner before = begin();
+    delete_rules(scope);
+    renew_roles();
+    Oid types[] = {TEXTOID, OIDOID, INT8OID, REGCLASSOID, FLOAT8OID, INT8OID, INT4OID, INT4OID};
+    Datum values[] = {name,
+                      ObjectIdGetDatum(scope.role),
+                      Int64GetDatum(static_cast<int64>(GetSystemIdentifier())),
+                      ObjectIdGetDatum(scope.source),
+                      fcinfo->args[2].value,
+                      Int64GetDatum(burst),
+                      fcinfo->args[4].value,
+                      fcinfo->args[5].value};
+    const auto flag = [](bool null) { return null ? 'n' : ' '; };
+    const char nulls[] = {flag(any_role),
+                          flag(any_role),
+                          ' ',
+                          flag(!OidIsValid(scope.source)),
+                          flag(PG_ARGISNULL(2)),
+                          flag(PG_ARGISNULL(2)),
+                          flag(PG_ARGISNULL(4)),
+                          flag(PG_ARGISNULL(5)),
+                          '\0'};
+    execute("INSERT INTO topk.limit_rule (role, role_oid, cluster, source, events_per_second, burst, max_item_bytes, "
+            "max_metadata_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            SPI_OK_INSERT, lengthof(values), types, values, nulls);
+    end(before);
+    PG_RETURN_VOID();
+}
+
+// drop_limit(role, source)
+Datum drop_limit(FunctionCallInfo fcinfo) {
+    const Scope scope = scope_arguments(fcinfo);
+    const stream::Owner before = begin();
+    const int n = delete_rules(scope);
+    renew_roles();
+    end(before);
+    if (n == 0)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no such limit"),
+                        errhint("The view topk.limits lists them.")));
+    PG_RETURN_VOID();
+}
+
+// Those that one may change, and those that hold for oneself, where one may insert or read.
+bool may_see(const LimitRule &rule) {
+    if (superuser())
+        return true;
+    if (OidIsValid(rule.source) && !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(rule.source)))
+        return false;
+    if (OidIsValid(rule.source) && is_owner(rule.source))
+        return true;
+    if (!rule.any_role && !(OidIsValid(rule.role) && is_member_of_role(GetUserId(), rule.role)))
+        return false;
+    return !OidIsValid(rule.source) || pg_class_aclcheck(rule.source, GetUserId(), ACL_INSERT) == ACLCHECK_OK ||
+           pg_class_aclcheck(rule.source, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+}
+
+// limit_state()
+Datum limit_state(FunctionCallInfo fcinfo) {
+    InitMaterializedSRF(fcinfo, 0);
+    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    const stream::LimitRules all = stream::limit_rules();
+    for (int i = 0; i < all.count; ++i) {
+        const LimitRule rule = all.rules[i];
+        if (!may_see(rule))
+            continue;
+        const bool counted = rule.bucket.rate != 0 && stream::has_buckets();
+        Datum values[] = {Int32GetDatum(rule.bucket.id), ObjectIdGetDatum(rule.role),
+                          counted ? Int64GetDatum(stream::tokens_left(rule.bucket)) : (Datum)0};
+        bool nulls[] = {false, !OidIsValid(rule.role), !counted};
+        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    }
+    return (Datum)0;
+}
+
+// limits_changed(): the trigger of topk.limit_rule
+Datum limits_changed(FunctionCallInfo fcinfo) {
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("function must be called as a trigger")));
+    CacheInvalidateRelcache(reinterpret_cast<TriggerData *>(fcinfo->context)->tg_relation);
+    return PointerGetDatum(nullptr);
+}
+
+} // namespace
+
+TOPK_FUNCTION(topk_set_limit, set_limit(fcinfo))
+TOPK_FUNCTION(topk_drop_limit, drop_limit(fcinfo))
+TOPK_FUNCTION(topk_limit_state, limit_state(fcinfo))
+TOPK_FUNCTION(topk_limits_changed, limits_changed(fcinfo))

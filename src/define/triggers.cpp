@@ -1,0 +1,127 @@
+#include "triggers.h"
+
+#include "../catalog/tables.h"
+#include "../stream/definition.h"
+
+extern "C" {
+#include "catalog/pg_class.h"
+#include "commands/trigger.h"
+#include "parser/parse_func.h"
+}
+
+namespace topk::rollup {
+namespace {
+
+constexpr const char *trigger_name = "topk_capture";
+
+// Whatever its owner calls it now; nullptr: there is none.
+const char *find_trigger(Relation relation) {
+    const TriggerDesc *triggers = relation->trigdesc;
+    if (triggers == nullptr || triggers->numtriggers == 0)
+        return nullptr;
+    List *name = list_make2(makeString(pstrdup("topk")), makeString(pstrdup("capture")));
+    const Oid function = LookupFuncName(name, 0, nullptr, false);
+    for (int i = 0; i < triggers->numtriggers; ++i)
+        if (triggers->triggers[i].tgfoid == function && !TRIGGER_FOR_ROW(triggers->triggers[i].tgtype))
+            return pstrdup(triggers->triggers[i].tgname);
+    return nullptr;
+}
+
+// As the owner of the table: a partition may have another one than the table that it is part of. Event triggers run then,
+// which must not get from this session's search_path what its user wants another one to run. existing: the trigger that is
+// to go, or nullptr.
+void sync_trigger(Relation relation, const char *existing) {
+    const char *const name =
+        quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation));
+    StringInfoData command;
+    initStringInfo(&command);
+    if (existing == nullptr)
+        appendStringInfo(&command,
+                         "CREATE TRIGGER %s AFTER INSERT ON %s REFERENCING NEW TABLE AS topk_rows "
+                         "FOR EACH STATEMENT EXECUTE FUNCTION topk.capture()",
+                         trigger_name, name);
+    else
+        appendStringInfo(&command, "DROP TRIGGER %s ON %s", quote_identifier(existing), name);
+    const Oid owner = relation->rd_rel->relowner;
+    const bool other = owner != GetUserId();
+    table_close(relation, NoLock);
+    stream::Owner before;
+    if (other)
+        before = stream::become_source_owner(owner);
+    SPI_connect();
+    if (SPI_execute(command.data, false, 0) != SPI_OK_UTILITY)
+        elog(ERROR, "could not change the trigger %s", trigger_name);
+    SPI_finish();
+    if (other)
+        stream::leave_owner(before);
+}
+
+// What is inserted into the partitioned table fires no trigger of the partition.
+[[noreturn]] void raise_partition(Relation relation) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("table \"%s\" cannot be a partition and have rollups", RelationGetRelationName(relation)),
+                    errhint("Create the rollup on the partitioned table, with a filter.")));
+    pg_unreachable();
+}
+
+} // namespace
+
+bool has_rollups(Oid oid) {
+    Relation relation = table_open(oid, AccessShareLock);
+    const bool result = stream::read_rollups(relation) != NIL;
+    table_close(relation, NoLock);
+    return result;
+}
+
+bool has_rollups_above(Oid relation) {
+    List *ancestors = get_rel_relispartition(relation) ? get_partition_ancestors(relation) : NIL;
+    ListCell *cell;
+    foreach (cell, ancestors)
+        if (has_rollups(lfirst_oid(cell)))
+            return true;
+    return false;
+}
+
+bool has_rollups_below(Oid relation) {
+    if (get_rel_relkind(relation) != RELKIND_PARTITIONED_TABLE)
+        return false;
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(relation, AccessShareLock, nullptr))
+        if (has_rollups(lfirst_oid(cell)))
+            return true;
+    return false;
+}
+
+void lock_source(Oid source) {
+    LockRelationOid(source, ShareRowExclusiveLock);
+    if (get_rel_relkind(source) == RELKIND_PARTITIONED_TABLE)
+        find_all_inheritors(source, ShareRowExclusiveLock, nullptr);
+}
+
+void sync_triggers(Oid root) {
+    const char kind = get_rel_relkind(root);
+    List *relations =
+        kind == RELKIND_PARTITIONED_TABLE ? find_all_inheritors(root, ShareRowExclusiveLock, nullptr) : list_make1_oid(root);
+    ListCell *cell;
+    foreach (cell, relations) {
+        const Oid oid = lfirst_oid(cell);
+        const bool own = has_rollups(oid);
+        const bool inherited = has_rollups_above(oid);
+        Relation relation = table_open(oid, ShareRowExclusiveLock);
+        const bool foreign = relation->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
+        // PostgreSQL makes such an INSERT fail, or its older minor versions lose the rows.
+        if (foreign && inherited)
+            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                            errmsg("a partitioned table with rollups cannot have foreign tables as partitions"),
+                            errdetail("Table \"%s\" is a foreign table.", RelationGetRelationName(relation))));
+        if (own && !foreign && relation->rd_rel->relispartition)
+            raise_partition(relation);
+        const char *trigger = find_trigger(relation);
+        if (!foreign && (own || inherited) != (trigger != nullptr))
+            sync_trigger(relation, trigger);
+        else
+            table_close(relation, NoLock);
+    }
+}
+
+} // namespace topk::rollup

@@ -1,0 +1,22 @@
+// Folding: taking deltas away and merging them into tiles, and tiles that are over into the windows above them.
+#pragma once
+
+#include "../catalog/rollup.h"
+
+namespace topk::rollup {
+
+struct FoldResult {
+    bool locked;  // false: somebody else is folding this rollup
+    bool more;    // deltas are left for another call, in a transaction of its own
+    int64 deltas; // rows taken away
+    int64 tiles;  // rows written
+};
+
+// Folds what the latest snapshot sees of one rollup, in the current transaction, which must be READ COMMITTED (25001). A
+// rollup that does not exist is none to fold.
+FoldResult fold_rollup(int32 id, bool wait);
+
+// 25001 otherwise, and 25006 on a standby.
+void require_read_committed(const char *what);
+
+} // namespace topk::rollup

@@ -1,0 +1,27 @@
+// The groups that a fold meets, numbered, and which of them have counts of their own.
+#pragma once
+
+#include "../catalog/rollup.h"
+
+namespace topk::rollup {
+
+struct Groups {
+    int count;
+    int room;
+    ArrayType **keys;
+    int *effective; // itself, or the overflow group
+    uint32 slots;   // of the hash table, a power of 2
+    int *table;     // number + 1
+};
+
+void init_groups(Groups *groups);
+// The number of a group; -1 for nullptr. The key is copied.
+int group_number(Groups *groups, const ArrayType *key);
+// Finds or makes the row of each group in topk.group_key while there is room; the others' effective group is {}. By the
+// owner of the schema with SPI connected.
+void register_groups(Groups *groups, const RollupRow *row);
+
+// Whether the rollup counts a group by itself, or would: for readers.
+bool has_own_counts(const RollupRow *row, const ArrayType *key, Snapshot snapshot);
+
+} // namespace topk::rollup

@@ -1,0 +1,410 @@
+// Backfill and refresh: counting the rows of a table again, in place of what was counted when they were inserted.
+//
+// The boundary to concurrent inserts is one snapshot, taken while a lock keeps writers out for a moment: what it sees is
+// recounted from the table, and of the log and the tiles exactly that is removed. What is committed later stays as captured.
+#include "../stream/counter.h"
+#include "../stream/delta_log.h"
+#include "fold.h"
+#include "../catalog/lock.h"
+#include "../catalog/owner.h"
+#include "window_store.h"
+
+extern "C" {
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "commands/progress.h"
+#include "utils/acl.h"
+#include "utils/backend_progress.h"
+#include "utils/guc.h"
+#include "utils/ruleutils.h"
+}
+
+namespace {
+
+using namespace topk;
+using namespace topk::rollup;
+using stream::Owner;
+
+constexpr long batch = 10000; // rows fetched at a time
+
+enum class Mode {
+    backfill, // what is older than the table's oldest row stays as it is
+    refresh,  // and may not exist
+};
+
+struct Recount {
+    RollupRow row;
+    Mode mode;
+    Span span;          // whole tiles
+    TimestampTz oldest; // of the table's rows in the span
+    int64 counted;
+    Snapshot snapshot;
+};
+
+void execute(const char *query, int expected, int n, Oid *types, Datum *values) {
+    if (SPI_execute_with_args(query, n, types, values, nullptr, false, 0) != expected)
+        elog(ERROR, "could not execute: %s", query);
+}
+
+void require_table(const RollupRow *row) {
+    const char kind = get_rel_relkind(row->source);
+    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("cannot recount rollup \"%s\"", row->name),
+                        errdetail("Its source is a stream, which keeps no rows.")));
+}
+
+// Keeps writers out for the moment that taking the snapshot takes.
+Snapshot boundary_snapshot(Oid source) {
+    LockRelationOid(source, ShareLock);
+    List *tables = find_all_inheritors(source, ShareLock, nullptr);
+    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    LockRelationOid(source, AccessShareLock); // it keeps its name and columns
+    ListCell *cell;
+    foreach (cell, tables)
+        UnlockRelationOid(lfirst_oid(cell), ShareLock);
+    return snapshot;
+}
+
+// The span that the rollup accepts now, cut to the wanted one and widened to whole tiles.
+Span accepted_span(const RollupRow *row, TimestampTz since, TimestampTz until) {
+    Oid types[] = {INT4OID};
+    Datum values[] = {Int32GetDatum(row->id)};
+    execute("SELECT accept_past, accept_future FROM topk.rollup WHERE id = $1", SPI_OK_SELECT, 1, types, values);
+    bool null;
+    HeapTuple tuple = SPI_tuptable->vals[0];
+    const Span span = stream::accepted(GetCurrentTransactionStartTimestamp(),
+                                       *DatumGetIntervalP(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &null)),
+                                       *DatumGetIntervalP(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2, &null)));
+    since = std::max(since, span.start);
+    until = std::min(until, span.stop);
+    if (until <= since)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("until must be later than since"),
+                        errdetail("Only times that rollup \"%s\" accepts can be counted.", row->name)));
+    return {window_of(row, Level::tile, since).start, window_of(row, Level::tile, until - 1).stop};
+}
+
+char *recount_query(const RollupRow *row) {
+    Oid types[] = {INT4OID};
+    Datum values[] = {Int32GetDatum(row->id)};
+    execute("SELECT topk.recount_query($1)", SPI_OK_SELECT, 1, types, values);
+    return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
+
+void count_row(Recount *recount, stream::Counter *counter, const stream::Rollup *rollup, HeapTuple tuple,
+               TupleDesc descriptor, Datum *groups, bool *group_is_null) {
+    bool null;
+    stream::Event event;
+    event.time = DatumGetTimestampTz(SPI_getbinval(tuple, descriptor, 1, &null));
+    event.time_is_null = null;
+    recount->oldest = std::min(recount->oldest, event.time);
+    if (!DatumGetBool(SPI_getbinval(tuple, descriptor, 2, &null)))
+        return;
+    const Datum item = SPI_getbinval(tuple, descriptor, 3, &null);
+    if (null)
+        return;
+    const int64 weight = DatumGetInt64(SPI_getbinval(tuple, descriptor, 4, &null));
+    if (null)
+        return;
+    if (weight < 0)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("weight must not be negative")));
+    pg::ItemBytes bytes;
+    switch (recount->row.shape.kind) {
+        case Kind::bigint: pg::read_item<Kind::bigint>(item, bytes); break;
+        case Kind::uuid: pg::read_item<Kind::uuid>(item, bytes); break;
+        default: pg::read_item<Kind::text>(item, bytes);
+    }
+    for (int i = 0; i < recount->row.group_count; ++i)
+        groups[i] = SPI_getbinval(tuple, descriptor, 5 + i, &group_is_null[i]);
+    event.item = bytes.data;
+    event.item_length = bytes.length;
+    event.weight = static_cast<uint64_t>(weight);
+    event.groups = groups;
+    event.group_is_null = group_is_null;
+    stream::count_event(counter, rollup, event);
+    ++recount->counted;
+}
+
+const stream::Rollup *definition_of(const stream::Source *source, int32 id) {
+    for (int i = 0; source != nullptr && i < source->rollup_count; ++i)
+        if (source->rollups[i].id == id)
+            return &source->rollups[i];
+    elog(ERROR, "rollup %d is not one of its source", id);
+    pg_unreachable();
+}
+
+// Counts the rows as the owner of the table, whose expressions these are: nobody else's rights are theirs to use.
+void count_rows(Recount *recount, const char *query) {
+    Relation table = table_open(recount->row.source, AccessShareLock);
+    const stream::Source *source = stream::pin_source(table);
+    const stream::Rollup *rollup = definition_of(source, recount->row.id);
+    stream::Counter *counter = stream::begin_counting(stream::Times::finite);
+
+    const Owner before = stream::become_source_owner(table->rd_rel->relowner);
+    const int settings = stream::pin_settings(recount->row.zone);
+
+    Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
+    Datum values[] = {TimestampTzGetDatum(recount->span.start), TimestampTzGetDatum(recount->span.stop)};
+    PushActiveSnapshot(recount->snapshot);
+    Portal portal = SPI_cursor_open_with_args(nullptr, query, 2, types, values, nullptr, true, 0);
+    pgstat_progress_start_command(PROGRESS_COMMAND_COPY, RelationGetRelid(table));
+    auto *groups = static_cast<Datum *>(palloc((recount->row.group_count + 1) * sizeof(Datum)));
+    auto *group_is_null = static_cast<bool *>(palloc(recount->row.group_count + 1));
+    int64 rows = 0;
+    for (;;) {
+        SPI_cursor_fetch(portal, true, batch);
+        if (SPI_processed == 0)
+            break;
+        for (uint64 i = 0; i < SPI_processed; ++i)
+            count_row(recount, counter, rollup, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, groups, group_is_null);
+        rows += static_cast<int64>(SPI_processed);
+        pgstat_progress_update_param(PROGRESS_COPY_TUPLES_PROCESSED, rows);
+        SPI_freetuptable(SPI_tuptable);
+        CHECK_FOR_INTERRUPTS();
+    }
+    SPI_cursor_close(portal);
+    PopActiveSnapshot();
+    stream::unpin_settings(settings);
+    stream::leave_owner(before);
+    stream::finish_counting(counter);
+    pgstat_progress_end_command();
+    table_close(table, NoLock);
+}
+
+// Deltas that the snapshot sees: all that was captured of the rows that were recounted. A compacted one is part of the
+// totals of the rollup already, which it leaves again.
+void remove_deltas(const Recount *recount) {
+    stream::TallyShape shape = recount->row.shape;
+    shape.width = 0;
+    int64 events = 0, weight = 0;
+    stream::DeltaScan scan;
+    stream::begin_delta_scan(&scan, recount->snapshot);
+    while (HeapTuple tuple = stream::next_delta(&scan)) {
+        const stream::DeltaKey key = stream::delta_key(tuple);
+        if (key.rollup != recount->row.id || !recount->span.contains(key.tile))
+            continue;
+        if (key.scope == stream::Scope::all) {
+            const stream::Delta delta = stream::read_delta(tuple, RelationGetDescr(scan.relation));
+            stream::Tally *tally = stream::make_tally(shape);
+            stream::merge_stored(tally, {delta.items, delta.summary, delta.sketch, delta.registers});
+            events += key.events;
+            weight += static_cast<int64>(stream::tally_weight(tally));
+        }
+        simple_heap_delete(scan.relation, &tuple->t_self);
+    }
+    CommandCounterIncrement();
+    Oid types[] = {INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8OID};
+    Datum values[] = {Int32GetDatum(recount->row.id), TimestampTzGetDatum(recount->span.start),
+                      TimestampTzGetDatum(recount->span.stop), Int64GetDatum(events), Int64GetDatum(weight)};
+    execute("SELECT topk.uncount($1, $2, $3, $4, $5)", SPI_OK_SELECT, 5, types, values);
+}
+
+bool has_deltas_before(const Recount *recount, TimestampTz limit) {
+    bool found = false;
+    stream::DeltaScan scan;
+    stream::begin_delta_scan(&scan, recount->snapshot);
+    while (HeapTuple tuple = stream::next_delta(&scan)) {
+        const stream::DeltaKey key = stream::delta_key(tuple);
+        found |= key.rollup == recount->row.id && recount->span.start <= key.tile && key.tile < limit;
+    }
+    return found;
+}
+
+// Whether the table has a row from before the span. Then what the span lacks was deleted, and is not what the table was rid
+// of with everything older.
+bool has_older_row(const Recount *recount) {
+    Oid types[] = {INT4OID};
+    Datum values[] = {Int32GetDatum(recount->row.id)};
+    Owner owner = stream::become_owner();
+    execute("SELECT topk.older_row_query($1)", SPI_OK_SELECT, 1, types, values);
+    char *query = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+    stream::leave_owner(owner);
+    Relation table = table_open(recount->row.source, AccessShareLock);
+    owner = stream::become_source_owner(table->rd_rel->relowner);
+    const int settings = stream::pin_settings(recount->row.zone);
+    Oid time_type[] = {TIMESTAMPTZOID};
+    Datum start[] = {TimestampTzGetDatum(recount->span.start)};
+    PushActiveSnapshot(recount->snapshot);
+    if (SPI_execute_with_args(query, 1, time_type, start, nullptr, true, 1) != SPI_OK_SELECT)
+        elog(ERROR, "could not look for older rows");
+    const bool found = SPI_processed != 0;
+    PopActiveSnapshot();
+    stream::unpin_settings(settings);
+    stream::leave_owner(owner);
+    table_close(table, NoLock);
+    return found;
+}
+
+struct Upper {
+    Level level;
+    ArrayType *grp;
+    Span span;
+};
+
+// Windows that have other tiles too are made of those alone; the recounted ones come back to them when they are folded.
+void remove_tiles(const Recount *recount) {
+    Oid types[] = {INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTARRAYOID};
+    Datum values[] = {Int32GetDatum(recount->row.id), TimestampTzGetDatum(recount->span.start),
+                      TimestampTzGetDatum(recount->span.stop), 0};
+    execute("SELECT t.start FROM topk.tile t JOIN topk.rollup r ON r.id = t.rollup"
+            " WHERE t.rollup = $1 AND t.level > 0 AND t.start < $3 AND t.stop > $2 AND NOT (t.start >= $2 AND t.stop <= $3)"
+            "   AND t.start < topk.ago((r.retention ->> 'tile')::interval) ORDER BY t.start LIMIT 1",
+            SPI_OK_SELECT, 3, types, values);
+    if (SPI_processed != 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("cannot recount a part of the window that begins at %s",
+                        SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)),
+                 errdetail("The tiles of its other parts may no longer be kept."), errhint("Recount the whole window.")));
+    WindowStore store = {&recount->row, {}, 0, {}, {}};
+    execute("WITH gone AS (DELETE FROM topk.tile WHERE rollup = $1 AND level = 0 AND start >= $2 AND stop <= $3"
+            " RETURNING topk.stored_bytes(summary, sketch, registers) AS bytes)"
+            " SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM gone",
+            SPI_OK_SELECT, 3, types, values);
+    bool null;
+    store.added[0] = -DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
+    store.added_bytes[0] = -DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &null));
+    execute("DELETE FROM topk.snapshot WHERE rollup = $1 AND start >= $2 AND stop <= $3", SPI_OK_DELETE, 3, types, values);
+    execute("DELETE FROM topk.tile WHERE rollup = $1 AND level > 0 AND start < $3 AND stop > $2"
+            " RETURNING level, grp, start, stop, topk.stored_bytes(summary, sketch, registers)",
+            SPI_OK_DELETE_RETURNING, 3, types, values);
+    const int n = static_cast<int>(SPI_processed);
+    auto *windows = static_cast<Upper *>(palloc(n * sizeof(Upper) + 1));
+    for (int i = 0; i < n; ++i) {
+        HeapTuple tuple = SPI_tuptable->vals[i];
+        TupleDesc descriptor = SPI_tuptable->tupdesc;
+        windows[i].level = static_cast<Level>(DatumGetInt16(SPI_getbinval(tuple, descriptor, 1, &null)));
+        const Datum grp = SPI_getbinval(tuple, descriptor, 2, &null);
+        windows[i].grp = null ? nullptr : DatumGetArrayTypePCopy(grp);
+        windows[i].span.start = DatumGetTimestampTz(SPI_getbinval(tuple, descriptor, 3, &null));
+        windows[i].span.stop = DatumGetTimestampTz(SPI_getbinval(tuple, descriptor, 4, &null));
+        const int level = static_cast<int>(windows[i].level);
+        --store.added[level];
+        store.added_bytes[level] -= DatumGetInt64(SPI_getbinval(tuple, descriptor, 5, &null));
+    }
+    for (int i = 0; i < n; ++i) {
+        const Upper &upper = windows[i];
+        if (recount->span.start <= upper.span.start && upper.span.stop <= recount->span.stop)
+            continue;
+        values[1] = TimestampTzGetDatum(upper.span.start);
+        values[2] = TimestampTzGetDatum(upper.span.stop);
+        values[3] = PointerGetDatum(upper.grp);
+        const char nulls[] = {' ', ' ', ' ', upper.grp == nullptr ? 'n' : ' '};
+        if (SPI_execute_with_args("SELECT events, summary, sketch, registers FROM topk.tile WHERE rollup = $1 AND level = 0"
+                                  " AND finished AND start >= $2 AND stop <= $3 AND grp IS NOT DISTINCT FROM $4",
+                                  4, types, values, nulls, false, 0) != SPI_OK_SELECT)
+            elog(ERROR, "could not read tiles");
+        SPITupleTable *tiles = SPI_tuptable;
+        const uint64 tile_count = SPI_processed;
+        for (uint64 t = 0; t < tile_count; ++t) {
+            Datum v[4];
+            bool is_null[4];
+            for (int c = 0; c < 4; ++c)
+                v[c] = SPI_getbinval(tiles->vals[t], tiles->tupdesc, c + 1, &is_null[c]);
+            const auto value = [&](int c) {
+                return is_null[c] ? nullptr : reinterpret_cast<struct varlena *>(DatumGetPointer(v[c]));
+            };
+            Window *window = open_window(&store, upper.level, upper.grp, upper.span.start);
+            stream::merge_stored(window->tally, {nullptr, value(1), value(2), value(3)});
+            window->tile.events += DatumGetInt64(v[0]);
+        }
+        SPI_freetuptable(tiles);
+    }
+    close_windows(&store);
+    Oid change_types[] = {INT4OID, INT8ARRAYOID, INT8ARRAYOID};
+    Datum changes[] = {Int32GetDatum(recount->row.id), by_level(store.added), by_level(store.added_bytes)};
+    execute("UPDATE topk.rollup_state SET level_windows = topk.add_by_level(level_windows, $2),"
+            " level_bytes = topk.add_by_level(level_bytes, $3) WHERE rollup = $1",
+            SPI_OK_UPDATE, 3, change_types, changes);
+}
+
+bool has_tiles_before(const Recount *recount, TimestampTz limit) {
+    Oid types[] = {INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+    Datum values[] = {Int32GetDatum(recount->row.id), TimestampTzGetDatum(recount->span.start), TimestampTzGetDatum(limit)};
+    execute("SELECT FROM topk.tile WHERE rollup = $1 AND level = 0 AND start >= $2 AND stop <= $3 LIMIT 1", SPI_OK_SELECT, 3,
+            types, values);
+    return SPI_processed != 0;
+}
+
+// False when the rollup has been dropped before its lock was there.
+bool lock_row(RollupRow *row) {
+    require_table(row);
+    lock_rollup(row->id, true);
+    return read_rollup(row->id, nullptr, row);
+}
+
+int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
+    SPI_connect();
+    Owner owner = stream::become_owner();
+    recount->span = accepted_span(&recount->row, since, until);
+    stream::leave_owner(owner);
+
+    recount->snapshot = boundary_snapshot(recount->row.source);
+    owner = stream::become_owner();
+    char *query = recount_query(&recount->row);
+    stream::leave_owner(owner);
+    recount->oldest = DT_NOEND;
+    count_rows(recount, query);
+
+    // What is older than every row has been counted from rows that are gone.
+    TimestampTz kept =
+        recount->oldest == DT_NOEND ? recount->span.stop : window_of(&recount->row, Level::tile, recount->oldest).start;
+    if (kept > recount->span.start && has_older_row(recount))
+        kept = recount->span.start;
+    owner = stream::become_owner();
+    if (recount->mode == Mode::refresh && (has_tiles_before(recount, kept) || has_deltas_before(recount, kept)))
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("cannot refresh rollup \"%s\": it has counted rows that its table no longer has", recount->row.name),
+                 errdetail("The oldest row in the range is from %s.",
+                           recount->oldest == DT_NOEND ? "no time at all" : timestamptz_to_str(recount->oldest)),
+                 errhint("Refresh from a later time on, or delete the counts by creating the rollup again.")));
+    recount->span.start = std::max(recount->span.start, kept);
+    if (recount->span.start < recount->span.stop) {
+        remove_deltas(recount);
+        remove_tiles(recount);
+    }
+    UnregisterSnapshot(recount->snapshot);
+    stream::leave_owner(owner);
+    SPI_finish();
+    return recount->counted;
+}
+
+// backfill(rollup, since, until), refresh(rollup, since, until)
+Datum recount_function(FunctionCallInfo fcinfo, Mode mode) {
+    require_read_committed(mode == Mode::backfill ? "topk.backfill()" : "topk.refresh()");
+    Recount r = {};
+    r.mode = mode;
+    const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    if (!read_rollup(name, nullptr, &r.row))
+        raise_no_rollup(name);
+    require_ownership(r.row.source); // before locks that would keep others waiting
+    if (!lock_row(&r.row))
+        raise_no_rollup(name);
+    require_ownership(r.row.source);
+    PG_RETURN_INT64(recount(&r, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2)));
+}
+
+// run_backfill(id): what create_rollup asked for; a rollup that is gone needs none.
+Datum run_backfill(FunctionCallInfo fcinfo) {
+    require_read_committed("topk.run_backfill()");
+    Recount r = {};
+    r.mode = Mode::backfill;
+    if (!read_rollup(PG_GETARG_INT32(0), nullptr, &r.row) || !lock_row(&r.row))
+        PG_RETURN_NULL();
+    const int64 counted = recount(&r, DT_NOBEGIN, DT_NOEND);
+    const Owner owner = stream::become_owner();
+    SPI_connect();
+    Oid types[] = {INT4OID};
+    Datum values[] = {Int32GetDatum(r.row.id)};
+    execute("UPDATE topk.rollup_state SET backfill = 'done', failures = 0, retry_at = NULL WHERE rollup = $1", SPI_OK_UPDATE,
+            1, types, values);
+    SPI_finish();
+    stream::leave_owner(owner);
+    PG_RETURN_INT64(counted);
+}
+
+} // namespace
+
+TOPK_FUNCTION(topk_backfill, recount_function(fcinfo, Mode::backfill))
+TOPK_FUNCTION(topk_refresh, recount_function(fcinfo, Mode::refresh))
+TOPK_FUNCTION(topk_run_backfill, run_backfill(fcinfo))

@@ -1,0 +1,167 @@
+// What topk.stats is made of, besides tables: what waits in the delta log, and what shared memory knows.
+#include "../core/item_list.h"
+#include "../catalog/tables.h"
+#include "../stream/definition.h"
+#include "../stream/delta_log.h"
+#include "../pg/tally.h"
+#include "../catalog/rights.h"
+#include "statistics.h"
+#include "../catalog/tile.h"
+
+namespace {
+
+using namespace topk;
+using namespace topk::rollup;
+using stream::Delta;
+using stream::DeltaKey;
+using stream::Scope;
+
+struct Waiting {
+    int32 rollup;
+    bool readable;
+    int64 deltas; // rows of the log
+    // Of those that no fold has counted:
+    int64 events;
+    int64 weight;
+    int64 rejected;
+};
+
+struct WaitingList {
+    Waiting *rollups; // by id
+    int count;
+    int room;
+};
+
+Waiting *find(const WaitingList *list, int32 rollup) {
+    const Waiting *end = list->rollups + list->count;
+    Waiting *found = std::lower_bound(list->rollups, list->rollups + list->count, rollup,
+                                      [](const Waiting &w, int32 id) { return w.rollup < id; });
+    return found != end && found->rollup == rollup ? found : nullptr;
+}
+
+WaitingList list_rollups(Snapshot snapshot) {
+    WaitingList list = {static_cast<Waiting *>(palloc(64 * sizeof(Waiting))), 0, 64};
+    Relation relation = table_open(stream::table_oid(stream::Table::rollup), AccessShareLock);
+    TableScanDesc scan = table_beginscan(relation, snapshot, 0, nullptr);
+    while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection)) {
+        bool null;
+        if (list.count == list.room) {
+            list.room *= 2;
+            list.rollups = static_cast<Waiting *>(repalloc_huge(list.rollups, list.room * sizeof(Waiting)));
+        }
+        Waiting *waiting = &list.rollups[list.count++];
+        *waiting = {};
+        waiting->rollup = DatumGetInt32(heap_getattr(tuple, stream::rollup_id, RelationGetDescr(relation), &null));
+        waiting->readable =
+            may_read(DatumGetObjectId(heap_getattr(tuple, stream::rollup_source, RelationGetDescr(relation), &null)));
+    }
+    table_endscan(scan);
+    table_close(relation, AccessShareLock);
+    std::sort(list.rollups, list.rollups + list.count,
+              [](const Waiting &a, const Waiting &b) { return a.rollup < b.rollup; });
+    return list;
+}
+
+int64 weight_of(const Delta &delta) {
+    if (delta.items == nullptr && delta.summary == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a row of counts has neither items nor a summary")));
+    const struct varlena *value = pg_detoast_datum_packed(delta.items != nullptr ? delta.items : delta.summary);
+    const pg::Bytes bytes = pg::bytes_of(value);
+    uint64_t weight = 0;
+    pg::guarded([&] {
+        weight = delta.items != nullptr ? ItemList(bytes.data, bytes.size).total()
+                                        : StoredSpaceSaving(bytes.data, bytes.size).total();
+    });
+    return static_cast<int64>(weight);
+}
+
+void add_delta(Waiting *waiting, HeapTuple tuple, TupleDesc descriptor) {
+    const DeltaKey key = stream::delta_key(tuple);
+    ++waiting->deltas;
+    if (key.scope != Scope::raw)
+        return;
+    if (key.tile == DT_NOBEGIN) {
+        waiting->rejected += key.events;
+        return;
+    }
+    waiting->events += key.events;
+    const int64 weight = weight_of(stream::read_delta(tuple, descriptor));
+    waiting->weight = weight > PG_INT64_MAX - waiting->weight ? PG_INT64_MAX : waiting->weight + weight;
+}
+
+void add_deltas(const WaitingList *list, Snapshot snapshot) {
+    MemoryContext per_row = AllocSetContextCreate(CurrentMemoryContext, "pg_topk row", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext caller = CurrentMemoryContext;
+    stream::DeltaScan scan;
+    stream::begin_delta_scan(&scan, snapshot);
+    while (HeapTuple tuple = stream::next_delta(&scan)) {
+        Waiting *waiting = find(list, stream::delta_key(tuple).rollup);
+        if (waiting == nullptr || !waiting->readable)
+            continue;
+        MemoryContextSwitchTo(per_row);
+        add_delta(waiting, tuple, RelationGetDescr(scan.relation));
+        MemoryContextSwitchTo(caller);
+        MemoryContextReset(per_row);
+    }
+    MemoryContextDelete(per_row);
+}
+
+Datum interval_since(TimestampTz since) {
+    auto *age = static_cast<Interval *>(palloc0(sizeof(Interval)));
+    if (since != 0)
+        age->time = Max(GetCurrentTimestamp() - since, 0);
+    return IntervalPGetDatum(age);
+}
+
+// rollup_activity()
+Datum rollup_activity(FunctionCallInfo fcinfo) {
+    InitMaterializedSRF(fcinfo, 0);
+    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    const WaitingList list = list_rollups(GetActiveSnapshot());
+    add_deltas(&list, GetActiveSnapshot());
+    for (int i = 0; i < list.count; ++i) {
+        const Waiting &waiting = list.rollups[i];
+        if (!waiting.readable)
+            continue;
+        Activity activity;
+        const bool known = read_activity(waiting.rollup, &activity);
+        const bool any = known && activity.answers != 0;
+        Datum values[] = {Int32GetDatum(waiting.rollup),
+                          Int64GetDatum(waiting.deltas),
+                          Int64GetDatum(waiting.events),
+                          Int64GetDatum(waiting.weight),
+                          Int64GetDatum(waiting.rejected),
+                          interval_since(activity.oldest),
+                          Float8GetDatum(activity.events_per_second),
+                          Int64GetDatum(activity.answers),
+                          Float8GetDatum(activity.milliseconds[0]),
+                          Float8GetDatum(activity.milliseconds[1]),
+                          Float8GetDatum(activity.milliseconds[2])};
+        bool nulls[] = {false, false, false, false, false, !activity.folded, !known, !known, !any, !any, !any};
+        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    }
+    return (Datum)0;
+}
+
+Datum reset_stats(FunctionCallInfo) {
+    if (!has_statistics())
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("there are no statistics of answers"),
+                        errhint("They need pg_topk in shared_preload_libraries.")));
+    reset_answers();
+    PG_RETURN_VOID();
+}
+
+struct varlena *raw_argument(FunctionCallInfo fcinfo, int position) {
+    return PG_ARGISNULL(position) ? nullptr : reinterpret_cast<struct varlena *>(PG_GETARG_POINTER(position));
+}
+
+// stored_bytes(summary, sketch, registers)
+Datum stored_bytes_function(FunctionCallInfo fcinfo) {
+    PG_RETURN_INT64(stored_bytes({nullptr, raw_argument(fcinfo, 0), raw_argument(fcinfo, 1), raw_argument(fcinfo, 2)}));
+}
+
+} // namespace
+
+TOPK_FUNCTION(topk_rollup_activity, rollup_activity(fcinfo))
+TOPK_FUNCTION(topk_reset_stats, reset_stats(fcinfo))
+TOPK_FUNCTION(topk_stored_bytes, stored_bytes_function(fcinfo))

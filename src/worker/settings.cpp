@@ -1,0 +1,37 @@
+#include "settings.h"
+
+#include "../pg/pg.h"
+#include "../statistics/statistics.h"
+
+extern "C" {
+#include "utils/guc.h"
+}
+
+namespace topk::rollup {
+
+bool worker_enabled = true;
+int fold_interval = 1000;
+int wake_deltas = 1000;
+int launcher_interval = 10;
+
+// Defined without shared_preload_libraries too, where nothing reads them: a line in postgresql.conf is right all the same.
+void define_settings() {
+    DefineCustomBoolVariable("pg_topk.worker", "Folds rollups automatically.",
+                             "Needs pg_topk in shared_preload_libraries. CALL topk.run() does one round by hand.",
+                             &worker_enabled, true, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_topk.fold_interval", "Time between two rounds of folding while there is something to fold.",
+                            nullptr, &fold_interval, 1000, 10, 60 * 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr,
+                            nullptr);
+    DefineCustomIntVariable("pg_topk.wake_deltas", "Number of rows in the delta log after which a round begins earlier.",
+                            nullptr, &wake_deltas, 1000, 1, INT_MAX / 2, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_topk.launcher_interval", "Time between two looks at the list of databases.", nullptr,
+                            &launcher_interval, 10, 1, 60 * 60, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
+    // The server refuses to define a setting of the postmaster's in a session.
+    DefineCustomIntVariable(
+        "pg_topk.max_rollups", "Number of rollups, of all databases, that the server keeps statistics of.",
+        "Takes 2 kB of shared memory each.", &max_rollups, 1000, 0, 100000,
+        process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    MarkGUCPrefixReserved("pg_topk");
+}
+
+} // namespace topk::rollup

@@ -1,0 +1,374 @@
+#include "worker.h"
+
+#include "../stream/delta_log.h"
+#include "round.h"
+#include "settings.h"
+#include "../statistics/statistics.h"
+
+extern "C" {
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#if PG_VERSION_NUM >= 170000
+#include "utils/wait_event.h"
+#endif
+}
+
+namespace topk::rollup {
+
+BackgroundWorkerHandle *start_process(const Process &process, const Slot *slot, const Start &start) {
+    BackgroundWorker worker = {};
+    snprintf(worker.bgw_name, sizeof(worker.bgw_name), "%s for database %u", process.name, start.database);
+    strlcpy(worker.bgw_type, process.name, sizeof(worker.bgw_type));
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    worker.bgw_restart_time = BGW_NEVER_RESTART;
+    strlcpy(worker.bgw_library_name, "pg_topk", sizeof(worker.bgw_library_name));
+    strlcpy(worker.bgw_function_name, process.function, sizeof(worker.bgw_function_name));
+    worker.bgw_main_arg = Int32GetDatum(static_cast<int32>(slot - shared->slots));
+    memcpy(worker.bgw_extra, &start, sizeof(start));
+    worker.bgw_notify_pid = MyProcPid;
+    BackgroundWorkerHandle *handle = nullptr;
+    return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : nullptr;
+}
+
+bool sleep_until_woken(int64 ms) {
+#if PG_VERSION_NUM >= 170000
+    static uint32 event = 0;
+    if (event == 0)
+        event = WaitEventExtensionNew("PgTopkMain");
+#else
+    const uint32 event = PG_WAIT_EXTENSION;
+#endif
+    (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, static_cast<long>(ms), event);
+    ResetLatch(MyLatch);
+    QueryCancelPending = false; // came too late for what it was to cancel
+    CHECK_FOR_INTERRUPTS();
+    if (!ConfigReloadPending)
+        return false;
+    ConfigReloadPending = false;
+    ProcessConfigFile(PGC_SIGHUP);
+    return true;
+}
+
+namespace {
+
+constexpr int64 longest_sleep = 10 * 1000; // ms; what no commit tells: windows that are over, COMMIT PREPARED
+constexpr int64 backfill_retry = 10 * 1000;
+constexpr int64 never = PG_INT64_MAX;
+
+Slot *slot; // of this process
+Start start;
+Exit exit_reason = Exit::failed;
+
+struct Worker {
+    MemoryContext round;
+    char *version;
+    BackgroundWorkerHandle *backfill;
+    TimestampTz next_backfill;
+    TimestampTz next_maintenance;
+    int maintenance_failures;
+};
+
+TimestampTz after(TimestampTz time, int64 ms) { return TimestampTzPlusMilliseconds(time, ms); }
+
+void leave_slot(int, Datum) {
+    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+    if (start.rollup != 0) {
+        slot->backfill = 0;
+        if (slot->latch != nullptr)
+            SetLatch(slot->latch);
+    } else {
+        slot->worker = 0;
+        slot->latch = nullptr;
+        slot->state = State::none;
+        slot->exit = slot->stop ? Exit::stopped : exit_reason;
+    }
+    wake_launcher();
+    LWLockRelease(shared->lock);
+}
+
+[[noreturn]] void leave(Exit reason) {
+    exit_reason = reason;
+    proc_exit(0);
+}
+
+// A process whose slot has gone on without it must not connect: its database may be about to be dropped.
+void enter_slot(Datum main_arg) {
+    memcpy(&start, MyBgworkerEntry->bgw_extra, sizeof(start));
+    slot = &shared->slots[DatumGetInt32(main_arg)];
+    const bool backfill = start.rollup != 0;
+    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+    const bool wanted = slot->database == start.database && slot->generation == start.generation && !slot->stop &&
+                        (backfill ? slot->state == State::running && slot->backfill == 0 : slot->state == State::starting);
+    if (wanted && backfill) {
+        slot->backfill = MyProcPid;
+    } else if (wanted) {
+        slot->worker = MyProcPid;
+        slot->latch = MyLatch;
+    }
+    LWLockRelease(shared->lock);
+    if (!wanted)
+        proc_exit(0);
+    before_shmem_exit(leave_slot, (Datum)0);
+}
+
+void set_option(const char *name, const char *value) { SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE); }
+
+// What ALTER DATABASE or ALTER ROLE set for sessions of users is not for this one.
+void set_options() {
+    set_option("application_name", MyBgworkerEntry->bgw_type);
+    set_option("search_path", "pg_catalog, pg_temp");
+    set_option("default_transaction_isolation", "read committed");
+    set_option("default_transaction_read_only", "off");
+    set_option("default_transaction_deferrable", "off");
+    set_option("session_replication_role", "origin");
+    set_option("statement_timeout", "0");
+    set_option("lock_timeout", "0");
+    set_option("idle_in_transaction_session_timeout", "0");
+#if PG_VERSION_NUM >= 170000
+    set_option("transaction_timeout", "0");
+#endif
+    // Deltas and tiles are lost or kept together: what a crash undoes is folded again.
+    set_option("synchronous_commit", "off");
+}
+
+void connect(Datum main_arg) {
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    pqsignal(SIGTERM, die);
+    enter_slot(main_arg);
+    BackgroundWorkerUnblockSignals();
+    BackgroundWorkerInitializeConnectionByOid(start.database, InvalidOid, 0);
+    set_options();
+}
+
+// Runs work in a transaction of its own. nullptr, or the error that undid it, in the given memory context.
+template <class Work>
+[[gnu::noinline]] ErrorData *in_transaction(MemoryContext context, const Work &work) {
+    ErrorData *volatile error = nullptr;
+    SetCurrentStatementStartTimestamp();
+    PG_TRY();
+    {
+        StartTransactionCommand();
+        PushActiveSnapshot(GetTransactionSnapshot());
+        work();
+        PopActiveSnapshot();
+        CommitTransactionCommand();
+    }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(context);
+        error = CopyErrorData();
+        FlushErrorState();
+        AbortCurrentTransaction();
+    }
+    PG_END_TRY();
+    MemoryContextSwitchTo(context);
+    return error;
+}
+
+[[noreturn]] void fail(const ErrorData *error) {
+    ereport(ERROR, (errcode(error->sqlerrcode), errmsg("%s", error->message),
+                    error->context != nullptr ? errcontext("%s", error->context) : 0));
+    pg_unreachable();
+}
+
+void report(const char *what, int32 id) {
+    pgstat_report_activity(STATE_RUNNING, id != 0 ? psprintf("%s %d", what, id) : what);
+}
+
+// Leaves when the extension is gone, or is not what it was. Before the first time, version is nullptr.
+void check_extension(Worker *worker) {
+    char *version = nullptr;
+    if (ErrorData *error = in_transaction(worker->round, [&] {
+            if (const char *found = extension_version())
+                version = MemoryContextStrdup(worker->round, found);
+        }))
+        fail(error);
+    if (version == nullptr) {
+        forget_database(MyDatabaseId);
+        leave(Exit::no_extension);
+    }
+    if (worker->version == nullptr)
+        worker->version = MemoryContextStrdup(TopMemoryContext, version);
+    else if (strcmp(worker->version, version) != 0)
+        leave(Exit::again);
+}
+
+void record(Worker *worker, int32 id, bool backfill, const ErrorData *error) {
+    check_extension(worker); // whose absence is no failure of a rollup
+    if (ErrorData *second = in_transaction(worker->round, [&] { record_failure(id, backfill, error, LOG); }))
+        ereport(LOG,
+                (errcode(second->sqlerrcode), errmsg("could not record a failure of rollup %d: %s", id, second->message)));
+}
+
+// Time until it wants to be folded again.
+int64 fold(Worker *worker, const Due &due) {
+    report("fold of rollup", due.id);
+    FoldResult result = {};
+    if (ErrorData *error = in_transaction(worker->round, [&] {
+            result = fold_rollup(due.id, false);
+            if (due.failed && result.locked)
+                forget_failures(due.id);
+        })) {
+        record(worker, due.id, false, error);
+        return fold_interval; // the next round reads until when it is put off
+    }
+    if (result.more)
+        return 0;
+    return result.locked ? never : fold_interval;
+}
+
+// One at a time, in a process of its own: it may take hours.
+void look_after_backfill(Worker *worker, const DueList &list) {
+    pid_t pid;
+    if (worker->backfill != nullptr && GetBackgroundWorkerPid(worker->backfill, &pid) == BGWH_STOPPED) {
+        pfree(worker->backfill);
+        worker->backfill = nullptr;
+    }
+    const TimestampTz now = GetCurrentTimestamp();
+    if (worker->backfill != nullptr || slot->backfill != 0 || now < worker->next_backfill)
+        return;
+    for (int i = 0; i < list.count; ++i) {
+        if (!list.rollups[i].backfill)
+            continue;
+        MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+        worker->backfill = start_process(backfill_process, slot, {start.database, slot->generation, list.rollups[i].id});
+        MemoryContextSwitchTo(old);
+        if (worker->backfill == nullptr)
+            ereport(LOG, (errmsg("could not start a process for the backfill of rollup %d", list.rollups[i].id),
+                          errhint("You might need to increase max_worker_processes.")));
+        worker->next_backfill = after(now, backfill_retry);
+        return;
+    }
+}
+
+void maintain(Worker *worker) {
+    const TimestampTz now = GetCurrentTimestamp();
+    if (now < worker->next_maintenance)
+        return;
+    report("maintenance of the delta log", 0);
+    ErrorData *error = in_transaction(worker->round, [] { stream::rotate_log(); });
+    if (error == nullptr) {
+        worker->maintenance_failures = 0;
+        return;
+    }
+    check_extension(worker);
+    worker->maintenance_failures = Min(worker->maintenance_failures + 1, 8);
+    worker->next_maintenance = after(now, 1000 << worker->maintenance_failures);
+    ereport(LOG, (errcode(error->sqlerrcode), errmsg("could not maintain the delta log: %s", error->message),
+                  error->context != nullptr ? errcontext("%s", error->context) : 0));
+}
+
+// Only where others may want their places.
+void sweep_statistics(const DueList &list) {
+    if (!are_statistics_full())
+        return;
+    auto *ids = static_cast<int32 *>(palloc(list.count * sizeof(int32) + 1));
+    for (int i = 0; i < list.count; ++i)
+        ids[i] = list.rollups[i].id;
+    forget_rollups_except(ids, list.count);
+}
+
+// Time until the next one at the latest.
+int64 run_round(Worker *worker) {
+    MemoryContextSwitchTo(worker->round);
+    pg_atomic_write_u32(&slot->pending, 0);
+    report("list of rollups", 0);
+    check_extension(worker);
+    DueList list = {};
+    if (ErrorData *error = in_transaction(worker->round, [&] {
+            MemoryContext old = MemoryContextSwitchTo(worker->round);
+            list = list_due();
+            MemoryContextSwitchTo(old);
+        })) {
+        check_extension(worker);
+        fail(error);
+    }
+    int64 wait = longest_sleep;
+    for (int i = 0; i < list.count; ++i) {
+        const Due &due = list.rollups[i];
+        if (due.wait == 0)
+            wait = Min(wait, fold(worker, due));
+        else
+            wait = Min(wait, due.wait);
+    }
+    look_after_backfill(worker, list);
+    sweep_statistics(list);
+    maintain(worker);
+    MemoryContextSwitchTo(TopMemoryContext);
+    MemoryContextReset(worker->round);
+    pgstat_report_activity(STATE_IDLE, nullptr);
+    pgstat_report_stat(true);
+    ++slot->rounds;
+    slot->last_round = GetCurrentTimestamp();
+    return wait;
+}
+
+void work() {
+    Worker worker = {};
+    stream::deltas_appended_hook = nullptr; // what a fold puts back into the log is no reason for another
+    worker.round = AllocSetContextCreate(TopMemoryContext, "pg_topk round", ALLOCSET_DEFAULT_SIZES);
+    check_extension(&worker);
+    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+    slot->state = State::running;
+    wake_launcher();
+    LWLockRelease(shared->lock);
+
+    TimestampTz next = 0, last = 0;
+    for (;;) {
+        const TimestampTz now = GetCurrentTimestamp();
+        const uint32 pending = pg_atomic_read_u32(&slot->pending);
+        if (pending >= static_cast<uint32>(wake_deltas))
+            next = Min(next, after(last, fold_interval / 10));
+        else if (pending != 0) // the first of a batch
+            next = Min(next, after(now, fold_interval));
+        if (next <= now) {
+            const int64 wait = run_round(&worker);
+            last = GetCurrentTimestamp();
+            next = after(last, wait);
+        }
+        if (sleep_until_woken(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next)))
+            next = Min(next, after(GetCurrentTimestamp(), fold_interval));
+        if (slot->stop)
+            leave(Exit::stopped);
+        if (!worker_enabled)
+            leave(Exit::disabled);
+    }
+}
+
+void backfill() {
+    MemoryContext context = AllocSetContextCreate(TopMemoryContext, "pg_topk backfill", ALLOCSET_DEFAULT_SIZES);
+    MemoryContextSwitchTo(context);
+    report("backfill of rollup", start.rollup);
+    ErrorData *error = in_transaction(context, [] { start_backfill(start.rollup); });
+    if (error == nullptr)
+        error = in_transaction(context, [] { run_backfill(start.rollup); });
+    if (error != nullptr) {
+        if (ErrorData *second = in_transaction(context, [&] { record_failure(start.rollup, true, error, LOG); }))
+            fail(second);
+    }
+    pgstat_report_stat(true);
+}
+
+} // namespace
+} // namespace topk::rollup
+
+extern "C" {
+__attribute__((visibility("default"))) void topk_worker_main(Datum main_arg);
+__attribute__((visibility("default"))) void topk_backfill_main(Datum main_arg);
+
+void topk_worker_main(Datum main_arg) {
+    topk::rollup::connect(main_arg);
+    topk::rollup::work();
+}
+
+void topk_backfill_main(Datum main_arg) {
+    topk::rollup::connect(main_arg);
+    topk::rollup::backfill();
+}
+}
