@@ -2,7 +2,7 @@
 
 #include "pieces.h"
 
-namespace topk::rollup {
+namespace topk::answer {
 namespace {
 
 constexpr int32 max_k = 10000;
@@ -75,4 +75,4 @@ ItemArgument item_argument(FunctionCallInfo fcinfo, int position, Kind kind) {
     }
 }
 
-} // namespace topk::rollup
+} // namespace topk::answer

@@ -3,7 +3,7 @@
 
 #include "../catalog/rollup.h"
 
-namespace topk::rollup {
+namespace topk::answer {
 
 // The rollup that argument 0 names, which the current user may read.
 void rollup_argument(FunctionCallInfo fcinfo, RollupRow *row);
@@ -21,4 +21,4 @@ struct ItemArgument {
 };
 ItemArgument item_argument(FunctionCallInfo fcinfo, int position, Kind kind);
 
-} // namespace topk::rollup
+} // namespace topk::answer

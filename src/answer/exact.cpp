@@ -6,18 +6,18 @@
 namespace {
 
 using namespace topk;
-using namespace topk::rollup;
+using namespace topk::answer;
 
 constexpr long batch = 10000; // rows fetched at a time
 
 char *exact_query(int32 id) {
-    const stream::Owner before = stream::become_owner();
+    const Owner before = become_owner();
     Oid types[] = {INT4OID};
     Datum values[] = {Int32GetDatum(id)};
     if (SPI_execute_with_args("SELECT topk.exact_query($1)", 1, types, values, nullptr, true, 0) != SPI_OK_SELECT)
         elog(ERROR, "could not make the query for exact counts");
     char *query = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-    stream::leave_owner(before);
+    leave_owner(before);
     return query;
 }
 
@@ -49,16 +49,16 @@ Datum exact_counts(FunctionCallInfo fcinfo) {
     SPI_connect();
     const char *query = exact_query(row.id);
     Relation table = table_open(row.source, AccessShareLock);
-    const stream::Owner before = stream::become_source_owner(table->rd_rel->relowner);
-    const int settings = stream::pin_settings(row.zone);
+    const Owner before = become_source_owner(table->rd_rel->relowner);
+    const int settings = pin_settings(row.zone);
     Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTARRAYOID};
     Datum values[] = {TimestampTzGetDatum(since), TimestampTzGetDatum(until), PointerGetDatum(grp)};
     const char nulls[] = {' ', ' ', grp == nullptr ? 'n' : ' '};
     Portal portal = SPI_cursor_open_with_args(nullptr, query, lengthof(types), types, values, nulls, true, 0);
     fetch_all(portal, reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo));
     SPI_cursor_close(portal);
-    stream::unpin_settings(settings);
-    stream::leave_owner(before);
+    unpin_settings(settings);
+    leave_owner(before);
     table_close(table, NoLock);
     SPI_finish();
     return (Datum)0;

@@ -13,7 +13,7 @@ extern "C" {
 namespace {
 
 using namespace topk;
-using namespace topk::rollup;
+using namespace topk::answer;
 
 // Of topk.snapshot
 enum Column { rollup = 1, window_kind, start, stop, grp, events, weight, distinct_items, entries, column_count = entries };
@@ -84,7 +84,7 @@ void add_snapshot(Lines *lines, HeapTuple tuple, TupleDesc descriptor, int32 k) 
 
 Lines read_snapshots(const Wanted &wanted) {
     Lines lines = {};
-    Relation relation = table_open(stream::table_oid(stream::Table::snapshot), AccessShareLock);
+    Relation relation = table_open(table_oid(Table::snapshot), AccessShareLock);
     ScanKeyData keys[5];
     ScanKeyInit(&keys[0], rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(wanted.row->id));
     ScanKeyEntryInitialize(&keys[1], 0, window_kind, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_TEXTEQ,

@@ -4,10 +4,8 @@
 #include "../fold/groups.h"
 #include "../catalog/rights.h"
 
-namespace topk::rollup {
+namespace topk::answer {
 namespace {
-
-using namespace stream;
 
 struct Collector {
     Pieces result;
@@ -50,7 +48,7 @@ bool is_for(const RollupRow *row, HeapTuple tuple, TupleDesc descriptor, Scope s
     if (scope != Scope::raw || ARR_NDIM(grp) != 0)
         return false;
     const Delta delta = read_delta(tuple, descriptor);
-    return delta.grp == nullptr || !has_own_counts(row, DatumGetArrayTypeP(PointerGetDatum(delta.grp)), snapshot);
+    return delta.grp == nullptr || !fold::has_own_counts(row, DatumGetArrayTypeP(PointerGetDatum(delta.grp)), snapshot);
 }
 
 void add_deltas(Collector *c, const RollupRow *row, Span span, const ArrayType *grp, Snapshot snapshot) {
@@ -70,7 +68,7 @@ void add_deltas(Collector *c, const RollupRow *row, Span span, const ArrayType *
 
 // A group that has no counts of its own is part of the overflow group, and nothing by itself.
 bool is_empty_group(const RollupRow *row, const ArrayType *grp, Snapshot snapshot) {
-    return grp != nullptr && ARR_NDIM(grp) != 0 && !has_own_counts(row, grp, snapshot);
+    return grp != nullptr && ARR_NDIM(grp) != 0 && !fold::has_own_counts(row, grp, snapshot);
 }
 
 } // namespace
@@ -146,4 +144,4 @@ Sum sum_of(const RollupRow *row, const Pieces &pieces) {
     return sum;
 }
 
-} // namespace topk::rollup
+} // namespace topk::answer

@@ -4,7 +4,7 @@
 #include "../stream/delta_log.h"
 #include "../catalog/tile.h"
 
-namespace topk::rollup {
+namespace topk::answer {
 
 // The rollup of this name, which the current user may ask (rights.h).
 void find_readable(const char *name, RollupRow *row);
@@ -12,7 +12,7 @@ void find_readable(const char *name, RollupRow *row);
 // One part of an answer. Its values are toasted, perhaps.
 struct Piece {
     int64 events;
-    stream::StoredTally values;
+    StoredTally values;
 };
 
 struct Pieces {
@@ -28,8 +28,8 @@ Pieces range_pieces(const RollupRow *row, Span span, const ArrayType *grp, Snaps
 // Their sum: a stored summary when that is all there is, otherwise a tally; both nullptr when there is nothing.
 struct Sum {
     struct varlena *stored;
-    stream::Tally *tally;
+    Tally *tally;
 };
 Sum sum_of(const RollupRow *row, const Pieces &pieces);
 
-} // namespace topk::rollup
+} // namespace topk::answer

@@ -2,7 +2,7 @@
 
 #include "../catalog/items_table.h"
 
-namespace topk::rollup {
+namespace topk::answer {
 
 Ranking ranking_of(const Sum &sum, uint32_t k) {
     Ranking r = {};
@@ -60,4 +60,4 @@ Datum return_ranking(FunctionCallInfo fcinfo, const RollupRow *row, const Rankin
     return (Datum)0;
 }
 
-} // namespace topk::rollup
+} // namespace topk::answer

@@ -3,7 +3,7 @@
 
 #include "pieces.h"
 
-namespace topk::rollup {
+namespace topk::answer {
 
 // Entries by rank: larger count first, then the smaller item (numbers by value, anything else by its bytes). They point into
 // the sum.
@@ -22,4 +22,4 @@ Ranking ranking_of(const Sum &sum, uint32_t k);
 // A set-returning function's rows (rank, item, count, error, guaranteed, share, metadata).
 Datum return_ranking(FunctionCallInfo fcinfo, const RollupRow *row, const Ranking &ranking);
 
-} // namespace topk::rollup
+} // namespace topk::answer

@@ -6,7 +6,7 @@
 namespace {
 
 using namespace topk;
-using namespace topk::rollup;
+using namespace topk::answer;
 
 // top(rollup, window_kind, at, k, group_key)
 Datum top(FunctionCallInfo fcinfo) {
@@ -72,7 +72,7 @@ Datum frequency(FunctionCallInfo fcinfo) {
     for (int i = 0; i < pieces.count; ++i) {
         CHECK_FOR_INTERRUPTS();
         // The sum of the parts' bounds is never worse than the bound of their sum.
-        const Frequency part = stream::stored_frequency(pieces.pieces[i].values, row.shape.kind, item.data, item.length);
+        const Frequency part = stored_frequency(pieces.pieces[i].values, row.shape.kind, item.data, item.length);
         sum.lower = add_bound(sum.lower, part.lower);
         sum.upper = add_bound(sum.upper, part.upper);
     }
@@ -97,13 +97,13 @@ Datum window_info(FunctionCallInfo fcinfo) {
     const Span span = window_of(&row, level, time_argument(fcinfo, 2));
     const Pieces pieces = window_pieces(&row, level, span, group_argument(fcinfo, 3, &row), GetActiveSnapshot());
     // Distinct items need the registers, but not the sketches.
-    stream::TallyShape shape = row.shape;
+    TallyShape shape = row.shape;
     shape.width = 0;
-    stream::Tally *tally = stream::make_tally(shape);
+    Tally *tally = make_tally(shape);
     int64 events = 0;
     for (int i = 0; i < pieces.count; ++i) {
         CHECK_FOR_INTERRUPTS();
-        stream::merge_stored(tally, pieces.pieces[i].values);
+        merge_stored(tally, pieces.pieces[i].values);
         events += pieces.pieces[i].events;
     }
     TupleDesc descriptor;
@@ -111,8 +111,8 @@ Datum window_info(FunctionCallInfo fcinfo) {
     Datum values[] = {TimestampTzGetDatum(span.start),
                       TimestampTzGetDatum(span.stop),
                       Int64GetDatum(events),
-                      Int64GetDatum(static_cast<int64>(stream::tally_weight(tally))),
-                      Int64GetDatum(stream::tally_distinct(tally)),
+                      Int64GetDatum(static_cast<int64>(tally_weight(tally))),
+                      Int64GetDatum(tally_distinct(tally)),
                       Int64GetDatum(static_cast<int64>(tally->summary->floor()))};
     bool nulls[6] = {};
     return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls));

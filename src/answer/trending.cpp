@@ -10,8 +10,7 @@
 namespace {
 
 using namespace topk;
-using namespace topk::rollup;
-using stream::Tally;
+using namespace topk::answer;
 
 // The window before, as far as it is compared: whole tiles, and a share of the one in which as much of that window has
 // passed as of the present one. Either may be nullptr.
@@ -30,10 +29,10 @@ struct Trend {
 Tally *sum_with_sketch(const RollupRow *row, const Pieces &pieces) {
     if (pieces.count == 0)
         return nullptr;
-    Tally *tally = stream::make_tally(row->shape);
+    Tally *tally = make_tally(row->shape);
     for (int i = 0; i < pieces.count; ++i) {
         CHECK_FOR_INTERRUPTS();
-        stream::merge_stored(tally, pieces.pieces[i].values);
+        merge_stored(tally, pieces.pieces[i].values);
     }
     return tally;
 }
@@ -76,11 +75,11 @@ struct Bounds {
 Bounds bounds_of(const Before &before, const Ranked &entry) {
     Bounds sum = {0, 0};
     if (before.whole != nullptr) {
-        const Frequency f = stream::tally_frequency(before.whole, entry.key, entry.length);
+        const Frequency f = tally_frequency(before.whole, entry.key, entry.length);
         sum = {static_cast<double>(f.lower), static_cast<double>(f.upper)};
     }
     if (before.part != nullptr) {
-        const Frequency f = stream::tally_frequency(before.part, entry.key, entry.length);
+        const Frequency f = tally_frequency(before.part, entry.key, entry.length);
         sum.lower += before.share * static_cast<double>(f.lower);
         sum.upper += before.share * static_cast<double>(f.upper);
     }

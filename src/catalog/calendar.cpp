@@ -7,7 +7,7 @@ extern "C" {
 #include "utils/timestamp.h"
 }
 
-namespace topk::stream {
+namespace topk::catalog {
 namespace {
 
 constexpr int64 unix_epoch_seconds = (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * int64{SECS_PER_DAY};
@@ -118,4 +118,4 @@ Span window_at(pg_tz *zone, Level level, TimestampTz t) {
     }
 }
 
-} // namespace topk::stream
+} // namespace topk::catalog

@@ -3,7 +3,7 @@
 
 #include "../pg/pg.h"
 
-namespace topk::stream {
+namespace topk::catalog {
 
 // Stored in topk.tile; never renumber.
 enum class Level : int16 { tile = 0, hour = 1, day = 2, week = 3, month = 4 };
@@ -28,4 +28,4 @@ Span tile_at(pg_tz *zone, int64 grain, TimestampTz t);
 // The window of a level above tile that contains t: hours like tiles of an hour; days, ISO weeks and months in local time.
 Span window_at(pg_tz *zone, Level level, TimestampTz t);
 
-} // namespace topk::stream
+} // namespace topk::catalog

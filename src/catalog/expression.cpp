@@ -1,6 +1,6 @@
 #include "expression.h"
 
-namespace topk::stream {
+namespace topk::catalog {
 namespace {
 
 struct Context {
@@ -199,4 +199,4 @@ Kind kind_of_letter(char letter) {
     return letter == 'i' ? Kind::bigint : letter == 'u' ? Kind::uuid : letter == 'b' ? Kind::bytea : Kind::text;
 }
 
-} // namespace topk::stream
+} // namespace topk::catalog

@@ -4,7 +4,7 @@
 #include "../pg/item_arg.h"
 #include "../pg/executor.h"
 
-namespace topk::stream {
+namespace topk::catalog {
 
 enum class Role { item, time, weight, filter, group };
 
@@ -35,4 +35,4 @@ char *print_expression(Relation relation, Expr *expression);
 char kind_letter(Kind kind);
 Kind kind_of_letter(char letter);
 
-} // namespace topk::stream
+} // namespace topk::catalog

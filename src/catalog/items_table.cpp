@@ -10,7 +10,7 @@ extern "C" {
 #include "utils/rls.h"
 }
 
-namespace topk::rollup {
+namespace topk::catalog {
 namespace {
 
 bool fits(Oid type, Kind kind) {
@@ -57,8 +57,8 @@ void require_select(Relation table) {
 void read_rows(const RollupRow *row, Relation table, Datum *items, int n, Datum *found) {
     MemoryContext caller = CurrentMemoryContext;
     const bool policies = check_enable_rls(row->metadata, InvalidOid, true) == RLS_ENABLED;
-    const stream::Owner before = stream::become_source_owner(policies ? GetUserId() : table->rd_rel->relowner);
-    const int settings = stream::pin_settings();
+    const Owner before = become_source_owner(policies ? GetUserId() : table->rd_rel->relowner);
+    const int settings = pin_settings();
     SPI_connect();
     const char *query =
         psprintf("SELECT i.n, pg_catalog.to_jsonb(m.*) FROM pg_catalog.unnest($1) WITH ORDINALITY AS i (item, n) "
@@ -79,8 +79,8 @@ void read_rows(const RollupRow *row, Relation table, Datum *items, int n, Datum 
         MemoryContextSwitchTo(spi);
     }
     SPI_finish();
-    stream::unpin_settings(settings);
-    stream::leave_owner(before);
+    unpin_settings(settings);
+    leave_owner(before);
 }
 
 } // namespace
@@ -122,4 +122,4 @@ Datum *metadata_of(const RollupRow *row, Datum *items, int n) {
     return found;
 }
 
-} // namespace topk::rollup
+} // namespace topk::catalog

@@ -3,7 +3,7 @@
 
 #include "rollup.h"
 
-namespace topk::rollup {
+namespace topk::catalog {
 
 // Raises an error unless items of this kind can be looked up in a column of the table, and the current user may do so.
 void check_metadata(Oid table, const char *key, Kind kind);
@@ -12,4 +12,4 @@ void check_metadata(Oid table, const char *key, Kind kind);
 // user. By the active snapshot; without SELECT on the table it is an error.
 Datum *metadata_of(const RollupRow *row, Datum *items, int n);
 
-} // namespace topk::rollup
+} // namespace topk::catalog

@@ -7,13 +7,13 @@ extern "C" {
 #include "storage/lock.h"
 }
 
-namespace topk::rollup {
+namespace topk::catalog {
 
 // False when somebody else has it and wait is false.
 inline bool lock_rollup(int32 id, bool wait) {
     LOCKTAG tag;
-    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, stream::table_oid(stream::Table::rollup), static_cast<uint32>(id), 0);
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, table_oid(Table::rollup), static_cast<uint32>(id), 0);
     return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-} // namespace topk::rollup
+} // namespace topk::catalog

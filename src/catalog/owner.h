@@ -8,7 +8,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 }
 
-namespace topk::rollup {
+namespace topk::catalog {
 
 inline bool is_owner(Oid source) {
 #if PG_VERSION_NUM >= 160000
@@ -23,4 +23,4 @@ inline void require_ownership(Oid source) {
         aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(source)), get_rel_name(source));
 }
 
-} // namespace topk::rollup
+} // namespace topk::catalog

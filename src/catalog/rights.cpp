@@ -8,7 +8,7 @@ extern "C" {
 #include "utils/rls.h"
 }
 
-namespace topk::rollup {
+namespace topk::catalog {
 namespace {
 
 constexpr const char *reader = "topk_reader";
@@ -56,6 +56,6 @@ void require_readable(const char *rollup, Oid source) {
     }
 }
 
-} // namespace topk::rollup
+} // namespace topk::catalog
 
-TOPK_FUNCTION(topk_may_read, BoolGetDatum(topk::rollup::may_read(PG_GETARG_OID(0))))
+TOPK_FUNCTION(topk_may_read, BoolGetDatum(topk::catalog::may_read(PG_GETARG_OID(0))))

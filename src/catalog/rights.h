@@ -4,10 +4,10 @@
 
 #include "../pg/executor.h"
 
-namespace topk::rollup {
+namespace topk::catalog {
 
 // Of the current user; false also where there is no such relation any more.
 bool may_read(Oid source);
 void require_readable(const char *rollup, Oid source);
 
-} // namespace topk::rollup
+} // namespace topk::catalog

@@ -3,11 +3,8 @@
 #include "tables.h"
 #include "expression.h"
 
-namespace topk::rollup {
+namespace topk::catalog {
 namespace {
-
-using stream::Table;
-using stream::table_oid;
 
 class Columns {
 public:
@@ -42,11 +39,11 @@ void fill(const Columns &c, RollupRow *row) {
     row->id = c.int4("id");
     row->name = c.string("name");
     row->source = DatumGetObjectId(c.get("source"));
-    row->shape.kind = stream::kind_of_letter(DatumGetChar(c.get("item_kind")));
+    row->shape.kind = kind_of_letter(DatumGetChar(c.get("item_kind")));
     row->shape.capacity = static_cast<uint32_t>(c.int4("capacity"));
     row->shape.width = static_cast<uint32_t>(c.int4("width"));
     row->shape.depth = static_cast<uint32_t>(c.int4("depth"));
-    row->zone = stream::find_zone(c.string("timezone"));
+    row->zone = find_zone(c.string("timezone"));
     row->grain = DatumGetIntervalP(c.get("grain"))->time;
     row->k = c.int4("k");
     row->max_groups = c.int4("max_groups");
@@ -59,7 +56,7 @@ void fill(const Columns &c, RollupRow *row) {
     for (int i = 0; i < n; ++i) {
         const char *name = TextDatumGetCString(values[i]);
         for (int level = 1; level < level_count; ++level)
-            if (strcmp(stream::level_name(static_cast<Level>(level)), name) == 0)
+            if (strcmp(level_name(static_cast<Level>(level)), name) == 0)
                 row->asked[level] = true;
     }
     for (int level = 0; level < level_count; ++level)
@@ -104,7 +101,7 @@ void raise_no_rollup(const char *name) {
 
 Level level_of(const RollupRow *row, const char *window_kind) {
     for (int level = 1; level < level_count; ++level)
-        if (row->asked[level] && strcmp(stream::level_name(static_cast<Level>(level)), window_kind) == 0)
+        if (row->asked[level] && strcmp(level_name(static_cast<Level>(level)), window_kind) == 0)
             return row->kept[level] ? static_cast<Level>(level) : Level::tile;
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("rollup \"%s\" has no windows of kind \"%s\"", row->name, window_kind),
@@ -112,4 +109,4 @@ Level level_of(const RollupRow *row, const char *window_kind) {
     pg_unreachable();
 }
 
-} // namespace topk::rollup
+} // namespace topk::catalog

@@ -4,17 +4,13 @@
 #include "calendar.h"
 #include "../pg/tally.h"
 
-namespace topk::rollup {
-
-using stream::Level;
-using stream::level_count;
-using stream::Span;
+namespace topk::catalog {
 
 struct RollupRow {
     int32 id;
     const char *name;
     Oid source;
-    stream::TallyShape shape;
+    TallyShape shape;
     pg_tz *zone;
     int64 grain; // microseconds
     int32 k;
@@ -37,7 +33,7 @@ bool read_rollup(const char *name, Snapshot snapshot, RollupRow *row);
 Level level_of(const RollupRow *row, const char *window_kind);
 // The window that contains t.
 inline Span window_of(const RollupRow *row, Level level, TimestampTz t) {
-    return level == Level::tile ? stream::tile_at(row->zone, row->grain, t) : stream::window_at(row->zone, level, t);
+    return level == Level::tile ? tile_at(row->zone, row->grain, t) : window_at(row->zone, level, t);
 }
 
-} // namespace topk::rollup
+} // namespace topk::catalog

@@ -7,7 +7,7 @@ extern "C" {
 #include "utils/syscache.h"
 }
 
-namespace topk::stream {
+namespace topk::catalog {
 namespace {
 
 const char *const names[table_count] = {"rollup", "log_slot",  "delta_0",  "delta_1",      "delta_2",   "delta_3",
@@ -68,4 +68,4 @@ void leave_owner(const Owner &before) {
     SetUserIdAndSecContext(before.user, before.context);
 }
 
-} // namespace topk::stream
+} // namespace topk::catalog

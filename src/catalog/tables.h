@@ -3,7 +3,7 @@
 
 #include "../pg/pg.h"
 
-namespace topk::stream {
+namespace topk::catalog {
 
 inline constexpr int slot_count = 4; // of the delta log
 
@@ -37,4 +37,4 @@ Owner become_owner();
 Owner become_source_owner(Oid owner);
 void leave_owner(const Owner &before);
 
-} // namespace topk::stream
+} // namespace topk::catalog

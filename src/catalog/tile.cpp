@@ -6,11 +6,8 @@ extern "C" {
 #include "utils/syscache.h"
 }
 
-namespace topk::rollup {
+namespace topk::catalog {
 namespace {
-
-using stream::Table;
-using stream::table_oid;
 
 enum Column { start = 1, stop, events, rollup, level, finished, grp, summary, sketch, registers, id, column_count = id };
 
@@ -111,7 +108,7 @@ SPIPlanPtr prepare(SPIPlanPtr &plan, const char *query, std::initializer_list<Oi
 }
 
 // They are compressed, or cannot be, before they come to the table (tally.cpp); so these are the same before and after.
-int64 stored_bytes(const stream::StoredTally &values) {
+int64 stored_bytes(const StoredTally &values) {
     int64 sum = 0;
     for (const struct varlena *value : {values.summary, values.sketch, values.registers}) {
         if (value == nullptr)
@@ -215,4 +212,4 @@ void finish_tile(Tile *tile) {
     tile->finished = true;
 }
 
-} // namespace topk::rollup
+} // namespace topk::catalog

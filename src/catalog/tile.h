@@ -5,7 +5,7 @@
 
 #include "rollup.h"
 
-namespace topk::rollup {
+namespace topk::catalog {
 
 struct TileKey {
     int32 rollup;
@@ -21,11 +21,11 @@ struct Tile {
     int64 events;
     bool finished;
     ItemPointerData place;
-    stream::StoredTally values;
+    StoredTally values;
 };
 
 // What the values take in the table or beside it, without headers.
-int64 stored_bytes(const stream::StoredTally &values);
+int64 stored_bytes(const StoredTally &values);
 
 // False when the snapshot, nullptr being the latest, sees none.
 bool find_tile(const TileKey &key, Snapshot snapshot, Tile *tile);
@@ -50,4 +50,4 @@ void insert_tile(Tile *tile);
 void update_tile(Tile *tile); // events, finished and values, by place
 void finish_tile(Tile *tile); // finished alone
 
-} // namespace topk::rollup
+} // namespace topk::catalog

@@ -14,12 +14,8 @@ extern "C" {
 #include "catalog/pg_class.h"
 }
 
-namespace topk::rollup {
+namespace topk::define {
 namespace {
-
-using stream::Expressions;
-using stream::ParseScope;
-using stream::Role;
 
 // Parameters of topk.create_rollup(), in their order.
 enum Argument {
@@ -101,12 +97,12 @@ char *text_argument(FunctionCallInfo fcinfo, Argument argument) {
 void parse(FunctionCallInfo fcinfo, Relation source, NewRollup *rollup) {
     const ParseScope scope = {source, rollup->name, rollup->zone, NIL, false};
     Expressions &e = rollup->expressions;
-    e.item = stream::parse_expression(&scope, Role::item, text_argument(fcinfo, arg_item), &rollup->kind);
-    e.time = stream::parse_expression(&scope, Role::time, text_argument(fcinfo, arg_event_time), nullptr);
+    e.item = parse_expression(&scope, Role::item, text_argument(fcinfo, arg_item), &rollup->kind);
+    e.time = parse_expression(&scope, Role::time, text_argument(fcinfo, arg_event_time), nullptr);
     if (!PG_ARGISNULL(arg_weight))
-        e.weight = stream::parse_expression(&scope, Role::weight, text_argument(fcinfo, arg_weight), nullptr);
+        e.weight = parse_expression(&scope, Role::weight, text_argument(fcinfo, arg_weight), nullptr);
     if (!PG_ARGISNULL(arg_filter))
-        e.filter = stream::parse_expression(&scope, Role::filter, text_argument(fcinfo, arg_filter), nullptr);
+        e.filter = parse_expression(&scope, Role::filter, text_argument(fcinfo, arg_filter), nullptr);
     Datum *groups;
     bool *nulls;
     deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg_group_by), TEXTOID, -1, false, TYPALIGN_INT, &groups, &nulls,
@@ -117,18 +113,16 @@ void parse(FunctionCallInfo fcinfo, Relation source, NewRollup *rollup) {
     for (int i = 0; i < e.group_count; ++i) {
         if (nulls[i])
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("group_by must not contain null")));
-        e.groups[i] = stream::parse_expression(&scope, Role::group, TextDatumGetCString(groups[i]), nullptr);
+        e.groups[i] = parse_expression(&scope, Role::group, TextDatumGetCString(groups[i]), nullptr);
     }
 }
 
-Datum printed(Relation source, Expr *expression) {
-    return CStringGetTextDatum(stream::print_expression(source, expression));
-}
+Datum printed(Relation source, Expr *expression) { return CStringGetTextDatum(print_expression(source, expression)); }
 
 struct Parameters {
-    Oid types[stream::rollup_column_count];
-    Datum values[stream::rollup_column_count];
-    char nulls[stream::rollup_column_count + 1];
+    Oid types[rollup_column_count];
+    Datum values[rollup_column_count];
+    char nulls[rollup_column_count + 1];
     int count;
 };
 
@@ -140,7 +134,7 @@ void add(Parameters *p, Oid type, Datum value, bool null = false) {
 
 // As the owner of the catalog; false when the name is taken.
 bool insert(Parameters *p, bool backfill, int32 *id) {
-    const stream::Owner before = stream::become_owner();
+    const Owner before = become_owner();
     SPI_connect();
     const int code = SPI_execute_with_args(
         "INSERT INTO topk.rollup (name, source, item, \"time\", weight, filter, group_by, columns, source_oid, item_kind, "
@@ -163,7 +157,7 @@ bool insert(Parameters *p, bool backfill, int32 *id) {
             elog(ERROR, "could not write topk.rollup_state");
     }
     SPI_finish();
-    stream::leave_owner(before);
+    leave_owner(before);
     return inserted;
 }
 
@@ -187,7 +181,7 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     grain.time = checked_grain(PG_GETARG_INTERVAL_P(arg_grain));
     const Datum windows = checked_windows(PG_GETARG_ARRAYTYPE_P(arg_windows));
     rollup.zone = text_argument(fcinfo, arg_timezone);
-    stream::find_zone(rollup.zone);
+    find_zone(rollup.zone);
     const bool backfill = PG_GETARG_BOOL(arg_backfill);
 
     const Oid oid = PG_GETARG_OID(arg_source);
@@ -208,7 +202,7 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     if (!PG_ARGISNULL(arg_metadata))
         check_metadata(PG_GETARG_OID(arg_metadata), NameStr(*PG_GETARG_NAME(arg_metadata_key)), rollup.kind);
 
-    const int level = stream::pin_settings();
+    const int level = pin_settings();
     const Retention retention =
         checked_retention(PG_ARGISNULL(arg_retention) ? nullptr : PG_GETARG_VARLENA_P(arg_retention));
     const Interval *past = PG_ARGISNULL(arg_accept_past)
@@ -228,9 +222,9 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     add(p, TEXTOID, e.weight == nullptr ? (Datum)0 : printed(source, e.weight), e.weight == nullptr);
     add(p, TEXTOID, e.filter == nullptr ? (Datum)0 : printed(source, e.filter), e.filter == nullptr);
     add(p, TEXTARRAYOID, PointerGetDatum(construct_array(groups, e.group_count, TEXTOID, -1, false, TYPALIGN_INT)));
-    add(p, JSONBOID, stream::used_columns(source, &e));
+    add(p, JSONBOID, used_columns(source, &e));
     add(p, OIDOID, ObjectIdGetDatum(oid));
-    add(p, CHAROID, CharGetDatum(stream::kind_letter(rollup.kind)));
+    add(p, CHAROID, CharGetDatum(kind_letter(rollup.kind)));
     add(p, INTERVALOID, IntervalPGetDatum(&grain));
     add(p, TEXTARRAYOID, windows);
     add(p, TEXTOID, CStringGetTextDatum(rollup.zone));
@@ -247,18 +241,18 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     int32 id = 0;
     if (!insert(p, backfill, &id))
         ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("rollup \"%s\" already exists", rollup.name)));
-    stream::unpin_settings(level);
+    unpin_settings(level);
 
     table_close(source, NoLock);
     CommandCounterIncrement();
     sync_triggers(oid);
     CacheInvalidateRelcacheByRelid(oid);
     if (backfill)
-        wake_worker_at_commit();
+        worker::wake_worker_at_commit();
     PG_RETURN_INT32(id);
 }
 
 } // namespace
-} // namespace topk::rollup
+} // namespace topk::define
 
-TOPK_FUNCTION(topk_create_rollup, topk::rollup::create_rollup(fcinfo))
+TOPK_FUNCTION(topk_create_rollup, topk::define::create_rollup(fcinfo))

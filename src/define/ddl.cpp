@@ -15,30 +15,27 @@ extern "C" {
 #include "utils/json.h"
 }
 
-namespace topk::rollup {
+namespace topk::define {
 namespace {
-
-using stream::Expressions;
-using stream::StoredRollup;
 
 // Statements on the catalog, as its owner and under pinned settings, so that they mean what they say.
 struct Statements {
-    stream::Owner before;
+    Owner before;
     int settings;
 };
 
 Statements begin_statements() {
     Statements s;
-    s.settings = stream::pin_settings();
-    s.before = stream::become_owner();
+    s.settings = pin_settings();
+    s.before = become_owner();
     SPI_connect();
     return s;
 }
 
 void end_statements(const Statements &s) {
     SPI_finish();
-    stream::leave_owner(s.before);
-    stream::unpin_settings(s.settings);
+    leave_owner(s.before);
+    unpin_settings(s.settings);
 }
 
 void run(const char *statement, int count, Oid *types, Datum *values, int expected) {
@@ -110,7 +107,7 @@ void require_event(FunctionCallInfo fcinfo, const char *event) {
 
 // Most databases run far more DDL than they have rollups.
 bool any_rollups() {
-    Relation relation = table_open(stream::table_oid(stream::Table::rollup), AccessShareLock);
+    Relation relation = table_open(table_oid(Table::rollup), AccessShareLock);
     SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
     const bool result = HeapTupleIsValid(systable_getnext(scan));
     systable_endscan(scan);
@@ -136,9 +133,9 @@ List *query_relations(const char *query) {
 
 // A column that is gone would only be missed at the next INSERT.
 void refuse_dropped_column(Relation source, const StoredRollup *row) {
-    if (DatumGetObjectId(row->values[stream::rollup_source_oid - 1]) != RelationGetRelid(source))
+    if (DatumGetObjectId(row->values[rollup_source_oid - 1]) != RelationGetRelid(source))
         return;
-    Jsonb *columns = DatumGetJsonbP(row->values[stream::rollup_columns - 1]);
+    Jsonb *columns = DatumGetJsonbP(row->values[rollup_columns - 1]);
     const TupleDesc descriptor = RelationGetDescr(source);
     for (int i = 0; i < descriptor->natts; ++i) {
         if (!TupleDescAttr(descriptor, i)->attisdropped)
@@ -156,32 +153,29 @@ void refuse_dropped_column(Relation source, const StoredRollup *row) {
 }
 
 Datum printed(Relation source, Expr *expression) {
-    return expression == nullptr ? (Datum)0 : CStringGetTextDatum(stream::print_expression(source, expression));
+    return expression == nullptr ? (Datum)0 : CStringGetTextDatum(print_expression(source, expression));
 }
 
 // Raises an error when an expression does not work any more; otherwise stores it as it reads now.
 void renew(Relation source, const StoredRollup *row) {
     refuse_dropped_column(source, row);
     // Whoever changes the table need not trust its owner.
-    const stream::Owner before = stream::become_source_owner(source->rd_rel->relowner);
-    const int settings = stream::pin_settings();
-    const Expressions e = stream::parse_stored(source, row);
+    const Owner before = become_source_owner(source->rd_rel->relowner);
+    const int settings = pin_settings();
+    const Expressions e = parse_stored(source, row);
     auto *groups = static_cast<Datum *>(palloc((e.group_count + 1) * sizeof(Datum)));
     for (int i = 0; i < e.group_count; ++i)
         groups[i] = printed(source, e.groups[i]);
     Oid types[] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, OIDOID};
-    Datum values[] = {Int32GetDatum(row->id),
-                      printed(source, e.item),
-                      printed(source, e.time),
-                      printed(source, e.weight),
-                      printed(source, e.filter),
-                      PointerGetDatum(construct_array(groups, e.group_count, TEXTOID, -1, false, TYPALIGN_INT)),
-                      stream::used_columns(source, &e),
-                      ObjectIdGetDatum(RelationGetRelid(source))};
+    Datum values[] = {
+        Int32GetDatum(row->id),    printed(source, e.item),
+        printed(source, e.time),   printed(source, e.weight),
+        printed(source, e.filter), PointerGetDatum(construct_array(groups, e.group_count, TEXTOID, -1, false, TYPALIGN_INT)),
+        used_columns(source, &e),  ObjectIdGetDatum(RelationGetRelid(source))};
     const char nulls[] = {' ', ' ', ' ', e.weight == nullptr ? 'n' : ' ', e.filter == nullptr ? 'n' : ' ', ' ',
                           ' ', ' ', '\0'};
-    stream::unpin_settings(settings);
-    stream::leave_owner(before);
+    unpin_settings(settings);
+    leave_owner(before);
     const Statements statements = begin_statements();
     if (SPI_execute_with_args(
             "UPDATE topk.rollup SET item = $2, \"time\" = $3, weight = $4, filter = $5, group_by = $6, columns = $7, "
@@ -200,7 +194,7 @@ void renew_all(Oid oid) {
     foreach (cell, find_all_inheritors(oid, AccessShareLock, nullptr)) {
         Relation source = table_open(lfirst_oid(cell), NoLock);
         ListCell *row;
-        foreach (row, stream::read_rollups(source))
+        foreach (row, read_rollups(source))
             renew(source, static_cast<StoredRollup *>(lfirst(row)));
         table_close(source, NoLock);
     }
@@ -305,7 +299,7 @@ void drop_limits() {
 
 Datum after_drop(FunctionCallInfo fcinfo) {
     require_event(fcinfo, "sql_drop");
-    if (stream::limit_rules().count != 0)
+    if (limit_rules().count != 0)
         drop_limits();
     if (!any_rollups())
         PG_RETURN_VOID();
@@ -331,7 +325,7 @@ Datum after_drop(FunctionCallInfo fcinfo) {
 HeapTuple renumbered(const TriggerData *data, HeapTuple tuple, Oid source) {
     bool null;
     const TupleDesc descriptor = RelationGetDescr(data->tg_relation);
-    const Datum columns = heap_getattr(tuple, stream::rollup_columns, descriptor, &null);
+    const Datum columns = heap_getattr(tuple, rollup_columns, descriptor, &null);
     StringInfoData json;
     initStringInfo(&json);
     JsonbIterator *iterator = JsonbIteratorInit(&DatumGetJsonbP(columns)->root);
@@ -348,7 +342,7 @@ HeapTuple renumbered(const TriggerData *data, HeapTuple tuple, Oid source) {
         escape_json(&json, name);
     }
     appendStringInfoString(&json, json.len == 0 ? "{}" : "}");
-    int changed[] = {stream::rollup_columns, stream::rollup_source_oid};
+    int changed[] = {rollup_columns, rollup_source_oid};
     Datum values[] = {DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)), ObjectIdGetDatum(source)};
     bool nulls[] = {false, false};
     return heap_modify_tuple_by_cols(tuple, descriptor, 2, changed, values, nulls);
@@ -357,16 +351,15 @@ HeapTuple renumbered(const TriggerData *data, HeapTuple tuple, Oid source) {
 Datum before_insert(FunctionCallInfo fcinfo) {
     const auto *data = reinterpret_cast<TriggerData *>(fcinfo->context);
     if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
-        !TRIGGER_FIRED_BY_INSERT(data->tg_event) ||
-        RelationGetRelid(data->tg_relation) != stream::table_oid(stream::Table::rollup))
+        !TRIGGER_FIRED_BY_INSERT(data->tg_event) || RelationGetRelid(data->tg_relation) != table_oid(Table::rollup))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("topk.rollup_restored() is the trigger of topk.rollup")));
     HeapTuple tuple = data->tg_trigtuple;
     bool null, oid_null;
     const TupleDesc descriptor = RelationGetDescr(data->tg_relation);
-    forget_rollup(DatumGetInt32(heap_getattr(tuple, stream::rollup_id, descriptor, &null)));
-    const Oid source = DatumGetObjectId(heap_getattr(tuple, stream::rollup_source, descriptor, &null));
-    const Oid known = DatumGetObjectId(heap_getattr(tuple, stream::rollup_source_oid, descriptor, &oid_null));
+    forget_rollup(DatumGetInt32(heap_getattr(tuple, rollup_id, descriptor, &null)));
+    const Oid source = DatumGetObjectId(heap_getattr(tuple, rollup_source, descriptor, &null));
+    const Oid known = DatumGetObjectId(heap_getattr(tuple, rollup_source_oid, descriptor, &oid_null));
     if (null || oid_null || known == source || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(source)))
         return PointerGetDatum(tuple);
     CacheInvalidateRelcacheByRelid(source);
@@ -374,9 +367,9 @@ Datum before_insert(FunctionCallInfo fcinfo) {
 }
 
 } // namespace
-} // namespace topk::rollup
+} // namespace topk::define
 
-TOPK_FUNCTION(topk_drop_rollup, topk::rollup::drop_rollup(fcinfo))
-TOPK_FUNCTION(topk_after_ddl, topk::rollup::after_ddl(fcinfo))
-TOPK_FUNCTION(topk_after_drop, topk::rollup::after_drop(fcinfo))
-TOPK_FUNCTION(topk_rollup_restored, topk::rollup::before_insert(fcinfo))
+TOPK_FUNCTION(topk_drop_rollup, topk::define::drop_rollup(fcinfo))
+TOPK_FUNCTION(topk_after_ddl, topk::define::after_ddl(fcinfo))
+TOPK_FUNCTION(topk_after_drop, topk::define::after_drop(fcinfo))
+TOPK_FUNCTION(topk_rollup_restored, topk::define::before_insert(fcinfo))

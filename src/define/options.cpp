@@ -8,7 +8,7 @@ extern "C" {
 #include "utils/jsonb.h"
 }
 
-namespace topk::rollup {
+namespace topk::define {
 namespace {
 
 struct Kept {
@@ -97,15 +97,15 @@ Datum checked_windows(ArrayType *windows) {
     bool *nulls;
     int count;
     deconstruct_array(windows, TEXTOID, -1, false, TYPALIGN_INT, &given, &nulls, &count);
-    bool wanted[stream::level_count] = {};
+    bool wanted[level_count] = {};
     for (int i = 0; i < count; ++i) {
         if (nulls[i])
             raise_parameter("windows must not contain null");
         const char *name = TextDatumGetCString(given[i]);
-        int level = static_cast<int>(stream::Level::hour);
-        while (level < stream::level_count && strcmp(name, stream::level_name(static_cast<stream::Level>(level))) != 0)
+        int level = static_cast<int>(Level::hour);
+        while (level < level_count && strcmp(name, level_name(static_cast<Level>(level))) != 0)
             ++level;
-        if (level == stream::level_count)
+        if (level == level_count)
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown window \"%s\"", name),
                             errhint("The windows are hour, day, week and month.")));
         if (wanted[level])
@@ -114,11 +114,11 @@ Datum checked_windows(ArrayType *windows) {
     }
     if (count == 0)
         raise_parameter("windows must not be empty");
-    Datum sorted[stream::level_count];
+    Datum sorted[level_count];
     int n = 0;
-    for (int level = 0; level < stream::level_count; ++level)
+    for (int level = 0; level < level_count; ++level)
         if (wanted[level])
-            sorted[n++] = CStringGetTextDatum(stream::level_name(static_cast<stream::Level>(level)));
+            sorted[n++] = CStringGetTextDatum(level_name(static_cast<Level>(level)));
     return PointerGetDatum(construct_array(sorted, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
@@ -165,4 +165,4 @@ const Interval *checked_interval(const char *parameter, const Interval *value) {
     return value;
 }
 
-} // namespace topk::rollup
+} // namespace topk::define

@@ -3,7 +3,7 @@
 
 #include "../pg/pg.h"
 
-namespace topk::rollup {
+namespace topk::define {
 
 [[noreturn]] void raise_parameter(const char *message);
 
@@ -23,4 +23,4 @@ void check_sketch(int32 width, int32 depth);
 // Raises 22023 for a negative one.
 const Interval *checked_interval(const char *parameter, const Interval *value);
 
-} // namespace topk::rollup
+} // namespace topk::define

@@ -15,8 +15,7 @@ extern "C" {
 namespace {
 
 using namespace topk;
-using namespace topk::rollup;
-using stream::LimitRule;
+using namespace topk::define;
 
 constexpr double max_rate = 1e9;
 constexpr double longest_refill = 366 * 86400.0; // s
@@ -65,7 +64,7 @@ void execute(const char *query, int expected, int n, Oid *types, Datum *values, 
 // By the owner of the schema, who then has locked the table. Returns how many there were: one at most, unless a role was
 // renamed to the name of one that was dropped.
 int delete_rules(const Scope &scope) {
-    const stream::LimitRules all = stream::limit_rules();
+    const LimitRules all = limit_rules();
     auto *ids = static_cast<Datum *>(palloc(all.count * sizeof(Datum) + 1));
     int n = 0;
     for (int i = 0; i < all.count; ++i) {
@@ -93,16 +92,16 @@ void renew_roles() {
             SPI_OK_UPDATE, 1, &type, &value);
 }
 
-stream::Owner begin() {
-    const stream::Owner before = stream::become_owner();
-    LockRelationOid(stream::table_oid(stream::Table::limit_rule), ShareRowExclusiveLock);
+Owner begin() {
+    const Owner before = become_owner();
+    LockRelationOid(table_oid(Table::limit_rule), ShareRowExclusiveLock);
     SPI_connect();
     return before;
 }
 
-void end(const stream::Owner &before) {
+void end(const Owner &before) {
     SPI_finish();
-    stream::leave_owner(before);
+    leave_owner(before);
 }
 
 void check_rate(FunctionCallInfo fcinfo, int64 *burst) {
@@ -119,7 +118,7 @@ void check_rate(FunctionCallInfo fcinfo, int64 *burst) {
     *burst = PG_ARGISNULL(3) ? static_cast<int64>(std::ceil(rate)) : PG_GETARG_INT64(3);
     if (*burst < 1 || static_cast<double>(*burst) / rate > longest_refill)
         raise_parameter("burst must be at least 1 and at most what comes in a year");
-    if (!stream::has_buckets())
+    if (!has_buckets())
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("events_per_second cannot be limited without shared memory"),
                         errhint("Put pg_topk into shared_preload_libraries and restart the server.")));
@@ -141,7 +140,7 @@ Datum set_limit(FunctionCallInfo fcinfo) {
     const bool any_role = !OidIsValid(scope.role);
     const Datum name = any_role ? (Datum)0 : CStringGetTextDatum(GetUserNameFromId(scope.role, false));
 
-    const stream::Owner before = begin();
+    const Owner before = begin();
     delete_rules(scope);
     renew_roles();
     Oid types[] = {TEXTOID, OIDOID, INT8OID, REGCLASSOID, FLOAT8OID, INT8OID, INT4OID, INT4OID};
@@ -173,7 +172,7 @@ Datum set_limit(FunctionCallInfo fcinfo) {
 // drop_limit(role, source)
 Datum drop_limit(FunctionCallInfo fcinfo) {
     const Scope scope = scope_arguments(fcinfo);
-    const stream::Owner before = begin();
+    const Owner before = begin();
     const int n = delete_rules(scope);
     renew_roles();
     end(before);
@@ -201,14 +200,14 @@ bool may_see(const LimitRule &rule) {
 Datum limit_state(FunctionCallInfo fcinfo) {
     InitMaterializedSRF(fcinfo, 0);
     auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-    const stream::LimitRules all = stream::limit_rules();
+    const LimitRules all = limit_rules();
     for (int i = 0; i < all.count; ++i) {
         const LimitRule rule = all.rules[i];
         if (!may_see(rule))
             continue;
-        const bool counted = rule.bucket.rate != 0 && stream::has_buckets();
+        const bool counted = rule.bucket.rate != 0 && has_buckets();
         Datum values[] = {Int32GetDatum(rule.bucket.id), ObjectIdGetDatum(rule.role),
-                          counted ? Int64GetDatum(stream::tokens_left(rule.bucket)) : (Datum)0};
+                          counted ? Int64GetDatum(tokens_left(rule.bucket)) : (Datum)0};
         bool nulls[] = {false, !OidIsValid(rule.role), !counted};
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }

@@ -9,7 +9,7 @@ extern "C" {
 #include "parser/parse_func.h"
 }
 
-namespace topk::rollup {
+namespace topk::define {
 namespace {
 
 constexpr const char *trigger_name = "topk_capture";
@@ -45,15 +45,15 @@ void sync_trigger(Relation relation, const char *existing) {
     const Oid owner = relation->rd_rel->relowner;
     const bool other = owner != GetUserId();
     table_close(relation, NoLock);
-    stream::Owner before;
+    Owner before;
     if (other)
-        before = stream::become_source_owner(owner);
+        before = become_source_owner(owner);
     SPI_connect();
     if (SPI_execute(command.data, false, 0) != SPI_OK_UTILITY)
         elog(ERROR, "could not change the trigger %s", trigger_name);
     SPI_finish();
     if (other)
-        stream::leave_owner(before);
+        leave_owner(before);
 }
 
 // What is inserted into the partitioned table fires no trigger of the partition.
@@ -68,7 +68,7 @@ void sync_trigger(Relation relation, const char *existing) {
 
 bool has_rollups(Oid oid) {
     Relation relation = table_open(oid, AccessShareLock);
-    const bool result = stream::read_rollups(relation) != NIL;
+    const bool result = read_rollups(relation) != NIL;
     table_close(relation, NoLock);
     return result;
 }
@@ -124,4 +124,4 @@ void sync_triggers(Oid root) {
     }
 }
 
-} // namespace topk::rollup
+} // namespace topk::define

@@ -3,7 +3,7 @@
 
 #include "../pg/pg.h"
 
-namespace topk::rollup {
+namespace topk::define {
 
 // Takes the lock that waits for running insertions into a table, and into all its partitions.
 void lock_source(Oid source);
@@ -18,4 +18,4 @@ bool has_rollups_below(Oid relation);
 // Raises an error where no trigger can do that. Streams have none.
 void sync_triggers(Oid relation);
 
-} // namespace topk::rollup
+} // namespace topk::define

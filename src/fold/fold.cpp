@@ -10,10 +10,8 @@ extern "C" {
 #include "common/int.h"
 }
 
-namespace topk::rollup {
+namespace topk::fold {
 namespace {
-
-using namespace stream;
 
 // What one call takes on, so that memory and the length of the transaction are bounded.
 constexpr int max_entries = 200000;
@@ -422,12 +420,12 @@ FoldResult fold_rollup(int32 id, bool wait) {
     return result;
 }
 
-} // namespace topk::rollup
+} // namespace topk::fold
 
 namespace {
 
 Datum fold_function(FunctionCallInfo fcinfo) {
-    const topk::rollup::FoldResult result = topk::rollup::fold_rollup(PG_GETARG_INT32(0), true);
+    const topk::fold::FoldResult result = topk::fold::fold_rollup(PG_GETARG_INT32(0), true);
     TupleDesc descriptor;
     get_call_result_type(fcinfo, nullptr, &descriptor);
     Datum values[] = {Int64GetDatum(result.deltas), Int64GetDatum(result.tiles), BoolGetDatum(result.more)};
@@ -436,8 +434,8 @@ Datum fold_function(FunctionCallInfo fcinfo) {
 }
 
 Datum maintain(FunctionCallInfo) {
-    topk::rollup::require_read_committed("topk.maintain()");
-    topk::stream::rotate_log();
+    topk::fold::require_read_committed("topk.maintain()");
+    topk::fold::rotate_log();
     PG_RETURN_VOID();
 }
 

@@ -3,7 +3,7 @@
 
 #include "../catalog/rollup.h"
 
-namespace topk::rollup {
+namespace topk::fold {
 
 struct FoldResult {
     bool locked;  // false: somebody else is folding this rollup
@@ -19,4 +19,4 @@ FoldResult fold_rollup(int32 id, bool wait);
 // 25001 otherwise, and 25006 on a standby.
 void require_read_committed(const char *what);
 
-} // namespace topk::rollup
+} // namespace topk::fold

@@ -2,11 +2,8 @@
 
 #include "../stream/delta_log.h"
 
-namespace topk::rollup {
+namespace topk::fold {
 namespace {
-
-using stream::Table;
-using stream::table_oid;
 
 uint64_t hash_of(const ArrayType *key) { return XXH3_64bits(VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key)); }
 
@@ -71,7 +68,7 @@ int group_number(Groups *groups, const ArrayType *key) {
         return -1;
     uint32 at = static_cast<uint32>(hash_of(key)) & (groups->slots - 1);
     for (; groups->table[at] != 0; at = (at + 1) & (groups->slots - 1))
-        if (stream::equal_groups(groups->keys[groups->table[at] - 1], key))
+        if (equal_groups(groups->keys[groups->table[at] - 1], key))
             return groups->table[at] - 1;
     if (groups->count == groups->room)
         grow(groups);
@@ -115,4 +112,4 @@ bool has_own_counts(const RollupRow *row, const ArrayType *key, Snapshot snapsho
     return own;
 }
 
-} // namespace topk::rollup
+} // namespace topk::fold

@@ -3,7 +3,7 @@
 
 #include "../catalog/rollup.h"
 
-namespace topk::rollup {
+namespace topk::fold {
 
 struct Groups {
     int count;
@@ -24,4 +24,4 @@ void register_groups(Groups *groups, const RollupRow *row);
 // Whether the rollup counts a group by itself, or would: for readers.
 bool has_own_counts(const RollupRow *row, const ArrayType *key, Snapshot snapshot);
 
-} // namespace topk::rollup
+} // namespace topk::fold

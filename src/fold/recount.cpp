@@ -22,8 +22,7 @@ extern "C" {
 namespace {
 
 using namespace topk;
-using namespace topk::rollup;
-using stream::Owner;
+using namespace topk::fold;
 
 constexpr long batch = 10000; // rows fetched at a time
 
@@ -72,9 +71,9 @@ Span accepted_span(const RollupRow *row, TimestampTz since, TimestampTz until) {
     execute("SELECT accept_past, accept_future FROM topk.rollup WHERE id = $1", SPI_OK_SELECT, 1, types, values);
     bool null;
     HeapTuple tuple = SPI_tuptable->vals[0];
-    const Span span = stream::accepted(GetCurrentTransactionStartTimestamp(),
-                                       *DatumGetIntervalP(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &null)),
-                                       *DatumGetIntervalP(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2, &null)));
+    const Span span = accepted(GetCurrentTransactionStartTimestamp(),
+                               *DatumGetIntervalP(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &null)),
+                               *DatumGetIntervalP(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2, &null)));
     since = std::max(since, span.start);
     until = std::min(until, span.stop);
     if (until <= since)
@@ -90,10 +89,10 @@ char *recount_query(const RollupRow *row) {
     return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
-void count_row(Recount *recount, stream::Counter *counter, const stream::Rollup *rollup, HeapTuple tuple,
-               TupleDesc descriptor, Datum *groups, bool *group_is_null) {
+void count_row(Recount *recount, Counter *counter, const Rollup *rollup, HeapTuple tuple, TupleDesc descriptor,
+               Datum *groups, bool *group_is_null) {
     bool null;
-    stream::Event event;
+    Event event;
     event.time = DatumGetTimestampTz(SPI_getbinval(tuple, descriptor, 1, &null));
     event.time_is_null = null;
     recount->oldest = std::min(recount->oldest, event.time);
@@ -120,11 +119,11 @@ void count_row(Recount *recount, stream::Counter *counter, const stream::Rollup 
     event.weight = static_cast<uint64_t>(weight);
     event.groups = groups;
     event.group_is_null = group_is_null;
-    stream::count_event(counter, rollup, event);
+    count_event(counter, rollup, event);
     ++recount->counted;
 }
 
-const stream::Rollup *definition_of(const stream::Source *source, int32 id) {
+const Rollup *definition_of(const Source *source, int32 id) {
     for (int i = 0; source != nullptr && i < source->rollup_count; ++i)
         if (source->rollups[i].id == id)
             return &source->rollups[i];
@@ -135,12 +134,12 @@ const stream::Rollup *definition_of(const stream::Source *source, int32 id) {
 // Counts the rows as the owner of the table, whose expressions these are: nobody else's rights are theirs to use.
 void count_rows(Recount *recount, const char *query) {
     Relation table = table_open(recount->row.source, AccessShareLock);
-    const stream::Source *source = stream::pin_source(table);
-    const stream::Rollup *rollup = definition_of(source, recount->row.id);
-    stream::Counter *counter = stream::begin_counting(stream::Times::finite);
+    const Source *source = pin_source(table);
+    const Rollup *rollup = definition_of(source, recount->row.id);
+    Counter *counter = begin_counting(Times::finite);
 
-    const Owner before = stream::become_source_owner(table->rd_rel->relowner);
-    const int settings = stream::pin_settings(recount->row.zone);
+    const Owner before = become_source_owner(table->rd_rel->relowner);
+    const int settings = pin_settings(recount->row.zone);
 
     Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
     Datum values[] = {TimestampTzGetDatum(recount->span.start), TimestampTzGetDatum(recount->span.stop)};
@@ -163,9 +162,9 @@ void count_rows(Recount *recount, const char *query) {
     }
     SPI_cursor_close(portal);
     PopActiveSnapshot();
-    stream::unpin_settings(settings);
-    stream::leave_owner(before);
-    stream::finish_counting(counter);
+    unpin_settings(settings);
+    leave_owner(before);
+    finish_counting(counter);
     pgstat_progress_end_command();
     table_close(table, NoLock);
 }
@@ -173,21 +172,21 @@ void count_rows(Recount *recount, const char *query) {
 // Deltas that the snapshot sees: all that was captured of the rows that were recounted. A compacted one is part of the
 // totals of the rollup already, which it leaves again.
 void remove_deltas(const Recount *recount) {
-    stream::TallyShape shape = recount->row.shape;
+    TallyShape shape = recount->row.shape;
     shape.width = 0;
     int64 events = 0, weight = 0;
-    stream::DeltaScan scan;
-    stream::begin_delta_scan(&scan, recount->snapshot);
-    while (HeapTuple tuple = stream::next_delta(&scan)) {
-        const stream::DeltaKey key = stream::delta_key(tuple);
+    DeltaScan scan;
+    begin_delta_scan(&scan, recount->snapshot);
+    while (HeapTuple tuple = next_delta(&scan)) {
+        const DeltaKey key = delta_key(tuple);
         if (key.rollup != recount->row.id || !recount->span.contains(key.tile))
             continue;
-        if (key.scope == stream::Scope::all) {
-            const stream::Delta delta = stream::read_delta(tuple, RelationGetDescr(scan.relation));
-            stream::Tally *tally = stream::make_tally(shape);
-            stream::merge_stored(tally, {delta.items, delta.summary, delta.sketch, delta.registers});
+        if (key.scope == Scope::all) {
+            const Delta delta = read_delta(tuple, RelationGetDescr(scan.relation));
+            Tally *tally = make_tally(shape);
+            merge_stored(tally, {delta.items, delta.summary, delta.sketch, delta.registers});
             events += key.events;
-            weight += static_cast<int64>(stream::tally_weight(tally));
+            weight += static_cast<int64>(tally_weight(tally));
         }
         simple_heap_delete(scan.relation, &tuple->t_self);
     }
@@ -200,10 +199,10 @@ void remove_deltas(const Recount *recount) {
 
 bool has_deltas_before(const Recount *recount, TimestampTz limit) {
     bool found = false;
-    stream::DeltaScan scan;
-    stream::begin_delta_scan(&scan, recount->snapshot);
-    while (HeapTuple tuple = stream::next_delta(&scan)) {
-        const stream::DeltaKey key = stream::delta_key(tuple);
+    DeltaScan scan;
+    begin_delta_scan(&scan, recount->snapshot);
+    while (HeapTuple tuple = next_delta(&scan)) {
+        const DeltaKey key = delta_key(tuple);
         found |= key.rollup == recount->row.id && recount->span.start <= key.tile && key.tile < limit;
     }
     return found;
@@ -214,13 +213,13 @@ bool has_deltas_before(const Recount *recount, TimestampTz limit) {
 bool has_older_row(const Recount *recount) {
     Oid types[] = {INT4OID};
     Datum values[] = {Int32GetDatum(recount->row.id)};
-    Owner owner = stream::become_owner();
+    Owner owner = become_owner();
     execute("SELECT topk.older_row_query($1)", SPI_OK_SELECT, 1, types, values);
     char *query = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-    stream::leave_owner(owner);
+    leave_owner(owner);
     Relation table = table_open(recount->row.source, AccessShareLock);
-    owner = stream::become_source_owner(table->rd_rel->relowner);
-    const int settings = stream::pin_settings(recount->row.zone);
+    owner = become_source_owner(table->rd_rel->relowner);
+    const int settings = pin_settings(recount->row.zone);
     Oid time_type[] = {TIMESTAMPTZOID};
     Datum start[] = {TimestampTzGetDatum(recount->span.start)};
     PushActiveSnapshot(recount->snapshot);
@@ -228,8 +227,8 @@ bool has_older_row(const Recount *recount) {
         elog(ERROR, "could not look for older rows");
     const bool found = SPI_processed != 0;
     PopActiveSnapshot();
-    stream::unpin_settings(settings);
-    stream::leave_owner(owner);
+    unpin_settings(settings);
+    leave_owner(owner);
     table_close(table, NoLock);
     return found;
 }
@@ -304,7 +303,7 @@ void remove_tiles(const Recount *recount) {
                 return is_null[c] ? nullptr : reinterpret_cast<struct varlena *>(DatumGetPointer(v[c]));
             };
             Window *window = open_window(&store, upper.level, upper.grp, upper.span.start);
-            stream::merge_stored(window->tally, {nullptr, value(1), value(2), value(3)});
+            merge_stored(window->tally, {nullptr, value(1), value(2), value(3)});
             window->tile.events += DatumGetInt64(v[0]);
         }
         SPI_freetuptable(tiles);
@@ -334,14 +333,14 @@ bool lock_row(RollupRow *row) {
 
 int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
     SPI_connect();
-    Owner owner = stream::become_owner();
+    Owner owner = become_owner();
     recount->span = accepted_span(&recount->row, since, until);
-    stream::leave_owner(owner);
+    leave_owner(owner);
 
     recount->snapshot = boundary_snapshot(recount->row.source);
-    owner = stream::become_owner();
+    owner = become_owner();
     char *query = recount_query(&recount->row);
-    stream::leave_owner(owner);
+    leave_owner(owner);
     recount->oldest = DT_NOEND;
     count_rows(recount, query);
 
@@ -350,7 +349,7 @@ int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
         recount->oldest == DT_NOEND ? recount->span.stop : window_of(&recount->row, Level::tile, recount->oldest).start;
     if (kept > recount->span.start && has_older_row(recount))
         kept = recount->span.start;
-    owner = stream::become_owner();
+    owner = become_owner();
     if (recount->mode == Mode::refresh && (has_tiles_before(recount, kept) || has_deltas_before(recount, kept)))
         ereport(ERROR,
                 (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -364,7 +363,7 @@ int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
         remove_tiles(recount);
     }
     UnregisterSnapshot(recount->snapshot);
-    stream::leave_owner(owner);
+    leave_owner(owner);
     SPI_finish();
     return recount->counted;
 }
@@ -392,14 +391,14 @@ Datum run_backfill(FunctionCallInfo fcinfo) {
     if (!read_rollup(PG_GETARG_INT32(0), nullptr, &r.row) || !lock_row(&r.row))
         PG_RETURN_NULL();
     const int64 counted = recount(&r, DT_NOBEGIN, DT_NOEND);
-    const Owner owner = stream::become_owner();
+    const Owner owner = become_owner();
     SPI_connect();
     Oid types[] = {INT4OID};
     Datum values[] = {Int32GetDatum(r.row.id)};
     execute("UPDATE topk.rollup_state SET backfill = 'done', failures = 0, retry_at = NULL WHERE rollup = $1", SPI_OK_UPDATE,
             1, types, values);
     SPI_finish();
-    stream::leave_owner(owner);
+    leave_owner(owner);
     PG_RETURN_INT64(counted);
 }
 

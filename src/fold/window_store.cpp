@@ -2,13 +2,13 @@
 
 #include "../stream/delta_log.h"
 
-namespace topk::rollup {
+namespace topk::fold {
 namespace {
 
 // The kind of window that a level's rows answer for, or nullptr.
 const char *kind_of(const RollupRow *row, Level level) {
     const Level asked = level == Level::tile && !row->kept[static_cast<int>(Level::hour)] ? Level::hour : level;
-    return row->asked[static_cast<int>(asked)] ? stream::level_name(asked) : nullptr;
+    return row->asked[static_cast<int>(asked)] ? level_name(asked) : nullptr;
 }
 
 void write_snapshot(const RollupRow *row, Tile *tile) {
@@ -25,7 +25,7 @@ void write_snapshot(const RollupRow *row, Tile *tile) {
 
 void write(WindowStore *store, Window *window) {
     MemoryContext old = MemoryContextSwitchTo(window->context);
-    window->tile.values = stream::store_tally(window->tally);
+    window->tile.values = store_tally(window->tally);
     if (window->exists)
         update_tile(&window->tile);
     else
@@ -46,7 +46,7 @@ Window *open_window(WindowStore *store, Level level, ArrayType *grp, TimestampTz
     Window *&open = store->open[static_cast<int>(level)];
     if (open != nullptr) {
         const Tile &tile = open->tile;
-        if (tile.key.start <= t && t < tile.stop && stream::equal_groups(tile.key.grp, grp))
+        if (tile.key.start <= t && t < tile.stop && equal_groups(tile.key.grp, grp))
             return open;
         Window *done = open;
         open = nullptr;
@@ -56,13 +56,13 @@ Window *open_window(WindowStore *store, Level level, ArrayType *grp, TimestampTz
     MemoryContext old = MemoryContextSwitchTo(context);
     auto *window = static_cast<Window *>(palloc0(sizeof(Window)));
     window->context = context;
-    window->tally = stream::make_tally(store->row->shape);
+    window->tally = make_tally(store->row->shape);
     const Span span = window_of(store->row, level, t);
     const TileKey key = {store->row->id, level, grp, span.start};
     window->exists = find_tile(key, nullptr, &window->tile);
     if (window->exists) {
         window->bytes = stored_bytes(window->tile.values);
-        stream::merge_stored(window->tally, window->tile.values);
+        merge_stored(window->tally, window->tile.values);
     } else {
         window->tile.key = key;
         window->tile.stop = span.stop;
@@ -93,4 +93,4 @@ void finish(WindowStore *store, Tile *tile) {
     write_snapshot(store->row, tile);
 }
 
-} // namespace topk::rollup
+} // namespace topk::fold

@@ -3,13 +3,13 @@
 
 #include "../catalog/tile.h"
 
-namespace topk::rollup {
+namespace topk::fold {
 
 struct Window {
     Tile tile;
     bool exists;
     int64 bytes; // of its values, as they were
-    stream::Tally *tally;
+    Tally *tally;
     MemoryContext context;
 };
 
@@ -31,4 +31,4 @@ Datum by_level(const int64 *values);
 // Marks a row as finished and, where its kind is asked for, writes its snapshot.
 void finish(WindowStore *store, Tile *tile);
 
-} // namespace topk::rollup
+} // namespace topk::fold

@@ -1,6 +1,8 @@
 // PostgreSQL's headers, as C and without the warnings they raise under this project's flags.
 #pragma once
 
+#include "rooms.h"
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #pragma GCC diagnostic ignored "-Wsign-compare"

@@ -10,11 +10,8 @@ extern "C" {
 #include "lib/hyperloglog.h"
 }
 
-namespace topk::stream {
+namespace topk::pg {
 namespace {
-
-using pg::bytes_of;
-using pg::guarded;
 
 constexpr size_t register_count = size_t{1} << register_bits;
 
@@ -66,7 +63,7 @@ void moved(Sketch *&sketch, Sketch *now) {
 template <class Sketch>
 void add(Sketch *&sketch, const typename Sketch::Key &item, uint64_t weight) {
     if (!sketch->count(item, weight)) [[unlikely]]
-        moved(sketch, pg::insert(sketch, item, weight));
+        moved(sketch, insert(sketch, item, weight));
 }
 
 CountMin *make_sketch(const TallyShape &shape, Purpose purpose) {
@@ -110,12 +107,12 @@ void count_unmonitored(Tally *tally, const Item &item, uint64_t weight) {
         tally->sketch->count(tally->sketch->key_of(item.data, item.length), weight);
     } else {
         const SpaceSaving::Evictions evictions = {settle, tally->sketch};
-        moved(tally->summary, pg::insert(tally->summary, item, weight, &evictions));
+        moved(tally->summary, insert(tally->summary, item, weight, &evictions));
     }
 }
 
 void merge_items(Tally *tally, struct varlena *value) {
-    const pg::Bytes bytes = bytes_of(value);
+    const Bytes bytes = bytes_of(value);
     constexpr uint32_t batch = 64;
     ItemList::Entry entries[batch];
     auto *scratch = static_cast<uint8_t *>(palloc(ItemList::scratch_size));
@@ -139,7 +136,7 @@ void merge_items(Tally *tally, struct varlena *value) {
     pfree(scratch);
 }
 
-void merge_exact(Tally *tally, pg::Bytes bytes, uint32_t size) {
+void merge_exact(Tally *tally, Bytes bytes, uint32_t size) {
     auto *entries = static_cast<Ranked *>(palloc((size_t{size} + 1) * sizeof(Ranked)));
     uint32_t n = 0;
     guarded([&] { n = StoredSpaceSaving(bytes.data, bytes.size).top(size, entries); });
@@ -198,7 +195,7 @@ Tally *make_tally(const TallyShape &shape, Purpose purpose) {
 
 Tally *load_tally(const TallyShape &shape, struct varlena *stored) {
     struct varlena *summary = detoast(stored);
-    const pg::Bytes bytes = bytes_of(summary);
+    const Bytes bytes = bytes_of(summary);
     auto *tally = static_cast<Tally *>(palloc0(sizeof(Tally)));
     tally->context = CurrentMemoryContext;
     tally->shape = shape;
@@ -263,7 +260,7 @@ void merge_stored(Tally *tally, const StoredTally &stored) {
             pfree(items);
     } else if (stored.summary != nullptr) {
         struct varlena *summary = detoast(stored.summary);
-        const pg::Bytes bytes = bytes_of(summary);
+        const Bytes bytes = bytes_of(summary);
         uint32_t size = 0;
         uint64_t floor = 0;
         Kind kind = Kind::none;
@@ -278,7 +275,7 @@ void merge_stored(Tally *tally, const StoredTally &stored) {
             merge_exact(tally, bytes, size);
         } else {
             end_exactness(tally);
-            moved(tally->summary, pg::merge(tally->summary, bytes));
+            moved(tally->summary, merge(tally->summary, bytes));
             if (tally->purpose != Purpose::reading) {
                 if (stored.registers == nullptr || (tally->sketch != nullptr && stored.sketch == nullptr))
                     ereport(ERROR,
@@ -288,7 +285,7 @@ void merge_stored(Tally *tally, const StoredTally &stored) {
                 for (size_t i = 0; i < register_count; ++i)
                     tally->registers[i] = std::max(tally->registers[i], from[i]);
                 if (tally->sketch != nullptr)
-                    moved(tally->sketch, pg::merge(tally->sketch, bytes_of(detoast(stored.sketch))));
+                    moved(tally->sketch, merge(tally->sketch, bytes_of(detoast(stored.sketch))));
             }
         }
     }
@@ -301,11 +298,11 @@ StoredTally store_tally(Tally *tally) {
         for (uint32_t i = 0; i < summary->size(); ++i)
             settle(tally->sketch, summary->key(summary->entries()[i]), summary->entries()[i]);
     StoredTally stored = {};
-    stored.summary = pg::pack(tally->summary);
+    stored.summary = pack(tally->summary);
     if (tally->registers != nullptr) {
         stored.registers = compress(make_bytea(tally->registers, register_count));
         if (tally->sketch != nullptr)
-            stored.sketch = pg::pack(tally->sketch);
+            stored.sketch = pack(tally->sketch);
     }
     return stored;
 }
@@ -331,4 +328,4 @@ int64 tally_distinct(const Tally *tally) {
 
 int64 registers_estimate(const struct varlena *registers) { return estimate(registers_of(registers)); }
 
-} // namespace topk::stream
+} // namespace topk::pg

@@ -5,7 +5,7 @@
 #include "../core/cms.h"
 #include "sketch.h"
 
-namespace topk::stream {
+namespace topk::pg {
 
 inline constexpr uint8 register_bits = 14; // standard error of distinct counts: 1.04 / sqrt(2^14) = 0.8 %
 
@@ -85,4 +85,4 @@ uint64_t tally_weight(const Tally *tally);
 int64 tally_distinct(const Tally *tally);
 int64 registers_estimate(const struct varlena *registers);
 
-} // namespace topk::stream
+} // namespace topk::pg

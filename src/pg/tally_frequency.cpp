@@ -3,12 +3,8 @@
 #include "../core/item_list.h"
 #include "tally.h"
 
-namespace topk::stream {
+namespace topk::pg {
 namespace {
-
-using pg::Bytes;
-using pg::bytes_of;
-using pg::guarded;
 
 // Both bounds hold, so the better one does.
 void improve(Frequency *frequency, uint64_t upper) {
@@ -73,4 +69,4 @@ Frequency stored_frequency(const StoredTally &stored, Kind kind, const void *dat
     return result;
 }
 
-} // namespace topk::stream
+} // namespace topk::pg

@@ -5,26 +5,27 @@
 namespace {
 
 using namespace topk;
+using namespace topk::pg;
 
 Datum items(FunctionCallInfo fcinfo) {
-    const pg::Bytes bytes = pg::bytes_of(PG_GETARG_BYTEA_PP(0));
+    const Bytes bytes = bytes_of(PG_GETARG_BYTEA_PP(0));
     InitMaterializedSRF(fcinfo, 0);
     auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
     alignas(ItemList) char place[sizeof(ItemList)];
     ItemList *list = nullptr;
     Kind kind = Kind::none;
     auto *scratch = static_cast<uint8_t *>(palloc(ItemList::scratch_size));
-    pg::guarded([&] {
+    guarded([&] {
         list = new (place) ItemList(bytes.data, bytes.size);
         kind = list->kind();
     });
     for (;;) {
         ItemList::Entry entry;
         uint32_t n = 0;
-        pg::guarded([&] { n = list->next(&entry, 1, scratch); });
+        guarded([&] { n = list->next(&entry, 1, scratch); });
         if (n == 0)
             break;
-        Datum values[] = {PointerGetDatum(pg::item_to_text(kind, entry.data, entry.length)),
+        Datum values[] = {PointerGetDatum(item_to_text(kind, entry.data, entry.length)),
                           Int64GetDatum(static_cast<int64>(entry.weight))};
         bool nulls[2] = {};
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
@@ -34,12 +35,12 @@ Datum items(FunctionCallInfo fcinfo) {
 
 Datum distinct_items(FunctionCallInfo fcinfo) {
     if (!PG_ARGISNULL(1))
-        PG_RETURN_INT64(stream::registers_estimate(PG_GETARG_BYTEA_PP(1)));
+        PG_RETURN_INT64(registers_estimate(PG_GETARG_BYTEA_PP(1)));
     if (PG_ARGISNULL(0))
         PG_RETURN_NULL();
-    const pg::Bytes bytes = pg::bytes_of(pg::stored_value<SpaceSaving>(PG_GETARG_DATUM(0)));
+    const Bytes bytes = bytes_of(stored_value<SpaceSaving>(PG_GETARG_DATUM(0)));
     uint32_t n = 0;
-    pg::guarded([&] { n = StoredSpaceSaving(bytes.data, bytes.size).size(); });
+    guarded([&] { n = StoredSpaceSaving(bytes.data, bytes.size).size(); });
     PG_RETURN_INT64(n);
 }
 

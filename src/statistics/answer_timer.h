@@ -7,9 +7,9 @@
 #include "../pg/sketch.h"
 #include "statistics.h"
 
-#define TOPK_ANSWER(name, function) TOPK_FUNCTION(name, topk::rollup::timed_answer(function, fcinfo))
+#define TOPK_ANSWER(name, function) TOPK_FUNCTION(name, topk::statistics::timed_answer(function, fcinfo))
 
-namespace topk::rollup {
+namespace topk::statistics {
 
 // The rollup that is asked for, which find_readable() tells.
 inline int32 answering = 0;
@@ -27,4 +27,4 @@ inline Datum timed_answer(Datum (*function)(FunctionCallInfo), FunctionCallInfo 
     return result;
 }
 
-} // namespace topk::rollup
+} // namespace topk::statistics

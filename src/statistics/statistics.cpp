@@ -4,15 +4,16 @@
 #include <cmath>
 
 #include "../stream/delta_log.h"
-#include "../worker/slots.h"
 
 extern "C" {
 #include "access/xact.h"
+#include "port/atomics.h"
 #include "storage/ipc.h"
+#include "storage/lwlock.h"
 #include "storage/shmem.h"
 }
 
-namespace topk::rollup {
+namespace topk::statistics {
 
 int max_rollups = 1000;
 
@@ -45,10 +46,13 @@ struct Entry {
 
 struct Statistics {
     pg_atomic_uint32 used;
-    uint32 free; // number of the first free entry; under shared->lock, as is every change of a chain
+    uint32 free; // number of the first free entry; under `lock`, as is every change of a chain
     pg_atomic_uint32 heads[FLEXIBLE_ARRAY_MEMBER];
 };
 
+constexpr char tranche[] = "pg_topk statistics";
+
+LWLock *lock = nullptr;
 Statistics *statistics = nullptr;
 Entry *entries = nullptr;
 
@@ -120,11 +124,11 @@ Entry *find_or_take(uint64 key) {
     Entry *entry = find(key);
     if (entry != nullptr || are_statistics_full())
         return entry;
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+    LWLockAcquire(lock, LW_EXCLUSIVE);
     entry = find(key);
     if (entry == nullptr)
         entry = take_free(key);
-    LWLockRelease(shared->lock);
+    LWLockRelease(lock);
     return entry;
 }
 
@@ -143,13 +147,13 @@ void set_free(Entry *entry) {
 
 template <class Test>
 void free_where(const Test &test) {
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+    LWLockAcquire(lock, LW_EXCLUSIVE);
     for (int i = 0; i < max_rollups; ++i) {
         const uint64 key = pg_atomic_read_u64(&entries[i].key);
         if (key != 0 && test(key))
             set_free(&entries[i]);
     }
-    LWLockRelease(shared->lock);
+    LWLockRelease(lock);
 }
 
 uint64 second_stamp(int64 second) { return static_cast<uint64>(second) << count_bits; }
@@ -225,8 +229,8 @@ void add_appended(int32 rollup, SubTransactionId subtransaction, uint64 events) 
     notice->events = events;
 }
 
-void delta_appended(const stream::Delta &delta) {
-    if (delta.scope == stream::Scope::raw) // the others are folds'
+void delta_appended(const Delta &delta) {
+    if (delta.scope == Scope::raw) // the others are folds'
         add_appended(delta.rollup, GetCurrentSubTransactionId(),
                      delta.tile == DT_NOBEGIN ? 0 : static_cast<uint64>(delta.events));
 }
@@ -327,11 +331,15 @@ double read_rate(Entry *entry) {
 
 } // namespace
 
-void request_statistics() { RequestAddinShmemSpace(statistics_size()); }
+void request_statistics() {
+    RequestAddinShmemSpace(statistics_size());
+    RequestNamedLWLockTranche(tranche, 1);
+}
 
 void attach_statistics() {
     bool found;
     statistics = static_cast<Statistics *>(ShmemInitStruct("pg_topk statistics", statistics_size(), &found));
+    lock = &GetNamedLWLockTranche(tranche)->lock;
     entries = reinterpret_cast<Entry *>(reinterpret_cast<char *>(statistics) + heads_size());
     if (!found)
         init_statistics();
@@ -339,7 +347,7 @@ void attach_statistics() {
     if (registered)
         return;
     registered = true;
-    stream::delta_appended_hook = delta_appended;
+    delta_appended_hook = delta_appended;
     RegisterXactCallback(at_transaction_event, nullptr);
     RegisterSubXactCallback(at_subtransaction_event, nullptr);
 }
@@ -407,4 +415,4 @@ bool read_activity(int32 rollup, Activity *activity) {
     return true;
 }
 
-} // namespace topk::rollup
+} // namespace topk::statistics

@@ -5,11 +5,11 @@
 
 #include "../pg/pg.h"
 
-namespace topk::rollup {
+namespace topk::statistics {
 
 extern int max_rollups; // pg_topk.max_rollups, of all databases together
 
-// From the hooks of shared.cpp that set up shared memory.
+// From the hooks of the module that set up shared memory.
 void request_statistics();
 void attach_statistics();
 bool has_statistics();
@@ -48,4 +48,4 @@ struct Activity {
 // False when nothing can be known of the rollup.
 bool read_activity(int32 rollup, Activity *activity);
 
-} // namespace topk::rollup
+} // namespace topk::statistics

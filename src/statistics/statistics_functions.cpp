@@ -11,10 +11,7 @@
 namespace {
 
 using namespace topk;
-using namespace topk::rollup;
-using stream::Delta;
-using stream::DeltaKey;
-using stream::Scope;
+using namespace topk::statistics;
 
 struct Waiting {
     int32 rollup;
@@ -41,7 +38,7 @@ Waiting *find(const WaitingList *list, int32 rollup) {
 
 WaitingList list_rollups(Snapshot snapshot) {
     WaitingList list = {static_cast<Waiting *>(palloc(64 * sizeof(Waiting))), 0, 64};
-    Relation relation = table_open(stream::table_oid(stream::Table::rollup), AccessShareLock);
+    Relation relation = table_open(table_oid(Table::rollup), AccessShareLock);
     TableScanDesc scan = table_beginscan(relation, snapshot, 0, nullptr);
     while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection)) {
         bool null;
@@ -51,9 +48,9 @@ WaitingList list_rollups(Snapshot snapshot) {
         }
         Waiting *waiting = &list.rollups[list.count++];
         *waiting = {};
-        waiting->rollup = DatumGetInt32(heap_getattr(tuple, stream::rollup_id, RelationGetDescr(relation), &null));
+        waiting->rollup = DatumGetInt32(heap_getattr(tuple, rollup_id, RelationGetDescr(relation), &null));
         waiting->readable =
-            may_read(DatumGetObjectId(heap_getattr(tuple, stream::rollup_source, RelationGetDescr(relation), &null)));
+            may_read(DatumGetObjectId(heap_getattr(tuple, rollup_source, RelationGetDescr(relation), &null)));
     }
     table_endscan(scan);
     table_close(relation, AccessShareLock);
@@ -76,7 +73,7 @@ int64 weight_of(const Delta &delta) {
 }
 
 void add_delta(Waiting *waiting, HeapTuple tuple, TupleDesc descriptor) {
-    const DeltaKey key = stream::delta_key(tuple);
+    const DeltaKey key = delta_key(tuple);
     ++waiting->deltas;
     if (key.scope != Scope::raw)
         return;
@@ -85,17 +82,17 @@ void add_delta(Waiting *waiting, HeapTuple tuple, TupleDesc descriptor) {
         return;
     }
     waiting->events += key.events;
-    const int64 weight = weight_of(stream::read_delta(tuple, descriptor));
+    const int64 weight = weight_of(read_delta(tuple, descriptor));
     waiting->weight = weight > PG_INT64_MAX - waiting->weight ? PG_INT64_MAX : waiting->weight + weight;
 }
 
 void add_deltas(const WaitingList *list, Snapshot snapshot) {
     MemoryContext per_row = AllocSetContextCreate(CurrentMemoryContext, "pg_topk row", ALLOCSET_DEFAULT_SIZES);
     MemoryContext caller = CurrentMemoryContext;
-    stream::DeltaScan scan;
-    stream::begin_delta_scan(&scan, snapshot);
-    while (HeapTuple tuple = stream::next_delta(&scan)) {
-        Waiting *waiting = find(list, stream::delta_key(tuple).rollup);
+    DeltaScan scan;
+    begin_delta_scan(&scan, snapshot);
+    while (HeapTuple tuple = next_delta(&scan)) {
+        Waiting *waiting = find(list, delta_key(tuple).rollup);
         if (waiting == nullptr || !waiting->readable)
             continue;
         MemoryContextSwitchTo(per_row);

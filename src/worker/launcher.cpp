@@ -14,7 +14,7 @@ extern "C" {
 #include "utils/hsearch.h"
 }
 
-namespace topk::rollup {
+namespace topk::worker {
 namespace {
 
 constexpr int max_starting = 3; // workers that have not yet looked for the extension: they take places of parallel queries
@@ -237,13 +237,13 @@ void register_launcher() {
     RegisterBackgroundWorker(&worker);
 }
 
-} // namespace topk::rollup
+} // namespace topk::worker
 
 extern "C" {
 __attribute__((visibility("default"))) void topk_launcher_main(Datum);
 
 void topk_launcher_main(Datum) {
-    using namespace topk::rollup;
+    using namespace topk::worker;
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();

@@ -9,15 +9,15 @@ extern "C" {
 #include "commands/dbcommands.h"
 }
 
-namespace topk::rollup {
+namespace topk::worker {
 namespace {
 
 struct Statement {
-    stream::Owner before;
+    Owner before;
 };
 
 Statement begin() {
-    const Statement statement = {stream::become_owner()};
+    const Statement statement = {become_owner()};
     SPI_connect();
     return statement;
 }
@@ -29,7 +29,7 @@ void execute(const char *query, int expected, int n = 0, Oid *types = nullptr, D
 
 void end(const Statement &statement) {
     SPI_finish();
-    stream::leave_owner(statement.before);
+    leave_owner(statement.before);
 }
 
 void execute_for(int32 id, const char *query, int expected) {
@@ -110,4 +110,4 @@ char *extension_version() {
     return version;
 }
 
-} // namespace topk::rollup
+} // namespace topk::worker

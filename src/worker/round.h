@@ -3,7 +3,7 @@
 
 #include "../fold/fold.h"
 
-namespace topk::rollup {
+namespace topk::worker {
 
 struct Due {
     int32 id;
@@ -29,4 +29,4 @@ void record_failure(int32 id, bool backfill, const ErrorData *error, int level);
 // The version of the extension in this database; nullptr: it is not installed.
 char *extension_version();
 
-} // namespace topk::rollup
+} // namespace topk::worker

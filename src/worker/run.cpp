@@ -11,7 +11,7 @@ extern "C" {
 namespace {
 
 using namespace topk;
-using namespace topk::rollup;
+using namespace topk::worker;
 
 // Runs work in a subtransaction. nullptr, or the error that undid it, in the current memory context.
 template <class Work>
@@ -92,7 +92,7 @@ Datum run(FunctionCallInfo fcinfo) {
             backfill(list.rollups[i].id, atomic);
         fold(list.rollups[i], atomic);
     }
-    if (ErrorData *error = in_subtransaction([] { stream::rotate_log(); })) {
+    if (ErrorData *error = in_subtransaction([] { rotate_log(); })) {
         rethrow_cancel(error);
         ereport(WARNING, (errcode(error->sqlerrcode), errmsg("could not maintain the delta log: %s", error->message)));
     }

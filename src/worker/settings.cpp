@@ -7,7 +7,7 @@ extern "C" {
 #include "utils/guc.h"
 }
 
-namespace topk::rollup {
+namespace topk::worker {
 
 bool worker_enabled = true;
 int fold_interval = 1000;
@@ -34,4 +34,4 @@ void define_settings() {
     MarkGUCPrefixReserved("pg_topk");
 }
 
-} // namespace topk::rollup
+} // namespace topk::worker

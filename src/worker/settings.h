@@ -1,7 +1,7 @@
 // The settings pg_topk.*.
 #pragma once
 
-namespace topk::rollup {
+namespace topk::worker {
 
 extern bool worker_enabled;
 extern int fold_interval;     // ms
@@ -10,4 +10,4 @@ extern int launcher_interval; // s
 
 void define_settings(); // and pg_topk.max_rollups of statistics.h
 
-} // namespace topk::rollup
+} // namespace topk::worker

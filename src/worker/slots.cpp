@@ -4,9 +4,7 @@
 
 #include "../pg/sketch.h"
 #include "../stream/delta_log.h"
-#include "../stream/token_bucket.h"
 #include "settings.h"
-#include "../statistics/statistics.h"
 
 extern "C" {
 #include "access/xact.h"
@@ -18,7 +16,7 @@ extern "C" {
 #include "storage/shmem.h"
 }
 
-namespace topk::rollup {
+namespace topk::worker {
 
 Shared *shared = nullptr;
 
@@ -27,9 +25,6 @@ namespace {
 constexpr char tranche[] = "pg_topk";
 constexpr int max_held = 8; // databases that one statement holds: at most two
 
-shmem_request_hook_type next_request_hook = nullptr;
-shmem_startup_hook_type next_startup_hook = nullptr;
-
 Oid held[max_held];
 int held_count = 0;
 
@@ -37,15 +32,6 @@ int held_count = 0;
 int slots_wanted() { return max_worker_processes + max_held; }
 
 Size shared_size() { return add_size(offsetof(Shared, slots), mul_size(slots_wanted(), sizeof(Slot))); }
-
-void request() {
-    if (next_request_hook != nullptr)
-        next_request_hook();
-    RequestAddinShmemSpace(shared_size());
-    RequestNamedLWLockTranche(tranche, 1);
-    request_statistics();
-    stream::request_buckets();
-}
 
 // rows: at least one. After the commit; must be quick.
 void deltas_appended(uint32 rows) {
@@ -72,25 +58,6 @@ void deltas_appended(uint32 rows) {
             request_worker(MyDatabaseId);
         }
     }
-}
-
-void start_up() {
-    if (next_startup_hook != nullptr)
-        next_startup_hook();
-    LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-    bool found;
-    shared = static_cast<Shared *>(ShmemInitStruct("pg_topk", shared_size(), &found));
-    if (!found) {
-        memset(static_cast<void *>(shared), 0, shared_size());
-        shared->lock = &GetNamedLWLockTranche(tranche)->lock;
-        shared->slot_count = slots_wanted();
-        for (int i = 0; i < shared->slot_count; ++i)
-            pg_atomic_init_u32(&shared->slots[i].pending, 0);
-    }
-    attach_statistics();
-    stream::attach_buckets();
-    LWLockRelease(AddinShmemInitLock);
-    stream::deltas_appended_hook = deltas_appended;
 }
 
 void release_held(XactEvent event, void *) {
@@ -146,11 +113,26 @@ void nap(long ms) {
 
 } // namespace
 
-void request_shared_memory() {
-    next_request_hook = shmem_request_hook;
-    shmem_request_hook = request;
-    next_startup_hook = shmem_startup_hook;
-    shmem_startup_hook = start_up;
+void request_slots() {
+    RequestAddinShmemSpace(shared_size());
+    RequestNamedLWLockTranche(tranche, 1);
+}
+
+void attach_slots() {
+    bool found;
+    shared = static_cast<Shared *>(ShmemInitStruct("pg_topk", shared_size(), &found));
+    if (!found) {
+        memset(static_cast<void *>(shared), 0, shared_size());
+        shared->lock = &GetNamedLWLockTranche(tranche)->lock;
+        shared->slot_count = slots_wanted();
+        for (int i = 0; i < shared->slot_count; ++i)
+            pg_atomic_init_u32(&shared->slots[i].pending, 0);
+    }
+    static bool registered = false;
+    if (registered)
+        return;
+    registered = true;
+    deltas_appended_hook = deltas_appended;
     RegisterXactCallback(release_held, nullptr);
 }
 
@@ -224,11 +206,11 @@ void hold_database(Oid database) {
         nap(10);
 }
 
-} // namespace topk::rollup
+} // namespace topk::worker
 
 namespace {
 
-using namespace topk::rollup;
+using namespace topk::worker;
 
 // worker_slots()
 Datum worker_slots(FunctionCallInfo fcinfo) {

@@ -11,7 +11,7 @@ extern "C" {
 #include "storage/lwlock.h"
 }
 
-namespace topk::rollup {
+namespace topk::worker {
 
 enum class State : int {
     none,     // no process
@@ -47,7 +47,7 @@ struct Slot {
 constexpr int max_requests = 32;
 
 struct Shared {
-    LWLock *lock; // of everything but pending, and of the entries of statistics.cpp
+    LWLock *lock; // of everything but pending
     Latch *launcher;
     Oid requests[max_requests]; // databases that want a worker
     int request_count;          // more than max_requests: some are not in the list
@@ -57,8 +57,9 @@ struct Shared {
 
 extern Shared *shared; // nullptr: none
 
-// In _PG_init, from shared_preload_libraries.
-void request_shared_memory();
+// From the hooks of the module that set up shared memory.
+void request_slots();
+void attach_slots();
 
 // Both with the lock held.
 Slot *find_slot(Oid database);
@@ -71,4 +72,4 @@ void request_worker(Oid database);
 // No process of ours is connected to the database, nor will be one, until the transaction ends.
 void hold_database(Oid database);
 
-} // namespace topk::rollup
+} // namespace topk::worker

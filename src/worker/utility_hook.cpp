@@ -11,7 +11,7 @@ extern "C" {
 #include "utils/acl.h"
 }
 
-namespace topk::rollup {
+namespace topk::worker {
 namespace {
 
 ProcessUtility_hook_type next_hook = nullptr;
@@ -102,4 +102,4 @@ void install_utility_hook() {
 
 void wake_worker_at_commit() { wake = true; }
 
-} // namespace topk::rollup
+} // namespace topk::worker

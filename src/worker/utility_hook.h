@@ -2,7 +2,7 @@
 // going.
 #pragma once
 
-namespace topk::rollup {
+namespace topk::worker {
 
 // In _PG_init, from shared_preload_libraries.
 void install_utility_hook();
@@ -10,4 +10,4 @@ void install_utility_hook();
 // When this transaction commits, the database's worker looks for what there is to do.
 void wake_worker_at_commit();
 
-} // namespace topk::rollup
+} // namespace topk::worker

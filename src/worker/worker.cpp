@@ -18,7 +18,7 @@ extern "C" {
 #endif
 }
 
-namespace topk::rollup {
+namespace topk::worker {
 
 BackgroundWorkerHandle *start_process(const Process &process, const Slot *slot, const Start &start) {
     BackgroundWorker worker = {};
@@ -252,7 +252,7 @@ void maintain(Worker *worker) {
     if (now < worker->next_maintenance)
         return;
     report("maintenance of the delta log", 0);
-    ErrorData *error = in_transaction(worker->round, [] { stream::rotate_log(); });
+    ErrorData *error = in_transaction(worker->round, [] { rotate_log(); });
     if (error == nullptr) {
         worker->maintenance_failures = 0;
         return;
@@ -311,7 +311,7 @@ int64 run_round(Worker *worker) {
 
 void work() {
     Worker worker = {};
-    stream::deltas_appended_hook = nullptr; // what a fold puts back into the log is no reason for another
+    deltas_appended_hook = nullptr; // what a fold puts back into the log is no reason for another
     worker.round = AllocSetContextCreate(TopMemoryContext, "pg_topk round", ALLOCSET_DEFAULT_SIZES);
     check_extension(&worker);
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
@@ -356,19 +356,19 @@ void backfill() {
 }
 
 } // namespace
-} // namespace topk::rollup
+} // namespace topk::worker
 
 extern "C" {
 __attribute__((visibility("default"))) void topk_worker_main(Datum main_arg);
 __attribute__((visibility("default"))) void topk_backfill_main(Datum main_arg);
 
 void topk_worker_main(Datum main_arg) {
-    topk::rollup::connect(main_arg);
-    topk::rollup::work();
+    topk::worker::connect(main_arg);
+    topk::worker::work();
 }
 
 void topk_backfill_main(Datum main_arg) {
-    topk::rollup::connect(main_arg);
-    topk::rollup::backfill();
+    topk::worker::connect(main_arg);
+    topk::worker::backfill();
 }
 }

@@ -3,7 +3,7 @@
 
 #include "slots.h"
 
-namespace topk::rollup {
+namespace topk::worker {
 
 // Carried in bgw_extra; the slot is bgw_main_arg.
 struct Start {
@@ -25,4 +25,4 @@ BackgroundWorkerHandle *start_process(const Process &process, const Slot *slot, 
 // Looks for signals too. True when the configuration was read again.
 bool sleep_until_woken(int64 ms);
 
-} // namespace topk::rollup
+} // namespace topk::worker

@@ -1,0 +1,53 @@
+// The rooms of src/, each a namespace, from the lowest to the highest: a room sees the names of those below it. Includes go the
+// same way, which tests/house checks.
+#pragma once
+
+namespace topk {
+namespace pg {}
+namespace catalog {
+using namespace pg;
+}
+namespace stream {
+using namespace pg;
+using namespace catalog;
+}
+namespace statistics {
+using namespace pg;
+using namespace catalog;
+using namespace stream;
+}
+namespace fold {
+using namespace pg;
+using namespace catalog;
+using namespace stream;
+using namespace statistics;
+}
+namespace answer {
+using namespace pg;
+using namespace catalog;
+using namespace stream;
+using namespace statistics;
+}
+namespace define {
+using namespace pg;
+using namespace catalog;
+using namespace stream;
+using namespace statistics;
+using namespace fold;
+}
+namespace worker {
+using namespace pg;
+using namespace catalog;
+using namespace stream;
+using namespace statistics;
+using namespace fold;
+using namespace define;
+}
+namespace module {
+using namespace pg;
+using namespace catalog;
+using namespace stream;
+using namespace statistics;
+using namespace worker;
+}
+} // namespace topk
