@@ -2,10 +2,10 @@
 # DEBUG=1 builds with the core's assertions, WERROR=-Werror as ./run does; a future compiler's new warning stops no user. Without a server: make check (unit tests of the core), make bench.
 MODULE_big = pg_topk
 EXTENSION = control/pg_topk
-# CREATE EXTENSION reads one file; its parts are in control/1.0, in this order.
+# CREATE EXTENSION reads one file; its parts are in control/1.0, in the order of the rooms of src/ (control/README.md).
 SCRIPT = control/pg_topk--1.0.sql
-PARTS = $(addprefix control/1.0/,sketches.sql streams.sql rollups.sql roles.sql answers.sql statistics.sql limits.sql views.sql \
-                               metrics.sql api.sql)
+PARTS = $(patsubst %,control/1.0/%.sql,spacesaving spacesaving_aggregates cms cms_aggregates catalog roles stream statistics metrics \
+                               fold answer chart accuracy define worker api)
 DATA_built = $(SCRIPT)
 OBJS = $(patsubst %.cpp,%.o,$(wildcard src/*/*.cpp))
 

@@ -56,7 +56,7 @@ struct StoredRollup {
     bool *nulls;
 };
 
-// Columns of topk.rollup (control/1.0/streams.sql).
+// Columns of topk.rollup (control/1.0/catalog.sql).
 enum RollupColumn {
     rollup_id = 1,
     rollup_name,

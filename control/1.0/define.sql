@@ -1,0 +1,108 @@
+
+-- Rollups: how they are made, and how they follow their sources.
+
+CREATE FUNCTION topk.create_rollup(
+    name text,
+    source regclass,
+    item text,
+    event_time text,
+    group_by text[] DEFAULT '{}',
+    windows text[] DEFAULT '{hour,day,week,month}',
+    k integer DEFAULT 100,
+    weight text DEFAULT NULL,
+    filter text DEFAULT NULL,
+    grain interval DEFAULT '1 hour',
+    timezone text DEFAULT 'UTC',
+    capacity integer DEFAULT NULL,
+    width integer DEFAULT 10000,
+    depth integer DEFAULT 5,
+    max_groups integer DEFAULT 10000,
+    retention jsonb DEFAULT NULL,
+    accept_past interval DEFAULT NULL,
+    accept_future interval DEFAULT '1 day',
+    backfill boolean DEFAULT false,
+    metadata regclass DEFAULT NULL,
+    metadata_key name DEFAULT NULL
+) RETURNS integer
+    LANGUAGE C
+    AS 'MODULE_PATHNAME', 'topk_create_rollup';
+COMMENT ON FUNCTION topk.create_rollup(text, regclass, text, text, text[], text[], integer, text, text, interval, text, integer,
+                                       integer, integer, integer, jsonb, interval, interval, boolean, regclass, name) IS
+    'from now on counts the rows that are inserted into a stream or table; returns the id of the rollup';
+
+CREATE FUNCTION topk.drop_rollup(name text) RETURNS void
+    LANGUAGE C STRICT
+    AS 'MODULE_PATHNAME', 'topk_drop_rollup';
+COMMENT ON FUNCTION topk.drop_rollup(text) IS 'removes a rollup and all that it counted';
+
+CREATE FUNCTION topk.after_ddl() RETURNS event_trigger
+    LANGUAGE C
+    AS 'MODULE_PATHNAME', 'topk_after_ddl';
+COMMENT ON FUNCTION topk.after_ddl() IS
+    'event trigger: rollups follow renamed columns and new partitions, and refuse changes that their expressions would not survive';
+CREATE EVENT TRIGGER topk_ddl ON ddl_command_end
+    WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE SCHEMA')
+    EXECUTE FUNCTION topk.after_ddl();
+COMMENT ON EVENT TRIGGER topk_ddl IS 'keeps rollups in step with their sources';
+
+CREATE FUNCTION topk.after_drop() RETURNS event_trigger
+    LANGUAGE C
+    AS 'MODULE_PATHNAME', 'topk_after_drop';
+COMMENT ON FUNCTION topk.after_drop() IS 'event trigger: the rollups of a dropped source go with it';
+CREATE EVENT TRIGGER topk_sql_drop ON sql_drop EXECUTE FUNCTION topk.after_drop();
+COMMENT ON EVENT TRIGGER topk_sql_drop IS 'removes the rollups of dropped sources';
+
+CREATE FUNCTION topk.rollup_restored() RETURNS trigger
+    LANGUAGE C
+    AS 'MODULE_PATHNAME', 'topk_rollup_restored';
+COMMENT ON FUNCTION topk.rollup_restored() IS
+    'trigger on topk.rollup: a row that a restored dump brings learns the OID and the column numbers that its source has now';
+CREATE TRIGGER restored BEFORE INSERT ON topk.rollup FOR EACH ROW EXECUTE FUNCTION topk.rollup_restored();
+
+-- Limits: what roles may insert.
+
+CREATE FUNCTION topk.limits_changed() RETURNS trigger
+    LANGUAGE C
+    AS 'MODULE_PATHNAME', 'topk_limits_changed';
+COMMENT ON FUNCTION topk.limits_changed() IS 'trigger on topk.limit_rule: sessions read it again';
+REVOKE ALL ON FUNCTION topk.limits_changed() FROM PUBLIC;
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON topk.limit_rule
+    FOR EACH STATEMENT EXECUTE FUNCTION topk.limits_changed();
+ALTER TABLE topk.limit_rule ENABLE ALWAYS TRIGGER changed;
+
+CREATE FUNCTION topk.set_limit(
+    role regrole DEFAULT NULL,
+    source regclass DEFAULT NULL,
+    events_per_second double precision DEFAULT NULL,
+    burst bigint DEFAULT NULL,
+    max_item_bytes integer DEFAULT NULL,
+    max_metadata_bytes integer DEFAULT NULL
+) RETURNS void
+    LANGUAGE C
+    AS 'MODULE_PATHNAME', 'topk_set_limit';
+COMMENT ON FUNCTION topk.set_limit(regrole, regclass, double precision, bigint, integer, integer) IS
+    'limits what a role and its members (NULL: every role) may insert into a source (NULL: every source), in place of an earlier limit of both: events per second, in the long run and together (above 0 to 1000000000; SQLSTATE TK001 beyond); burst, events at once (default: those of one second, at least 1); bytes of an item, and of the column metadata (SQLSTATE TK002). For the owner of the source, and for superusers. events_per_second needs shared_preload_libraries (SQLSTATE 55000)';
+
+CREATE FUNCTION topk.drop_limit(role regrole DEFAULT NULL, source regclass DEFAULT NULL) RETURNS void
+    LANGUAGE C
+    AS 'MODULE_PATHNAME', 'topk_drop_limit';
+COMMENT ON FUNCTION topk.drop_limit(regrole, regclass) IS
+    'removes the limit of exactly this role and source, NULL being all; SQLSTATE 42704 when there is none';
+
+CREATE FUNCTION topk.limit_state(OUT id integer, OUT role oid, OUT tokens bigint)
+    RETURNS SETOF record
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10
+    AS 'MODULE_PATHNAME', 'topk_limit_state';
+COMMENT ON FUNCTION topk.limit_state() IS
+    'support function of topk.limits: the limits that the user may see, their roles, and the tokens that are left';
+
+CREATE VIEW topk.limits WITH (security_barrier) AS
+    SELECT coalesce(r.rolname::text, l.role) AS role, l.source, l.events_per_second, l.burst, l.max_item_bytes, l.max_metadata_bytes,
+           s.tokens
+    FROM topk.limit_rule AS l
+    JOIN topk.limit_state() AS s ON s.id = l.id
+    LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = s.role;
+COMMENT ON VIEW topk.limits IS
+    'the limits that the user may set, and those that hold for the user; tokens: events that may be inserted at once now, NULL without events_per_second or shared_preload_libraries';
+GRANT SELECT ON topk.limits TO PUBLIC;
+GRANT EXECUTE ON FUNCTION topk.limit_state() TO PUBLIC;
