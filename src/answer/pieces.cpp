@@ -39,13 +39,13 @@ void add_unfinished(Collector *c, const RollupRow *row, Span span, const ArrayTy
 }
 
 // A raw row counts for its own group, or for the overflow group where it has no counts of its own.
-bool is_for(const RollupRow *row, HeapTuple tuple, TupleDesc descriptor, Scope scope, const ArrayType *grp,
+bool is_for(const RollupRow *row, HeapTuple tuple, TupleDesc descriptor, DeltaScope scope, const ArrayType *grp,
             Snapshot snapshot) {
-    if (scope == Scope::all || grp == nullptr)
-        return grp == nullptr && scope != Scope::group;
+    if (scope == DeltaScope::all || grp == nullptr)
+        return grp == nullptr && scope != DeltaScope::group;
     if (delta_in_group(tuple, descriptor, grp))
         return true;
-    if (scope != Scope::raw || ARR_NDIM(grp) != 0)
+    if (scope != DeltaScope::raw || ARR_NDIM(grp) != 0)
         return false;
     const Delta delta = read_delta(tuple, descriptor);
     return delta.grp == nullptr || !fold::has_own_counts(row, DatumGetArrayTypeP(PointerGetDatum(delta.grp)), snapshot);

@@ -141,7 +141,7 @@ StoredCms::StoredCms(const uint8_t *bytes, size_t size) : body_(bytes, size) {
 }
 
 template <class Visit>
-void StoredCms::for_each_cell(Visit visit) const {
+void StoredCms::visit_cells(Visit visit) const {
     Reader reader = body_;
     const uint32_t cells = parameters_.cells();
     const auto checked = [this](uint64_t count) {
@@ -177,7 +177,7 @@ Frequency StoredCms::frequency(const CmsItem &item) const {
         wanted[i] = item.cell(i, width());
     uint64_t least = total_;
     uint32_t row = 0, found = 0;
-    for_each_cell([&](uint32_t cell, uint64_t count) {
+    visit_cells([&](uint32_t cell, uint64_t count) {
         while (row < depth() && wanted[row] < cell)
             ++row;
         if (row < depth() && wanted[row] == cell) {
@@ -201,9 +201,9 @@ void CountMin::merge(const StoredCms &source) {
     require_kind(source.kind());
     if (slots_ == 0) {
         uint64_t *cells = counts();
-        source.for_each_cell([cells](uint32_t cell, uint64_t count) { cells[cell] += count; });
+        source.visit_cells([cells](uint32_t cell, uint64_t count) { cells[cell] += count; });
     } else {
-        source.for_each_cell([this](uint32_t cell, uint64_t count) { add(cell, count); });
+        source.visit_cells([this](uint32_t cell, uint64_t count) { add(cell, count); });
     }
     total_ += source.total();
 }
@@ -212,7 +212,7 @@ void StoredCms::validate(const uint8_t *bytes, size_t size) {
     const StoredCms stored(bytes, size);
     FormSizes sizes(stored.parameters_.cells());
     CmsInvariants invariants(stored.parameters_, stored.total_);
-    stored.for_each_cell([&](uint32_t cell, uint64_t count) {
+    stored.visit_cells([&](uint32_t cell, uint64_t count) {
         sizes.add(cell, count);
         invariants.add(cell, count);
     });

@@ -43,7 +43,7 @@ private:
 
     // Calls visit(cell, count) for the nonzero cells, in ascending order.
     template <class Visit>
-    void for_each_cell(Visit visit) const;
+    void visit_cells(Visit visit) const;
 
     CmsParameters parameters_;
     Kind kind_;

@@ -143,13 +143,13 @@ uint32_t ItemList::read_item(uint8_t *to) {
     return static_cast<uint32_t>(length);
 }
 
-uint32_t ItemList::next(Entry *out, uint32_t n, uint8_t *scratch) {
+uint32_t ItemList::next(WeightedItem *out, uint32_t n, uint8_t *scratch) {
     uint8_t *to = scratch;
     uint32_t read = 0;
     // As long as there is room for one more. The last item of the call before is overwritten by the first of this one, whose
     // beginning it shares.
     for (; read < n && left_ != 0 && to <= scratch + max_item_length; ++read) {
-        Entry &entry = out[read];
+        WeightedItem &entry = out[read];
         entry.length = read_item(to);
         entry.data = to;
         entry.weight = body_.varint();

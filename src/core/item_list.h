@@ -12,7 +12,7 @@ class ItemList {
 public:
     static constexpr uint8_t version = 1;
 
-    struct Entry {
+    struct WeightedItem {
         const uint8_t *data;
         uint32_t length;
         uint64_t weight;
@@ -31,7 +31,7 @@ public:
     // Memory for the items that one call of next() reads.
     static constexpr size_t scratch_size = 2 * (max_item_length + 1);
     // The next entries, at most n and as many as fit in the memory, which is at least one; returns how many, 0 at the end.
-    uint32_t next(Entry *out, uint32_t n, uint8_t *scratch);
+    uint32_t next(WeightedItem *out, uint32_t n, uint8_t *scratch);
 
 private:
     uint32_t read_item(uint8_t *to);

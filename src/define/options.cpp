@@ -1,7 +1,8 @@
-#include "../core/cms_format.h" // before PostgreSQL's for_each_cell
-#include "../pg/guard.h"
-#include "../catalog/calendar.h"
 #include "options.h"
+
+#include "../catalog/calendar.h"
+#include "../core/cms_format.h"
+#include "../pg/guard.h"
 
 extern "C" {
 #include "utils/json.h"

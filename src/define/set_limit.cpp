@@ -21,7 +21,7 @@ constexpr double max_rate = 1e9;
 constexpr double longest_refill = 366 * 86400.0; // s
 
 // Whose events are limited: for both functions the first two parameters.
-struct Scope {
+struct LimitScope {
     Oid role;   // InvalidOid: every role
     Oid source; // InvalidOid: every source
 };
@@ -39,8 +39,9 @@ void check_source(Oid oid) {
     relation_close(source, NoLock);
 }
 
-Scope scope_arguments(FunctionCallInfo fcinfo) {
-    const Scope scope = {PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0), PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1)};
+LimitScope scope_arguments(FunctionCallInfo fcinfo) {
+    const LimitScope scope = {PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0),
+                              PG_ARGISNULL(1) ? InvalidOid : PG_GETARG_OID(1)};
     if (!PG_ARGISNULL(0))
         (void)GetUserNameFromId(scope.role, false);
     if (PG_ARGISNULL(1)) {
@@ -63,7 +64,7 @@ void execute(const char *query, int expected, int n, Oid *types, Datum *values, 
 
 // By the owner of the schema, who then has locked the table. Returns how many there were: one at most, unless a role was
 // renamed to the name of one that was dropped.
-int delete_rules(const Scope &scope) {
+int delete_rules(const LimitScope &scope) {
     const LimitRules all = limit_rules();
     auto *ids = static_cast<Datum *>(palloc(all.count * sizeof(Datum) + 1));
     int n = 0;
@@ -118,7 +119,7 @@ void check_rate(FunctionCallInfo fcinfo, int64 *burst) {
     *burst = PG_ARGISNULL(3) ? static_cast<int64>(std::ceil(rate)) : PG_GETARG_INT64(3);
     if (*burst < 1 || static_cast<double>(*burst) / rate > longest_refill)
         raise_parameter("burst must be at least 1 and at most what comes in a year");
-    if (!has_buckets())
+    if (!has_token_buckets())
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("events_per_second cannot be limited without shared memory"),
                         errhint("Put pg_topk into shared_preload_libraries and restart the server.")));
@@ -136,7 +137,7 @@ Datum set_limit(FunctionCallInfo fcinfo) {
         checked_range("max_item_bytes", PG_GETARG_INT32(4), 1, PG_INT32_MAX);
     if (!PG_ARGISNULL(5))
         checked_range("max_metadata_bytes", PG_GETARG_INT32(5), 1, PG_INT32_MAX);
-    const Scope scope = scope_arguments(fcinfo);
+    const LimitScope scope = scope_arguments(fcinfo);
     const bool any_role = !OidIsValid(scope.role);
     const Datum name = any_role ? (Datum)0 : CStringGetTextDatum(GetUserNameFromId(scope.role, false));
 
@@ -171,7 +172,7 @@ Datum set_limit(FunctionCallInfo fcinfo) {
 
 // drop_limit(role, source)
 Datum drop_limit(FunctionCallInfo fcinfo) {
-    const Scope scope = scope_arguments(fcinfo);
+    const LimitScope scope = scope_arguments(fcinfo);
     const Owner before = begin();
     const int n = delete_rules(scope);
     renew_roles();
@@ -205,7 +206,7 @@ Datum limit_state(FunctionCallInfo fcinfo) {
         const LimitRule rule = all.rules[i];
         if (!may_see(rule))
             continue;
-        const bool counted = rule.bucket.rate != 0 && has_buckets();
+        const bool counted = rule.bucket.rate != 0 && has_token_buckets();
         Datum values[] = {Int32GetDatum(rule.bucket.id), ObjectIdGetDatum(rule.role),
                           counted ? Int64GetDatum(tokens_left(rule.bucket)) : (Datum)0};
         bool nulls[] = {false, !OidIsValid(rule.role), !counted};

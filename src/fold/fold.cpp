@@ -26,7 +26,7 @@ constexpr int max_waiting = 8;  // small rows of a tile and group
 constexpr size_t small = 1024;
 constexpr uint32_t max_list = 8192;
 
-struct Entry {
+struct CollectedDelta {
     HeapTuple tuple;
     DeltaKey key;
     int group; // -1: none
@@ -49,7 +49,7 @@ struct Fold {
     Snapshot snapshot;
     TimestampTz now;
     Groups groups;
-    Entry *entries;
+    CollectedDelta *entries;
     int entry_count;
     Part *parts;
     int part_count;
@@ -70,9 +70,9 @@ size_t payload_size(const Delta &delta) {
 void add_entry(Fold *fold, const DeltaScan *scan, HeapTuple tuple, int *room) {
     if (fold->entry_count == *room) {
         *room *= 2;
-        fold->entries = static_cast<Entry *>(repalloc_huge(fold->entries, *room * sizeof(Entry)));
+        fold->entries = static_cast<CollectedDelta *>(repalloc_huge(fold->entries, *room * sizeof(CollectedDelta)));
     }
-    Entry &entry = fold->entries[fold->entry_count++];
+    CollectedDelta &entry = fold->entries[fold->entry_count++];
     entry.tuple = heap_copytuple(tuple);
     entry.key = delta_key(tuple);
     const Delta delta = read_delta(entry.tuple, fold->descriptor);
@@ -86,7 +86,7 @@ void add_entry(Fold *fold, const DeltaScan *scan, HeapTuple tuple, int *room) {
 void collect(Fold *fold) {
     int room = 256;
     size_t bytes = 0;
-    fold->entries = static_cast<Entry *>(palloc(room * sizeof(Entry)));
+    fold->entries = static_cast<CollectedDelta *>(palloc(room * sizeof(CollectedDelta)));
     DeltaScan scan;
     begin_delta_scan(&scan, fold->snapshot);
     while (HeapTuple tuple = next_delta(&scan)) {
@@ -106,15 +106,15 @@ void plan_jobs(Fold *fold) {
     fold->parts =
         static_cast<Part *>(MemoryContextAllocHuge(CurrentMemoryContext, (2 * fold->entry_count + 1) * sizeof(Part)));
     for (int i = 0; i < fold->entry_count; ++i) {
-        Entry &entry = fold->entries[i];
+        CollectedDelta &entry = fold->entries[i];
         if (entry.key.tile == DT_NOBEGIN) {
             fold->rejected += entry.key.events;
             entry.taken = true;
             continue;
         }
-        if (entry.key.scope != Scope::group)
+        if (entry.key.scope != DeltaScope::group)
             fold->parts[fold->part_count++] = {-1, i, entry.key.tile};
-        if (entry.group != -1 && entry.key.scope != Scope::all)
+        if (entry.group != -1 && entry.key.scope != DeltaScope::all)
             fold->parts[fold->part_count++] = {fold->groups.effective[entry.group], i, entry.key.tile};
     }
     std::sort(fold->parts, fold->parts + fold->part_count, [](const Part &a, const Part &b) {
@@ -124,15 +124,15 @@ void plan_jobs(Fold *fold) {
     });
 }
 
-StoredTally values_of(const Fold *fold, const Entry &entry) {
+StoredTally values_of(const Fold *fold, const CollectedDelta &entry) {
     const Delta delta = read_delta(entry.tuple, fold->descriptor);
     return {delta.items, delta.summary, delta.sketch, delta.registers};
 }
 
 // Counts the entry for the totals of the rollup, once.
 void account(Fold *fold, const Part &part, int64 weight, bool late) {
-    const Entry &entry = fold->entries[part.entry];
-    if (entry.key.scope != Scope::raw)
+    const CollectedDelta &entry = fold->entries[part.entry];
+    if (entry.key.scope != DeltaScope::raw)
         return;
     if (part.target == -1) {
         fold->events += entry.key.events;
@@ -160,7 +160,7 @@ void merge_job(Fold *fold, const Part *parts, int n) {
     MemoryContext old = MemoryContextSwitchTo(fold->job_context);
     for (int i = 0; i < n; ++i) {
         CHECK_FOR_INTERRUPTS();
-        Entry &entry = fold->entries[parts[i].entry];
+        CollectedDelta &entry = fold->entries[parts[i].entry];
         const StoredTally values = values_of(fold, entry);
         const uint64_t before = tally_weight(targets[0]->tally);
         for (int t = 0; t < target_count; ++t) {
@@ -183,7 +183,7 @@ bool compact_job(Fold *fold, const Part *parts, int n) {
     auto *weights = static_cast<int64 *>(palloc(n * sizeof(int64)));
     int64 events = 0;
     for (int i = 0; i < n && is_exact(tally); ++i) {
-        const Entry &entry = fold->entries[parts[i].entry];
+        const CollectedDelta &entry = fold->entries[parts[i].entry];
         const uint64_t before = tally_weight(tally);
         merge_stored(tally, values_of(fold, entry));
         weights[i] = static_cast<int64>(tally_weight(tally) - before);
@@ -192,7 +192,7 @@ bool compact_job(Fold *fold, const Part *parts, int n) {
     const bool fits = is_exact(tally);
     if (fits) {
         const StoredTally stored = store_delta(tally);
-        const Scope scope = parts[0].target == -1 ? Scope::all : Scope::group;
+        const DeltaScope scope = parts[0].target == -1 ? DeltaScope::all : DeltaScope::group;
         append_delta({parts[0].tile, events, fold->row.id, scope, target_group(fold, parts[0].target), stored.items,
                       stored.summary, stored.sketch, stored.registers});
         for (int i = 0; i < n; ++i) {
@@ -214,8 +214,8 @@ bool is_worth_merging(Fold *fold, const Part *parts, size_t bytes) {
         const TileKey key = {fold->row.id, Level::tile, target_group(fold, parts[0].target), span.start};
         size_t stored = 0;
         if (find_tile(key, nullptr, &tile))
-            stored = payload_size(
-                {0, 0, 0, Scope::raw, nullptr, nullptr, tile.values.summary, tile.values.sketch, tile.values.registers});
+            stored = payload_size({0, 0, 0, DeltaScope::raw, nullptr, nullptr, tile.values.summary, tile.values.sketch,
+                                   tile.values.registers});
         merge = bytes >= stored / merged_share;
     }
     MemoryContextSwitchTo(old);
@@ -229,7 +229,7 @@ void compact_or_merge(Fold *fold, const Part *parts, int n) {
 }
 
 void run_job(Fold *fold, Part *parts, int n) {
-    const auto entry = [&](int i) -> const Entry & { return fold->entries[parts[i].entry]; };
+    const auto entry = [&](int i) -> const CollectedDelta & { return fold->entries[parts[i].entry]; };
     size_t bytes = 0;
     bool plain = true;
     for (int i = 0; i < n; ++i) {
@@ -242,7 +242,7 @@ void run_job(Fold *fold, Part *parts, int n) {
     }
     // Those that must leave their slot come first, then by size.
     std::sort(parts, parts + n, [&](const Part &a, const Part &b) {
-        const Entry &x = fold->entries[a.entry], &y = fold->entries[b.entry];
+        const CollectedDelta &x = fold->entries[a.entry], &y = fold->entries[b.entry];
         return x.draining != y.draining ? x.draining : x.bytes < y.bytes;
     });
     int m = 0;
@@ -257,7 +257,8 @@ void run_job(Fold *fold, Part *parts, int n) {
     // A raw row of a grouped rollup counts in two jobs, so none of them may leave it behind.
     if (fold->row.group_count != 0) {
         const int raw = static_cast<int>(
-            std::partition(parts, parts + n, [&](const Part &p) { return fold->entries[p.entry].key.scope == Scope::raw; }) -
+            std::partition(parts, parts + n,
+                           [&](const Part &p) { return fold->entries[p.entry].key.scope == DeltaScope::raw; }) -
             parts);
         if (raw != 0)
             compact_or_merge(fold, parts, raw);
@@ -279,7 +280,7 @@ int64 remove_taken(Fold *fold) {
     Relation slots[slot_count] = {};
     int64 n = 0;
     for (int i = 0; i < fold->entry_count; ++i) {
-        const Entry &entry = fold->entries[i];
+        const CollectedDelta &entry = fold->entries[i];
         if (!entry.taken)
             continue;
         if (slots[entry.slot] == nullptr)

@@ -181,7 +181,7 @@ void remove_deltas(const Recount *recount) {
         const DeltaKey key = delta_key(tuple);
         if (key.rollup != recount->row.id || !recount->span.contains(key.tile))
             continue;
-        if (key.scope == Scope::all) {
+        if (key.scope == DeltaScope::all) {
             const Delta delta = read_delta(tuple, RelationGetDescr(scan.relation));
             Tally *tally = make_tally(shape);
             merge_stored(tally, {delta.items, delta.summary, delta.sketch, delta.registers});

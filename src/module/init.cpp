@@ -22,7 +22,7 @@ void request_shared_memory() {
         next_request_hook();
     request_slots();
     request_statistics();
-    request_buckets();
+    request_token_buckets();
 }
 
 void attach_shared_memory() {
@@ -31,7 +31,7 @@ void attach_shared_memory() {
     LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
     attach_slots();
     attach_statistics();
-    attach_buckets();
+    attach_token_buckets();
     LWLockRelease(AddinShmemInitLock);
 }
 

@@ -1,9 +1,10 @@
-#include "../core/cms_format.h" // before PostgreSQL's for_each_cell
+#include "tally.h"
+
 #include <algorithm>
 #include <functional>
 
+#include "../core/cms_format.h"
 #include "../core/item_list.h"
-#include "tally.h"
 
 extern "C" {
 #include "access/toast_internals.h"
@@ -114,7 +115,7 @@ void count_unmonitored(Tally *tally, const Item &item, uint64_t weight) {
 void merge_items(Tally *tally, struct varlena *value) {
     const Bytes bytes = bytes_of(value);
     constexpr uint32_t batch = 64;
-    ItemList::Entry entries[batch];
+    ItemList::WeightedItem entries[batch];
     auto *scratch = static_cast<uint8_t *>(palloc(ItemList::scratch_size));
     Kind kind = Kind::none;
     // The list is a view without a destructor; only reading it may throw.

@@ -1,5 +1,5 @@
 // What the counts of a window know of one item.
-#include "../core/cms_format.h" // before PostgreSQL's for_each_cell
+#include "../core/cms_format.h"
 #include "../core/item_list.h"
 #include "tally.h"
 
@@ -18,7 +18,7 @@ Frequency in_list(Bytes bytes, Kind kind, const void *data, size_t length) {
     uint64_t weight = 0;
     Kind stored = Kind::none;
     guarded([&] {
-        ItemList::Entry entries[batch];
+        ItemList::WeightedItem entries[batch];
         ItemList list(bytes.data, bytes.size);
         stored = list.kind();
         while (const uint32_t n = list.next(entries, batch, scratch))

@@ -20,7 +20,7 @@ Datum items(FunctionCallInfo fcinfo) {
         kind = list->kind();
     });
     for (;;) {
-        ItemList::Entry entry;
+        ItemList::WeightedItem entry;
         uint32_t n = 0;
         guarded([&] { n = list->next(&entry, 1, scratch); });
         if (n == 0)

@@ -33,7 +33,7 @@ const double bucket_width = std::log(longest / shortest) / inner_buckets;
 
 // Of one rollup. Found and counted in without a lock. An entry that is taken from a rollup while somebody counts in it gets
 // a moment's worth of events or answers too many.
-struct Entry {
+struct RollupStatistics {
     pg_atomic_uint64 key;  // database and rollup; 0: free
     pg_atomic_uint32 next; // in the chain of its hash value, as a number from 1; 0: none
     uint32 next_free;
@@ -54,11 +54,11 @@ constexpr char tranche[] = "pg_topk statistics";
 
 LWLock *lock = nullptr;
 Statistics *statistics = nullptr;
-Entry *entries = nullptr;
+RollupStatistics *entries = nullptr;
 
 uint32 head_count() { return pg_nextpower2_32(static_cast<uint32>(Max(max_rollups, 1))); }
 Size heads_size() { return MAXALIGN(offsetof(Statistics, heads) + head_count() * sizeof(pg_atomic_uint32)); }
-Size statistics_size() { return add_size(heads_size(), mul_size(static_cast<Size>(max_rollups), sizeof(Entry))); }
+Size statistics_size() { return add_size(heads_size(), mul_size(static_cast<Size>(max_rollups), sizeof(RollupStatistics))); }
 
 uint64 key_of(Oid database, int32 rollup) { return static_cast<uint64>(database) << 32 | static_cast<uint32>(rollup); }
 Oid database_of(uint64 key) { return static_cast<Oid>(key >> 32); }
@@ -71,7 +71,7 @@ void init_statistics() {
     for (uint32 i = 0; i < head_count(); ++i)
         pg_atomic_init_u32(&statistics->heads[i], 0);
     for (int i = 0; i < max_rollups; ++i) {
-        Entry *entry = &entries[i];
+        RollupStatistics *entry = &entries[i];
         pg_atomic_init_u64(&entry->key, 0);
         pg_atomic_init_u32(&entry->next, 0);
         entry->next_free = i + 1 == max_rollups ? 0 : static_cast<uint32>(i + 2);
@@ -86,10 +86,10 @@ void init_statistics() {
 }
 
 // Without the lock it may miss an entry while others change, never find a wrong one.
-Entry *find(uint64 key) {
+RollupStatistics *find(uint64 key) {
     uint32 i = pg_atomic_read_u32(head_of(key));
     for (int steps = 0; i != 0 && steps < max_rollups; ++steps) {
-        Entry *entry = &entries[i - 1];
+        RollupStatistics *entry = &entries[i - 1];
         if (pg_atomic_read_u64(&entry->key) == key)
             return entry;
         i = pg_atomic_read_u32(&entry->next);
@@ -97,11 +97,11 @@ Entry *find(uint64 key) {
     return nullptr;
 }
 
-Entry *take_free(uint64 key) {
+RollupStatistics *take_free(uint64 key) {
     const uint32 i = statistics->free;
     if (i == 0)
         return nullptr;
-    Entry *entry = &entries[i - 1];
+    RollupStatistics *entry = &entries[i - 1];
     statistics->free = entry->next_free;
     pg_atomic_write_u64(&entry->commits, 0);
     pg_atomic_write_u64(&entry->oldest, 0);
@@ -120,8 +120,8 @@ Entry *take_free(uint64 key) {
 }
 
 // nullptr: there is no place.
-Entry *find_or_take(uint64 key) {
-    Entry *entry = find(key);
+RollupStatistics *find_or_take(uint64 key) {
+    RollupStatistics *entry = find(key);
     if (entry != nullptr || are_statistics_full())
         return entry;
     LWLockAcquire(lock, LW_EXCLUSIVE);
@@ -133,7 +133,7 @@ Entry *find_or_take(uint64 key) {
 }
 
 // With the lock held. The entry keeps its next, for who stands on it.
-void set_free(Entry *entry) {
+void set_free(RollupStatistics *entry) {
     const auto number = static_cast<uint32>(entry - entries + 1);
     pg_atomic_uint32 *link = head_of(pg_atomic_read_u64(&entry->key));
     while (pg_atomic_read_u32(link) != number)
@@ -158,7 +158,7 @@ void free_where(const Test &test) {
 
 uint64 second_stamp(int64 second) { return static_cast<uint64>(second) << count_bits; }
 
-void add_events(Entry *entry, TimestampTz now, uint64 events) {
+void add_events(RollupStatistics *entry, TimestampTz now, uint64 events) {
     const int64 second = now / USECS_PER_SEC;
     pg_atomic_uint64 *slot = &entry->seconds[static_cast<uint64>(second) % ring_seconds];
     const uint64 stamp = second_stamp(second);
@@ -172,7 +172,7 @@ void add_events(Entry *entry, TimestampTz now, uint64 events) {
 
 // At the commit of appended deltas, and of a fold. `oldest` is never lost between them: a commit counts itself before it
 // looks whether it is the oldest; a fold says that nothing is left before it looks whether something has come.
-void note_commit(Entry *entry, TimestampTz now, uint64 events) {
+void note_commit(RollupStatistics *entry, TimestampTz now, uint64 events) {
     pg_atomic_fetch_add_u64(&entry->commits, 1);
     uint64 none = 0;
     if (pg_atomic_read_u64(&entry->oldest) == 0)
@@ -181,7 +181,7 @@ void note_commit(Entry *entry, TimestampTz now, uint64 events) {
         add_events(entry, now, events);
 }
 
-void note_fold(Entry *entry, const FoldMark &mark) {
+void note_fold(RollupStatistics *entry, const FoldMark &mark) {
     pg_atomic_exchange_u64(&entry->oldest, 0);
     uint64 none = 0;
     if (pg_atomic_read_u64(&entry->commits) != mark.commits)
@@ -230,7 +230,7 @@ void add_appended(int32 rollup, SubTransactionId subtransaction, uint64 events) 
 }
 
 void delta_appended(const Delta &delta) {
-    if (delta.scope == Scope::raw) // the others are folds'
+    if (delta.scope == DeltaScope::raw) // the others are folds'
         add_appended(delta.rollup, GetCurrentSubTransactionId(),
                      delta.tile == DT_NOBEGIN ? 0 : static_cast<uint64>(delta.events));
 }
@@ -241,7 +241,7 @@ void tell(const Notice &notice, TimestampTz now) {
         free_where([&](uint64 other) { return other == key; });
         return;
     }
-    Entry *entry = find_or_take(key);
+    RollupStatistics *entry = find_or_take(key);
     if (entry == nullptr)
         return;
     if (notice.what == Notice::appended)
@@ -299,7 +299,7 @@ double milliseconds_of(int bucket) {
     return shortest * std::exp(place * bucket_width) / 1e6;
 }
 
-void read_answers(Entry *entry, Activity *activity) {
+void read_answers(RollupStatistics *entry, Activity *activity) {
     uint64 counts[bucket_count];
     uint64 sum = 0;
     for (int i = 0; i < bucket_count; ++i)
@@ -318,7 +318,7 @@ void read_answers(Entry *entry, Activity *activity) {
     }
 }
 
-double read_rate(Entry *entry) {
+double read_rate(RollupStatistics *entry) {
     const int64 now = GetCurrentTimestamp() / USECS_PER_SEC;
     uint64 sum = 0;
     for (int64 second = now - rate_seconds; second < now; ++second) {
@@ -340,7 +340,7 @@ void attach_statistics() {
     bool found;
     statistics = static_cast<Statistics *>(ShmemInitStruct("pg_topk statistics", statistics_size(), &found));
     lock = &GetNamedLWLockTranche(tranche)->lock;
-    entries = reinterpret_cast<Entry *>(reinterpret_cast<char *>(statistics) + heads_size());
+    entries = reinterpret_cast<RollupStatistics *>(reinterpret_cast<char *>(statistics) + heads_size());
     if (!found)
         init_statistics();
     static bool registered = false;
@@ -359,7 +359,7 @@ bool are_statistics_full() { return pg_atomic_read_u32(&statistics->used) >= sta
 FoldMark mark_fold(int32 rollup) {
     FoldMark mark = {GetCurrentTimestamp(), 0};
     if (statistics != nullptr)
-        if (Entry *entry = find_or_take(key_of(MyDatabaseId, rollup)))
+        if (RollupStatistics *entry = find_or_take(key_of(MyDatabaseId, rollup)))
             mark.commits = pg_atomic_read_u64(&entry->commits);
     return mark;
 }
@@ -390,7 +390,7 @@ void forget_rollups_except(const int32 *rollups, int count) {
 }
 
 void count_answer(int32 rollup, int64 nanoseconds) {
-    if (Entry *entry = find_or_take(key_of(MyDatabaseId, rollup)))
+    if (RollupStatistics *entry = find_or_take(key_of(MyDatabaseId, rollup)))
         pg_atomic_fetch_add_u64(&entry->answers[bucket_of(nanoseconds)], 1);
 }
 
@@ -405,7 +405,7 @@ bool read_activity(int32 rollup, Activity *activity) {
     *activity = {};
     if (statistics == nullptr)
         return false;
-    Entry *entry = find(key_of(MyDatabaseId, rollup));
+    RollupStatistics *entry = find(key_of(MyDatabaseId, rollup));
     if (entry == nullptr)
         return !are_statistics_full();
     activity->events_per_second = read_rate(entry);

@@ -75,7 +75,7 @@ int64 weight_of(const Delta &delta) {
 void add_delta(Waiting *waiting, HeapTuple tuple, TupleDesc descriptor) {
     const DeltaKey key = delta_key(tuple);
     ++waiting->deltas;
-    if (key.scope != Scope::raw)
+    if (key.scope != DeltaScope::raw)
         return;
     if (key.tile == DT_NOBEGIN) {
         waiting->rejected += key.events;

@@ -13,7 +13,7 @@ constexpr int tile_cache_size = 64;
 
 struct RollupCount;
 
-struct Bucket {
+struct CountBucket {
     RollupCount *rollup;
     Tally *tally;
     int64 events;
@@ -28,7 +28,7 @@ struct Bucket {
 struct RollupCount {
     const Rollup *rollup;
     RollupCount *next;
-    Bucket *last;
+    CountBucket *last;
     Span last_tile;
     TimestampTz earliest;
     TimestampTz latest;
@@ -42,7 +42,7 @@ struct Counter {
     MemoryContext context;
     MemoryContext buckets; // buckets and tallies; reset when everything was appended
     RollupCount *rollups;
-    Bucket **table;
+    CountBucket **table;
     uint32 table_size; // a power of 2, or 0
     uint32 count;
     Size budget;
@@ -171,7 +171,7 @@ TallyShape list_shape(const Rollup *rollup) {
     return shape;
 }
 
-bool is_full_list(const Bucket *bucket) {
+bool is_full_list(const CountBucket *bucket) {
     return !bucket->promoted && bucket->tally->summary->size() >= list_limit(bucket->rollup->rollup);
 }
 
@@ -179,7 +179,7 @@ Size promoted_size(const TallyShape &shape) {
     return Size{shape.capacity} * 128 + Size{shape.width} * shape.depth * 8 + (Size{1} << register_bits);
 }
 
-void link(Counter *counter, Bucket *bucket) {
+void link(Counter *counter, CountBucket *bucket) {
     uint32 at = static_cast<uint32>(bucket->hash);
     while (counter->table[at &= counter->table_size - 1] != nullptr)
         ++at;
@@ -187,11 +187,11 @@ void link(Counter *counter, Bucket *bucket) {
 }
 
 void grow_table(Counter *counter) {
-    Bucket **old = counter->table;
+    CountBucket **old = counter->table;
     const uint32 old_size = counter->table_size;
     const uint32 size = old_size == 0 ? 16 : 2 * old_size;
-    counter->table = static_cast<Bucket **>(
-        MemoryContextAllocExtended(counter->buckets, size * sizeof(Bucket *), MCXT_ALLOC_ZERO | MCXT_ALLOC_HUGE));
+    counter->table = static_cast<CountBucket **>(
+        MemoryContextAllocExtended(counter->buckets, size * sizeof(CountBucket *), MCXT_ALLOC_ZERO | MCXT_ALLOC_HUGE));
     counter->table_size = size;
     for (uint32 i = 0; i < old_size; ++i)
         if (old[i] != nullptr)
@@ -200,11 +200,11 @@ void grow_table(Counter *counter) {
         pfree(old);
 }
 
-Bucket *add_bucket(Counter *counter, RollupCount *count, TimestampTz tile, uint64 hash) {
+CountBucket *add_bucket(Counter *counter, RollupCount *count, TimestampTz tile, uint64 hash) {
     if (2 * (counter->count + 1) > counter->table_size)
         grow_table(counter);
     MemoryContext caller = MemoryContextSwitchTo(counter->buckets);
-    auto *bucket = static_cast<Bucket *>(palloc0(sizeof(Bucket)));
+    auto *bucket = static_cast<CountBucket *>(palloc0(sizeof(CountBucket)));
     bucket->rollup = count;
     bucket->tile = tile;
     bucket->hash = hash;
@@ -220,13 +220,13 @@ Bucket *add_bucket(Counter *counter, RollupCount *count, TimestampTz tile, uint6
 }
 
 // The bucket of this tile and of the group in counter->key.
-[[gnu::noinline]] Bucket *find_bucket(Counter *counter, RollupCount *count, TimestampTz tile) {
+[[gnu::noinline]] CountBucket *find_bucket(Counter *counter, RollupCount *count, TimestampTz tile) {
     const uint64 seed = static_cast<uint64>(tile) * 0x9e3779b97f4a7c15 + static_cast<uint64>(count->rollup->id);
     uint64 hash = XXH3_64bits_withSeed(counter->key, counter->key_length, seed);
     hash ^= hash >> 32;
     if (counter->table_size != 0) {
         for (uint32 at = static_cast<uint32>(hash);; ++at) {
-            Bucket *bucket = counter->table[at &= counter->table_size - 1];
+            CountBucket *bucket = counter->table[at &= counter->table_size - 1];
             if (bucket == nullptr)
                 break;
             if (bucket->hash == hash && bucket->tile == tile && bucket->rollup == count &&
@@ -237,14 +237,14 @@ Bucket *add_bucket(Counter *counter, RollupCount *count, TimestampTz tile, uint6
     return add_bucket(counter, count, tile, hash);
 }
 
-void append(const Bucket *bucket, MemoryContext scratch) {
+void append(const CountBucket *bucket, MemoryContext scratch) {
     MemoryContext caller = MemoryContextSwitchTo(scratch);
     const StoredTally stored = store_delta(bucket->tally);
     Delta delta = {};
     delta.tile = bucket->tile;
     delta.events = bucket->events;
     delta.rollup = bucket->rollup->rollup->id;
-    delta.scope = Scope::raw;
+    delta.scope = DeltaScope::raw;
     delta.grp = bucket->grp;
     delta.items = stored.items;
     delta.summary = stored.summary;
@@ -274,7 +274,7 @@ void append_all(Counter *counter) {
         delta.tile = DT_NOBEGIN;
         delta.events = count->rejected;
         delta.rollup = count->rollup->id;
-        delta.scope = Scope::raw;
+        delta.scope = DeltaScope::raw;
         append_delta(delta);
         count->rejected = 0;
     }
@@ -295,7 +295,7 @@ void start_over(Counter *counter) {
 }
 
 // A full list becomes a tally, which takes any number of items, or goes to the log where there is no memory for one.
-void make_room(Counter *counter, Bucket *bucket) {
+void make_room(Counter *counter, CountBucket *bucket) {
     const Rollup *rollup = bucket->rollup->rollup;
     const Size size = promoted_size(rollup->shape);
     Tally *list = bucket->tally;
@@ -317,7 +317,7 @@ void make_room(Counter *counter, Bucket *bucket) {
     pfree(list);
 }
 
-[[gnu::noinline]] void count_slowly(Counter *counter, Bucket *bucket, const Event &event) {
+[[gnu::noinline]] void count_slowly(Counter *counter, CountBucket *bucket, const Event &event) {
     if (event.weight != 0 && is_full_list(bucket))
         make_room(counter, bucket);
     count_item(bucket->tally, event.item, event.item_length, event.weight);
@@ -326,7 +326,7 @@ void make_room(Counter *counter, Bucket *bucket) {
         start_over(counter);
 }
 
-inline bool same_key(const Counter *counter, const Bucket *bucket) {
+inline bool same_key(const Counter *counter, const CountBucket *bucket) {
     return counter->key_length == bucket->key_length && memcmp(counter->key, bucket->key, bucket->key_length) == 0;
 }
 
@@ -363,7 +363,7 @@ void count_event(Counter *counter, const Rollup *rollup, const Event &event) {
     counter->key_length = 0;
     if (rollup->group_count != 0)
         make_key(counter, rollup, event);
-    Bucket *bucket = count->last;
+    CountBucket *bucket = count->last;
     if (bucket == nullptr || bucket->tile != count->last_tile.start || !same_key(counter, bucket))
         bucket = count->last = find_bucket(counter, count, count->last_tile.start);
 

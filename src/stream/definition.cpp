@@ -6,7 +6,7 @@
 namespace topk::stream {
 namespace {
 
-struct Entry {
+struct CachedSource {
     Oid relation; // key of the cache
     Source source;
     MemoryContext context;
@@ -14,33 +14,33 @@ struct Entry {
     bool stale; // no longer in the cache
 };
 
-struct Slot {
+struct CacheEntry {
     Oid relation;
-    Entry *entry;
+    CachedSource *cached;
 };
 
 HTAB *cache = nullptr;
 uint64 changes = 0; // invalidations so far
 
-void drop(Slot *slot) {
-    Entry *entry = slot->entry;
-    hash_search(cache, &slot->relation, HASH_REMOVE, nullptr);
-    entry->stale = true;
-    if (entry->pins == 0)
-        MemoryContextDelete(entry->context);
+void drop(CacheEntry *entry) {
+    CachedSource *cached = entry->cached;
+    hash_search(cache, &entry->relation, HASH_REMOVE, nullptr);
+    cached->stale = true;
+    if (cached->pins == 0)
+        MemoryContextDelete(cached->context);
 }
 
 void drop_relation(Datum, Oid relation) {
     ++changes;
     if (OidIsValid(relation)) {
-        if (auto *slot = static_cast<Slot *>(hash_search(cache, &relation, HASH_FIND, nullptr)))
-            drop(slot);
+        if (auto *entry = static_cast<CacheEntry *>(hash_search(cache, &relation, HASH_FIND, nullptr)))
+            drop(entry);
         return;
     }
     HASH_SEQ_STATUS status;
     hash_seq_init(&status, cache);
-    while (auto *slot = static_cast<Slot *>(hash_seq_search(&status)))
-        drop(slot);
+    while (auto *entry = static_cast<CacheEntry *>(hash_seq_search(&status)))
+        drop(entry);
 }
 
 // Functions that are inlined, types, and names that expressions are parsed with.
@@ -49,7 +49,7 @@ void drop_all(Datum, int, uint32) { drop_relation((Datum)0, InvalidOid); }
 void make_cache() {
     HASHCTL control = {};
     control.keysize = sizeof(Oid);
-    control.entrysize = sizeof(Slot);
+    control.entrysize = sizeof(CacheEntry);
     control.hcxt = CacheMemoryContext;
     cache = hash_create("pg_topk sources", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
     CacheRegisterRelcacheCallback(drop_relation, (Datum)0);
@@ -58,9 +58,9 @@ void make_cache() {
 }
 
 void unpin(void *arg) {
-    auto *entry = static_cast<Entry *>(arg);
-    if (--entry->pins == 0 && entry->stale)
-        MemoryContextDelete(entry->context);
+    auto *cached = static_cast<CachedSource *>(arg);
+    if (--cached->pins == 0 && cached->stale)
+        MemoryContextDelete(cached->context);
 }
 
 // The names in topk.rollup.columns, by attribute number. They are only trusted for the table that they were written for:
@@ -196,7 +196,7 @@ void prepare(Rollup *rollup, Relation source, const StoredRollup *row, MemoryCon
         rollup->groups[i] = copy(expressions.groups[i]);
 }
 
-Entry *load(Relation relation) {
+CachedSource *load(Relation relation) {
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_topk source", ALLOCSET_SMALL_SIZES);
     MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "pg_topk parsing", ALLOCSET_DEFAULT_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(scratch);
@@ -204,10 +204,10 @@ Entry *load(Relation relation) {
     List *ancestors = relation->rd_rel->relispartition ? get_partition_ancestors(RelationGetRelid(relation)) : NIL;
 
     MemoryContextSwitchTo(context);
-    auto *entry = static_cast<Entry *>(palloc0(sizeof(Entry)));
-    entry->relation = RelationGetRelid(relation);
-    entry->context = context;
-    Source &source = entry->source;
+    auto *cached = static_cast<CachedSource *>(palloc0(sizeof(CachedSource)));
+    cached->relation = RelationGetRelid(relation);
+    cached->context = context;
+    Source &source = cached->source;
     source.rollups = static_cast<Rollup *>(palloc0((list_length(rows) + 1) * sizeof(Rollup)));
     source.ancestors = static_cast<Oid *>(palloc((list_length(ancestors) + 1) * sizeof(Oid)));
     ListCell *cell;
@@ -224,7 +224,7 @@ Entry *load(Relation relation) {
     }
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(scratch);
-    return entry;
+    return cached;
 }
 
 } // namespace
@@ -297,28 +297,28 @@ const Source *pin_source(Relation relation) {
         make_cache();
     const Oid oid = RelationGetRelid(relation);
     auto *callback = static_cast<MemoryContextCallback *>(palloc(sizeof(MemoryContextCallback)));
-    auto *slot = static_cast<Slot *>(hash_search(cache, &oid, HASH_FIND, nullptr));
-    Entry *entry;
-    if (slot != nullptr) [[likely]] {
-        entry = slot->entry;
+    auto *entry = static_cast<CacheEntry *>(hash_search(cache, &oid, HASH_FIND, nullptr));
+    CachedSource *cached;
+    if (entry != nullptr) [[likely]] {
+        cached = entry->cached;
     } else {
         const uint64 before = changes;
-        entry = load(relation);
+        cached = load(relation);
         bool found = true;
         // What changed while it was read may not be in it: good for this statement, whose locks it began with, but no
         // further.
         if (changes == before)
-            slot = static_cast<Slot *>(hash_search(cache, &oid, HASH_ENTER, &found));
-        entry->stale = found;
+            entry = static_cast<CacheEntry *>(hash_search(cache, &oid, HASH_ENTER, &found));
+        cached->stale = found;
         if (!found)
-            slot->entry = entry;
-        MemoryContextSetParent(entry->context, CacheMemoryContext);
+            entry->cached = cached;
+        MemoryContextSetParent(cached->context, CacheMemoryContext);
     }
-    ++entry->pins;
+    ++cached->pins;
     callback->func = unpin;
-    callback->arg = entry;
+    callback->arg = cached;
     MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
-    return &entry->source;
+    return &cached->source;
 }
 
 } // namespace topk::stream

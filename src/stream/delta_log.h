@@ -5,7 +5,7 @@
 
 namespace topk::stream {
 
-enum class Scope : char {
+enum class DeltaScope : char {
     raw = 'r',   // counts for its group and for all groups
     group = 'g', // compacted: for its group only
     all = 'a',   // compacted: for all groups only
@@ -17,7 +17,7 @@ struct Delta {
     TimestampTz tile; // DT_NOBEGIN: rejected events, counted without items
     int64 events;
     int32 rollup;
-    Scope scope;
+    DeltaScope scope;
     ArrayType *grp;
     struct varlena *items;
     struct varlena *summary;
@@ -54,7 +54,7 @@ struct DeltaKey {
     TimestampTz tile;
     int64 events;
     int32 rollup;
-    Scope scope;
+    DeltaScope scope;
 };
 inline DeltaKey delta_key(HeapTuple tuple) {
     const char *at = reinterpret_cast<char *>(tuple->t_data) + tuple->t_data->t_hoff;
@@ -62,7 +62,7 @@ inline DeltaKey delta_key(HeapTuple tuple) {
     memcpy(&key.tile, at, sizeof(key.tile));
     memcpy(&key.events, at + 8, sizeof(key.events));
     memcpy(&key.rollup, at + 16, sizeof(key.rollup));
-    key.scope = static_cast<Scope>(at[20]);
+    key.scope = static_cast<DeltaScope>(at[20]);
     return key;
 }
 Delta read_delta(HeapTuple tuple, TupleDesc descriptor);

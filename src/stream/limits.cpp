@@ -142,7 +142,7 @@ void lower(int32 *limit, int32 to) {
             continue;
         lower(&limits->item_bytes, rule.item_bytes);
         lower(&limits->metadata_bytes, rule.metadata_bytes);
-        if (rule.bucket.rate != 0 && has_buckets())
+        if (rule.bucket.rate != 0 && has_token_buckets())
             limits->quotas[limits->quota_count++] = rule;
     }
     limits->relation = pstrdup(RelationGetRelationName(relation));

@@ -13,10 +13,10 @@ constexpr int value_too_large = MAKE_SQLSTATE('T', 'K', '0', '0', '2');
 
 struct LimitRule {
     bool any_role;
-    Oid role;         // invalid without any_role: there is no such role here
-    Oid source;       // InvalidOid: any
-    Bucket bucket;    // rate 0: none
-    int32 item_bytes; // 0: no limit
+    Oid role;           // invalid without any_role: there is no such role here
+    Oid source;         // InvalidOid: any
+    TokenBucket bucket; // rate 0: none
+    int32 item_bytes;   // 0: no limit
     int32 metadata_bytes;
 };
 

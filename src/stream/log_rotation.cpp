@@ -16,7 +16,7 @@ namespace {
 
 constexpr BlockNumber rotate_at = 512; // blocks: small enough to read in a millisecond
 
-struct Slot {
+struct LogSlot {
     char state;
     TransactionId changed_by;
     Datum holders;
@@ -42,7 +42,7 @@ void activate(int slot, ArrayType *holders) {
     CacheInvalidateRelcacheByRelid(table_oid(Table::log_slot));
 }
 
-void read_slots(Slot *slots) {
+void read_slots(LogSlot *slots) {
     run("SELECT slot, state, holders, xmin FROM topk.log_slot", SPI_OK_SELECT);
     for (uint64 i = 0; i < SPI_processed; ++i) {
         HeapTuple row = SPI_tuptable->vals[i];
@@ -112,7 +112,7 @@ bool try_fold(int slot) {
     return true;
 }
 
-bool try_empty(int slot, const Slot &state) {
+bool try_empty(int slot, const LogSlot &state) {
     if (TransactionIdIsCurrentTransactionId(state.changed_by))
         return false;
     Oid types[] = {TEXTARRAYOID, TEXTARRAYOID};
@@ -139,7 +139,7 @@ void rotate_log() {
         return;
     const Owner before = become_owner();
     SPI_connect();
-    Slot slots[slot_count] = {};
+    LogSlot slots[slot_count] = {};
     read_slots(slots);
     int active = -1, empty = -1;
     for (int i = 0; i < slot_count; ++i) {

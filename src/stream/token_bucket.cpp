@@ -32,7 +32,7 @@ uint64 now_in_ticks() {
     return static_cast<uint64>(duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count()) * 16;
 }
 
-uint64 ticks_of(const Bucket &bucket, int64 n) {
+uint64 ticks_of(const TokenBucket &bucket, int64 n) {
     return static_cast<uint64>(std::llround(static_cast<double>(n) / bucket.rate * ticks_per_second));
 }
 
@@ -60,24 +60,24 @@ Place *find_place(uint64 key) {
     }
 }
 
-uint64 key_of(const Bucket &bucket) { return static_cast<uint64>(MyDatabaseId) << 32 | static_cast<uint32>(bucket.id); }
+uint64 key_of(const TokenBucket &bucket) { return static_cast<uint64>(MyDatabaseId) << 32 | static_cast<uint32>(bucket.id); }
 
 // When the bucket is full again if n tokens are taken now. What its place had to do with another bucket empties it at worst.
-uint64 full_without(const Bucket &bucket, uint64 full, uint64 now, int64 n) {
+uint64 full_without(const TokenBucket &bucket, uint64 full, uint64 now, int64 n) {
     return Min(Max(full, now), now + ticks_of(bucket, bucket.burst)) + ticks_of(bucket, n);
 }
 
 // Seconds, a little more rather than less, until that is within reach.
-double lack(const Bucket &bucket, uint64 after, uint64 now) {
+double lack(const TokenBucket &bucket, uint64 after, uint64 now) {
     const uint64 limit = now + ticks_of(bucket, bucket.burst);
     return after <= limit ? 0 : static_cast<double>(after - limit) / ticks_per_second + 1e-9;
 }
 
 } // namespace
 
-void request_buckets() { RequestAddinShmemSpace(place_count * sizeof(Place)); }
+void request_token_buckets() { RequestAddinShmemSpace(place_count * sizeof(Place)); }
 
-void attach_buckets() {
+void attach_token_buckets() {
     bool found;
     places = static_cast<Place *>(ShmemInitStruct("pg_topk token buckets", place_count * sizeof(Place), &found));
     for (uint32 i = 0; !found && i < place_count; ++i) {
@@ -86,14 +86,14 @@ void attach_buckets() {
     }
 }
 
-bool has_buckets() { return places != nullptr; }
+bool has_token_buckets() { return places != nullptr; }
 
-double seconds_until(const Bucket &bucket, int64 n) {
+double seconds_until(const TokenBucket &bucket, int64 n) {
     const uint64 full = pg_atomic_read_u64(&find_place(key_of(bucket))->full), now = now_in_ticks();
     return lack(bucket, full_without(bucket, full, now, n), now);
 }
 
-double take_tokens(const Bucket &bucket, int64 n) {
+double take_tokens(const TokenBucket &bucket, int64 n) {
     const uint64 key = key_of(bucket);
     Place *place = find_place(key);
     uint64 full = pg_atomic_read_u64(&place->full);
@@ -112,7 +112,7 @@ double take_tokens(const Bucket &bucket, int64 n) {
     }
 }
 
-void give_back(const Bucket &bucket, int64 n) {
+void give_back(const TokenBucket &bucket, int64 n) {
     Place *place = find_place(key_of(bucket));
     uint64 full = pg_atomic_read_u64(&place->full);
     const uint64 ticks = ticks_of(bucket, n);
@@ -120,7 +120,7 @@ void give_back(const Bucket &bucket, int64 n) {
     }
 }
 
-int64 tokens_left(const Bucket &bucket) {
+int64 tokens_left(const TokenBucket &bucket) {
     const uint64 full = pg_atomic_read_u64(&find_place(key_of(bucket))->full), now = now_in_ticks();
     const double owed = full <= now ? 0 : static_cast<double>(full - now) / ticks_per_second * bucket.rate;
     return static_cast<int64>(Max(static_cast<double>(bucket.burst) - owed, 0));

@@ -6,21 +6,21 @@
 
 namespace topk::stream {
 
-// For the hooks that set up shared memory (src/rollup/shared.cpp).
-void request_buckets();
-void attach_buckets();
-bool has_buckets();
+// For the hooks that set up shared memory (src/module/init.cpp).
+void request_token_buckets();
+void attach_token_buckets();
+bool has_token_buckets();
 
-struct Bucket {
+struct TokenBucket {
     int32 id;    // of the limit, in this database
     double rate; // tokens per second
     int64 burst; // tokens that it holds; full at first
 };
 
 // Both: how many seconds it takes until the bucket holds n tokens, at most its burst; 0: it does.
-double seconds_until(const Bucket &bucket, int64 n);
-double take_tokens(const Bucket &bucket, int64 n); // takes them when it does
-void give_back(const Bucket &bucket, int64 n);
-int64 tokens_left(const Bucket &bucket); // whole ones
+double seconds_until(const TokenBucket &bucket, int64 n);
+double take_tokens(const TokenBucket &bucket, int64 n); // takes them when it does
+void give_back(const TokenBucket &bucket, int64 n);
+int64 tokens_left(const TokenBucket &bucket); // whole ones
 
 } // namespace topk::stream

@@ -103,7 +103,7 @@ void adopt(TimestampTz now) {
     LWLockRelease(shared->lock);
 }
 
-void schedule(Database *database, const Slot *slot, TimestampTz now) {
+void schedule(Database *database, const DatabaseSlot *slot, TimestampTz now) {
     database->running = false;
     if (database->handle != nullptr)
         pfree(database->handle);
@@ -126,7 +126,7 @@ void schedule(Database *database, const Slot *slot, TimestampTz now) {
 }
 
 // A worker that was never made, or died before it came to its slot, leaves no word there.
-bool never_came(const Database *database, const Slot *slot, TimestampTz now) {
+bool never_came(const Database *database, const DatabaseSlot *slot, TimestampTz now) {
     if (slot->state != State::starting || slot->worker != 0)
         return false;
     pid_t pid;
@@ -138,7 +138,7 @@ bool never_came(const Database *database, const Slot *slot, TimestampTz now) {
 // Brings what is known of the database up to date. True when a worker should be started.
 bool look_after(Database *database, int *starting, TimestampTz now) {
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    Slot *slot = find_slot(database->oid);
+    DatabaseSlot *slot = find_slot(database->oid);
     if (slot != nullptr && never_came(database, slot, now)) {
         ++slot->generation;
         slot->state = State::none;
@@ -166,7 +166,7 @@ bool look_after(Database *database, int *starting, TimestampTz now) {
 void start_worker(Database *database, TimestampTz now) {
     Start start = {database->oid, 0, 0};
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    Slot *slot = allocate_slot(database->oid);
+    DatabaseSlot *slot = allocate_slot(database->oid);
     if (slot != nullptr && slot->holds == 0) {
         start.generation = ++slot->generation;
         slot->state = State::starting;

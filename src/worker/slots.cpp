@@ -31,11 +31,11 @@ int held_count = 0;
 // Each worker takes one of max_worker_processes; a database that is held may have a slot beside.
 int slots_wanted() { return max_worker_processes + max_held; }
 
-Size shared_size() { return add_size(offsetof(Shared, slots), mul_size(slots_wanted(), sizeof(Slot))); }
+Size shared_size() { return add_size(offsetof(Shared, slots), mul_size(slots_wanted(), sizeof(DatabaseSlot))); }
 
 // rows: at least one. After the commit; must be quick.
 void deltas_appended(uint32 rows) {
-    static Slot *slot = nullptr;
+    static DatabaseSlot *slot = nullptr;
     static TimestampTz asked = 0;
     if (slot == nullptr || slot->database != MyDatabaseId) {
         LWLockAcquire(shared->lock, LW_SHARED);
@@ -65,7 +65,7 @@ void release_held(XactEvent event, void *) {
         return;
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
     for (int i = 0; i < held_count; ++i) {
-        Slot *slot = find_slot(held[i]);
+        DatabaseSlot *slot = find_slot(held[i]);
         if (slot != nullptr && slot->holds > 0)
             --slot->holds;
     }
@@ -77,7 +77,7 @@ void release_held(XactEvent event, void *) {
 // False when no process of the database is left.
 bool stop_processes(Oid database, bool kill_them, pid_t *gone) {
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    Slot *slot = find_slot(database);
+    DatabaseSlot *slot = find_slot(database);
     bool left = false;
     if (slot != nullptr) {
         if (slot->state == State::starting && slot->worker == 0) {
@@ -136,15 +136,15 @@ void attach_slots() {
     RegisterXactCallback(release_held, nullptr);
 }
 
-Slot *find_slot(Oid database) {
+DatabaseSlot *find_slot(Oid database) {
     for (int i = 0; i < shared->slot_count; ++i)
         if (shared->slots[i].database == database)
             return &shared->slots[i];
     return nullptr;
 }
 
-Slot *allocate_slot(Oid database) {
-    Slot *slot = find_slot(database);
+DatabaseSlot *allocate_slot(Oid database) {
+    DatabaseSlot *slot = find_slot(database);
     if (slot != nullptr)
         return slot;
     slot = find_slot(InvalidOid);
@@ -170,7 +170,7 @@ void wake_launcher() {
 
 void request_worker(Oid database) {
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    Slot *slot = find_slot(database);
+    DatabaseSlot *slot = find_slot(database);
     if (slot != nullptr && slot->latch != nullptr) {
         // As if there were much to fold: it begins its round, which looks at the extension first.
         pg_atomic_fetch_add_u32(&slot->pending, static_cast<uint32>(wake_deltas));
@@ -193,7 +193,7 @@ void hold_database(Oid database) {
     if (held_count == max_held)
         return;
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    Slot *slot = allocate_slot(database);
+    DatabaseSlot *slot = allocate_slot(database);
     if (slot != nullptr) {
         ++slot->holds;
         held[held_count++] = database;
@@ -219,13 +219,13 @@ Datum worker_slots(FunctionCallInfo fcinfo) {
     if (shared == nullptr)
         return (Datum)0;
     const char *const names[] = {"stopped", "starting", "running"};
-    const Size size = sizeof(Slot) * shared->slot_count;
-    auto *slots = static_cast<Slot *>(palloc(size));
+    const Size size = sizeof(DatabaseSlot) * shared->slot_count;
+    auto *slots = static_cast<DatabaseSlot *>(palloc(size));
     LWLockAcquire(shared->lock, LW_SHARED);
     memcpy(static_cast<void *>(slots), shared->slots, size);
     LWLockRelease(shared->lock);
     for (int i = 0; i < shared->slot_count; ++i) {
-        const Slot *slot = &slots[i];
+        const DatabaseSlot *slot = &slots[i];
         if (!OidIsValid(slot->database))
             continue;
         Datum values[] = {ObjectIdGetDatum(slot->database),

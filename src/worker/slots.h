@@ -28,7 +28,7 @@ enum class Exit : int {
     stopped,      // was asked to go
 };
 
-struct Slot {
+struct DatabaseSlot {
     Oid database; // InvalidOid: free
     State state;
     Exit exit;
@@ -52,7 +52,7 @@ struct Shared {
     Oid requests[max_requests]; // databases that want a worker
     int request_count;          // more than max_requests: some are not in the list
     int slot_count;
-    Slot slots[FLEXIBLE_ARRAY_MEMBER];
+    DatabaseSlot slots[FLEXIBLE_ARRAY_MEMBER];
 };
 
 extern Shared *shared; // nullptr: none
@@ -62,8 +62,8 @@ void request_slots();
 void attach_slots();
 
 // Both with the lock held.
-Slot *find_slot(Oid database);
-Slot *allocate_slot(Oid database); // nullptr when there is no room
+DatabaseSlot *find_slot(Oid database);
+DatabaseSlot *allocate_slot(Oid database); // nullptr when there is no room
 void wake_launcher();
 
 // Wakes the database's worker, or asks the launcher for one. Cannot fail.

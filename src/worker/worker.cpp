@@ -20,7 +20,7 @@ extern "C" {
 
 namespace topk::worker {
 
-BackgroundWorkerHandle *start_process(const Process &process, const Slot *slot, const Start &start) {
+BackgroundWorkerHandle *start_process(const Process &process, const DatabaseSlot *slot, const Start &start) {
     BackgroundWorker worker = {};
     snprintf(worker.bgw_name, sizeof(worker.bgw_name), "%s for database %u", process.name, start.database);
     strlcpy(worker.bgw_type, process.name, sizeof(worker.bgw_type));
@@ -61,7 +61,7 @@ constexpr int64 longest_sleep = 10 * 1000; // ms; what no commit tells: windows 
 constexpr int64 backfill_retry = 10 * 1000;
 constexpr int64 never = PG_INT64_MAX;
 
-Slot *slot; // of this process
+DatabaseSlot *slot; // of this process
 Start start;
 Exit exit_reason = Exit::failed;
 

@@ -20,7 +20,7 @@ inline constexpr Process worker_process = {"pg_topk worker", "topk_worker_main"}
 inline constexpr Process backfill_process = {"pg_topk backfill", "topk_backfill_main"};
 
 // Makes a process for a slot. nullptr when the server has no place for another one.
-BackgroundWorkerHandle *start_process(const Process &process, const Slot *slot, const Start &start);
+BackgroundWorkerHandle *start_process(const Process &process, const DatabaseSlot *slot, const Start &start);
 
 // Looks for signals too. True when the configuration was read again.
 bool sleep_until_woken(int64 ms);

@@ -33,7 +33,7 @@ Bytes write(const Summary &s) {
 Counts read(const Bytes &bytes, uint32_t batch) {
     ItemList list(bytes.data(), bytes.size());
     Counts counts;
-    std::vector<ItemList::Entry> entries(batch);
+    std::vector<ItemList::WeightedItem> entries(batch);
     Bytes scratch(ItemList::scratch_size);
     uint32_t seen = 0;
     while (const uint32_t n = list.next(entries.data(), batch, scratch.data())) {
