@@ -8,13 +8,10 @@
 
 extern "C" {
 #include "access/toast_internals.h"
-#include "lib/hyperloglog.h"
 }
 
 namespace topk::pg {
 namespace {
-
-constexpr size_t register_count = size_t{1} << register_bits;
 
 // Below this a value is stored as it is: compressing a few items saves nothing.
 constexpr size_t min_compressed = 256;
@@ -35,23 +32,6 @@ public:
 private:
     MemoryContext old_;
 };
-
-void add_register(uint8 *registers, uint64_t hash) {
-    hyperLogLogState state;
-    state.registerWidth = register_bits;
-    state.nRegisters = register_count;
-    state.hashesArr = registers;
-    addHyperLogLog(&state, static_cast<uint32>(hash >> 32));
-}
-
-int64 estimate(const uint8 *registers) {
-    hyperLogLogState state;
-    initHyperLogLog(&state, register_bits);
-    memcpy(state.hashesArr, registers, register_count);
-    const double result = estimateHyperLogLog(&state);
-    freeHyperLogLog(&state);
-    return static_cast<int64>(result + 0.5);
-}
 
 // A state that moved leaves its old block behind.
 template <class Sketch>
@@ -283,8 +263,7 @@ void merge_stored(Tally *tally, const StoredTally &stored) {
                             (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a summary that is not exact lacks its sketch")));
                 struct varlena *registers = detoast(stored.registers);
                 const uint8 *from = registers_of(registers);
-                for (size_t i = 0; i < register_count; ++i)
-                    tally->registers[i] = std::max(tally->registers[i], from[i]);
+                guarded([&] { merge_registers(tally->registers, from); });
                 if (tally->sketch != nullptr)
                     moved(tally->sketch, merge(tally->sketch, bytes_of(detoast(stored.sketch))));
             }
@@ -321,12 +300,21 @@ StoredTally store_delta(Tally *tally) {
     return stored;
 }
 
+int64 registers_estimate(const struct varlena *registers) {
+    const uint8 *values = registers_of(registers);
+    int64 result = 0;
+    guarded([&] { result = estimate_distinct(values); });
+    return result;
+}
+
 uint64_t tally_weight(const Tally *tally) { return tally->summary->total(); }
 
 int64 tally_distinct(const Tally *tally) {
-    return tally->registers == nullptr ? tally->summary->size() : estimate(tally->registers);
+    if (tally->registers == nullptr)
+        return tally->summary->size();
+    int64 result = 0;
+    guarded([&] { result = estimate_distinct(tally->registers); });
+    return result;
 }
-
-int64 registers_estimate(const struct varlena *registers) { return estimate(registers_of(registers)); }
 
 } // namespace topk::pg

@@ -3,11 +3,10 @@
 #pragma once
 
 #include "../core/cms.h"
+#include "../core/hyperloglog.h"
 #include "sketch.h"
 
 namespace topk::pg {
-
-inline constexpr uint8 register_bits = 14; // standard error of distinct counts: 1.04 / sqrt(2^14) = 0.8 %
 
 // What a tally is made with.
 struct TallyShape {

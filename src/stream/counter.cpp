@@ -176,7 +176,7 @@ bool is_full_list(const CountBucket *bucket) {
 }
 
 Size promoted_size(const TallyShape &shape) {
-    return Size{shape.capacity} * 128 + Size{shape.width} * shape.depth * 8 + (Size{1} << register_bits);
+    return Size{shape.capacity} * 128 + Size{shape.width} * shape.depth * 8 + register_count;
 }
 
 void link(Counter *counter, CountBucket *bucket) {
