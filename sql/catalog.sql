@@ -40,7 +40,8 @@ SELECT n.nspname, a.grantee::regrole::text, a.privilege_type FROM members JOIN p
 -- Views show what one may read, before anything else is asked of a row; topk.workers is of processes, topk.limits of limits
 SELECT c.oid::regclass FROM members JOIN pg_class c ON classid = 'pg_class'::regclass AND objid = c.oid
 WHERE c.relkind = 'v' AND (pg_get_viewdef(c.oid) !~ 'topk.may_read\(r.source\)'
-                           OR NOT coalesce('security_barrier=true' = ANY (c.reloptions), false));
+                           OR NOT coalesce('security_barrier=true' = ANY (c.reloptions), false))
+ORDER BY c.relname;
 -- Views, defaults, constraints, policies depend on nothing but this extension and PostgreSQL
 SELECT pg_describe_object(d.classid, d.objid, d.objsubid), pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)
 FROM pg_depend d

@@ -1,4 +1,5 @@
-// topk.create_rollup().
+#include "create_rollup.h"
+
 #include "../pg/sketch.h"
 #include "../catalog/calendar.h"
 #include "../catalog/tables.h"
@@ -8,13 +9,15 @@
 #include "options.h"
 #include "../catalog/owner.h"
 #include "triggers.h"
-#include "../worker/utility_hook.h"
 
 extern "C" {
 #include "catalog/pg_class.h"
 }
 
 namespace topk::define {
+
+void (*backfill_requested_hook)() = nullptr;
+
 namespace {
 
 // Parameters of topk.create_rollup(), in their order.
@@ -247,8 +250,8 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     CommandCounterIncrement();
     sync_triggers(oid);
     CacheInvalidateRelcacheByRelid(oid);
-    if (backfill)
-        worker::wake_worker_at_commit();
+    if (backfill && backfill_requested_hook != nullptr)
+        backfill_requested_hook();
     PG_RETURN_INT32(id);
 }
 

@@ -76,34 +76,30 @@ void list_databases(TimestampTz now) {
     CommitTransactionCommand();
 }
 
-void take_requests() {
-    Oid requests[max_requests];
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    const int count = shared->request_count;
-    memcpy(requests, shared->requests, sizeof(requests));
-    shared->request_count = 0;
-    LWLockRelease(shared->lock);
+void note_requests() {
+    const Requests requests = take_requests();
     const auto request = [](Database *database) {
         // One that fails keeps its back-off.
         database->requested = database->wanted = true;
     };
-    if (count > max_requests)
+    if (requests.overflowed)
         for_each_database(request);
-    for (int i = 0; i < Min(count, max_requests); ++i)
-        if (auto *database = static_cast<Database *>(hash_search(databases, &requests[i], HASH_FIND, nullptr)))
+    for (int i = 0; i < requests.count; ++i)
+        if (auto *database = static_cast<Database *>(hash_search(databases, &requests.databases[i], HASH_FIND, nullptr)))
             request(database);
 }
 
 // Workers that an earlier launcher left behind.
-void adopt(TimestampTz now) {
-    LWLockAcquire(shared->lock, LW_SHARED);
-    for (int i = 0; i < shared->slot_count; ++i)
-        if (OidIsValid(shared->slots[i].database) && shared->slots[i].state != State::none)
-            enter_database(shared->slots[i].database, now)->running = true;
-    LWLockRelease(shared->lock);
+void adopt_workers(TimestampTz now) {
+    int count;
+    const SlotStatus *slots = read_slots(&count);
+    for (int i = 0; i < count; ++i)
+        if (slots[i].state != State::none)
+            enter_database(slots[i].database, now)->running = true;
 }
 
-void schedule(Database *database, const DatabaseSlot *slot, TimestampTz now) {
+// The next start, after a worker has left. slot: nullptr when nothing of it is left there.
+void schedule(Database *database, const SlotStatus *slot, TimestampTz now) {
     database->running = false;
     if (database->handle != nullptr)
         pfree(database->handle);
@@ -126,68 +122,42 @@ void schedule(Database *database, const DatabaseSlot *slot, TimestampTz now) {
 }
 
 // A worker that was never made, or died before it came to its slot, leaves no word there.
-bool never_came(const Database *database, const DatabaseSlot *slot, TimestampTz now) {
-    if (slot->state != State::starting || slot->worker != 0)
+bool never_came(const Database *database, const SlotStatus &slot, TimestampTz now) {
+    if (slot.state != State::starting || slot.worker != 0)
         return false;
     pid_t pid;
     if (database->handle != nullptr)
         return GetBackgroundWorkerPid(database->handle, &pid) == BGWH_STOPPED;
-    return TimestampDifferenceExceeds(slot->started, now, start_limit);
+    return TimestampDifferenceExceeds(slot.started, now, start_limit);
 }
 
 // Brings what is known of the database up to date. True when a worker should be started.
 bool look_after(Database *database, int *starting, TimestampTz now) {
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    DatabaseSlot *slot = find_slot(database->oid);
-    if (slot != nullptr && never_came(database, slot, now)) {
-        ++slot->generation;
-        slot->state = State::none;
-        slot->exit = Exit::failed;
-    }
-    if (database->running && (slot == nullptr || slot->state == State::none))
-        schedule(database, slot, now);
-    if (slot != nullptr && slot->state == State::none && slot->holds == 0 && slot->backfill == 0) {
-        slot->database = InvalidOid;
-        slot = nullptr;
-    }
-    if (slot != nullptr && !database->listed) {
-        slot->stop = true;
-        if (slot->latch != nullptr)
-            SetLatch(slot->latch);
-    }
-    if (slot != nullptr && slot->state == State::starting)
+    SlotStatus slot = {};
+    bool has_slot = read_slot(database->oid, &slot);
+    if (has_slot && never_came(database, slot, now) && withdraw(database->oid, slot.generation, Exit::failed))
+        has_slot = read_slot(database->oid, &slot);
+    const bool has_process = has_slot && slot.state != State::none;
+    if (database->running && !has_process)
+        schedule(database, has_slot ? &slot : nullptr, now);
+    if (!has_process)
+        reclaim(database->oid);
+    if (!database->listed)
+        ask_to_leave(database->oid);
+    if (has_slot && slot.state == State::starting)
         ++*starting;
-    const bool start = database->listed && database->wanted && !database->running && worker_enabled &&
-                       database->next_try <= now && (slot == nullptr || slot->holds == 0);
-    LWLockRelease(shared->lock);
-    return start;
+    return database->listed && database->wanted && !database->running && worker_enabled && database->next_try <= now &&
+           !slot.held;
 }
 
 void start_worker(Database *database, TimestampTz now) {
-    Start start = {database->oid, 0, 0};
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    DatabaseSlot *slot = allocate_slot(database->oid);
-    if (slot != nullptr && slot->holds == 0) {
-        start.generation = ++slot->generation;
-        slot->state = State::starting;
-        slot->stop = false;
-        slot->started = now;
-    } else {
-        slot = nullptr;
-    }
-    LWLockRelease(shared->lock);
-    if (slot != nullptr) {
+    Assignment assignment;
+    if (mark_starting(database->oid, now, &assignment)) {
         database->requested = false;
-        database->handle = start_process(worker_process, slot, start);
+        database->handle = start_process(worker_process, assignment);
         database->running = database->handle != nullptr;
-        if (!database->running) {
-            LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-            if (slot->database == database->oid && slot->generation == start.generation) {
-                slot->state = State::none;
-                slot->exit = Exit::stopped;
-            }
-            LWLockRelease(shared->lock);
-        }
+        if (!database->running)
+            (void)withdraw(database->oid, assignment.generation, Exit::stopped);
     }
     if (!database->running) {
         database->next_try = TimestampTzPlusMilliseconds(now, launcher_interval * INT64CONST(1000));
@@ -217,11 +187,7 @@ int64 look_after_all(TimestampTz now) {
     return wait;
 }
 
-void leave_launcher(int, Datum) {
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    shared->launcher = nullptr;
-    LWLockRelease(shared->lock);
-}
+void at_exit(int, Datum) { leave_launcher(); }
 
 } // namespace
 
@@ -248,20 +214,18 @@ void topk_launcher_main(Datum) {
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnection(nullptr, nullptr, 0); // the shared catalogs alone
-    before_shmem_exit(leave_launcher, (Datum)0);
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    shared->launcher = MyLatch;
-    LWLockRelease(shared->lock);
+    before_shmem_exit(at_exit, (Datum)0);
+    enter_launcher();
 
     HASHCTL control = {};
     control.keysize = sizeof(Oid);
     control.entrysize = sizeof(Database);
     databases = hash_create("pg_topk databases", 64, &control, HASH_ELEM | HASH_BLOBS);
-    adopt(GetCurrentTimestamp());
+    adopt_workers(GetCurrentTimestamp());
     for (;;) {
         const TimestampTz now = GetCurrentTimestamp();
         list_databases(now);
-        take_requests();
+        note_requests();
         MemoryContextSwitchTo(TopMemoryContext); // where the handles live
         const int64 wait = look_after_all(now);
         pgstat_report_activity(STATE_IDLE, nullptr);

@@ -2,54 +2,145 @@
 
 #include <csignal>
 
-#include "../pg/sketch.h"
 #include "../stream/delta_log.h"
 #include "settings.h"
 
 extern "C" {
-#include "access/xact.h"
-#include "pgstat.h"
+#include "port/atomics.h"
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
-#include "storage/proc.h"
-#include "storage/procarray.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
 #include "storage/shmem.h"
 }
 
 namespace topk::worker {
-
-Shared *shared = nullptr;
-
 namespace {
 
+struct DatabaseSlot {
+    Oid database; // InvalidOid: free
+    State state;
+    Exit exit;
+    uint32 generation;
+    int holds;
+    bool asked_to_leave;
+    pid_t worker; // 0: none
+    pid_t backfill;
+    Latch *latch; // of the worker
+    TimestampTz started;
+    TimestampTz last_round;
+    int64 rounds;
+    pg_atomic_uint32 pending;
+};
+
+struct SharedSlots {
+    LWLock *lock; // of everything but pending
+    Latch *launcher;
+    Requests requests;
+    int slot_count;
+    DatabaseSlot slots[FLEXIBLE_ARRAY_MEMBER];
+};
+
 constexpr char tranche[] = "pg_topk";
-constexpr int max_held = 8; // databases that one statement holds: at most two
 
-Oid held[max_held];
-int held_count = 0;
+SharedSlots *shared = nullptr; // nullptr: there is no shared memory
+DatabaseSlot *mine = nullptr;  // of this process
+bool is_backfill;
 
-// Each worker takes one of max_worker_processes; a database that is held may have a slot beside.
+// Each worker takes one of max_worker_processes; a database that is held may have a slot besides.
 int slots_wanted() { return max_worker_processes + max_held; }
 
-Size shared_size() { return add_size(offsetof(Shared, slots), mul_size(slots_wanted(), sizeof(DatabaseSlot))); }
+Size shared_size() { return add_size(offsetof(SharedSlots, slots), mul_size(slots_wanted(), sizeof(DatabaseSlot))); }
 
-// rows: at least one. After the commit; must be quick.
-void deltas_appended(uint32 rows) {
+// Runs work with the lock, under which no error may be raised.
+template <class Work>
+auto locked(LWLockMode mode, const Work &work) {
+    LWLockAcquire(shared->lock, mode);
+    const auto result = work();
+    LWLockRelease(shared->lock);
+    return result;
+}
+
+template <class Work>
+void change(const Work &work) {
+    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+    work();
+    LWLockRelease(shared->lock);
+}
+
+// With the lock held:
+
+DatabaseSlot *find_slot(Oid database) {
+    for (int i = 0; i < shared->slot_count; ++i)
+        if (shared->slots[i].database == database)
+            return &shared->slots[i];
+    return nullptr;
+}
+
+// nullptr when there is no room.
+DatabaseSlot *find_or_make_slot(Oid database) {
+    DatabaseSlot *slot = find_slot(database);
+    if (slot != nullptr)
+        return slot;
+    slot = find_slot(InvalidOid);
+    if (slot == nullptr)
+        return nullptr;
+    const uint32 generation = slot->generation; // processes of the slot's last database may come yet
+    *slot = {};
+    slot->database = database;
+    slot->exit = Exit::stopped;
+    slot->generation = generation;
+    return slot;
+}
+
+SlotStatus status_of(DatabaseSlot *slot) {
+    return {slot->database,
+            slot->state,
+            slot->exit,
+            slot->generation,
+            slot->holds > 0,
+            slot->worker,
+            slot->backfill,
+            slot->started,
+            slot->last_round,
+            slot->rounds,
+            pg_atomic_read_u32(&slot->pending)};
+}
+
+void wake(Latch *latch) {
+    if (latch != nullptr)
+        SetLatch(latch);
+}
+
+bool withdraw_from(DatabaseSlot *slot, Exit reason) {
+    if (slot->state != State::starting || slot->worker != 0)
+        return false;
+    ++slot->generation; // a process that comes all the same finds that it is not expected
+    slot->state = State::none;
+    slot->exit = reason;
+    return true;
+}
+
+void ask(DatabaseSlot *slot) {
+    slot->asked_to_leave = slot->state != State::none;
+    wake(slot->latch);
+}
+
+// Without the lock:
+
+// After the commit of a transaction that appended rows, at least one. It must be quick.
+void rows_committed(uint32 rows) {
     static DatabaseSlot *slot = nullptr;
     static TimestampTz asked = 0;
-    if (slot == nullptr || slot->database != MyDatabaseId) {
-        LWLockAcquire(shared->lock, LW_SHARED);
-        slot = find_slot(MyDatabaseId);
-        LWLockRelease(shared->lock);
-    }
+    if (slot == nullptr || slot->database != MyDatabaseId)
+        slot = locked(LW_SHARED, [] { return find_slot(MyDatabaseId); });
     const bool has_worker = slot != nullptr && slot->state != State::none;
     if (slot != nullptr) {
         const uint32 before = pg_atomic_fetch_add_u32(&slot->pending, rows);
         const auto limit = static_cast<uint32>(wake_deltas);
-        Latch *latch = slot->latch;
         // A latch that has gone to another process by now wakes that one for nothing.
-        if (latch != nullptr && (before == 0 || (before < limit && before + rows >= limit)))
-            SetLatch(latch);
+        if (before == 0 || (before < limit && before + rows >= limit))
+            wake(slot->latch);
     }
     if (!has_worker && worker_enabled) {
         const TimestampTz now = GetCurrentTimestamp();
@@ -58,57 +149,6 @@ void deltas_appended(uint32 rows) {
             request_worker(MyDatabaseId);
         }
     }
-}
-
-void release_held(XactEvent event, void *) {
-    if (held_count == 0 || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT))
-        return;
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    for (int i = 0; i < held_count; ++i) {
-        DatabaseSlot *slot = find_slot(held[i]);
-        if (slot != nullptr && slot->holds > 0)
-            --slot->holds;
-    }
-    held_count = 0;
-    wake_launcher();
-    LWLockRelease(shared->lock);
-}
-
-// False when no process of the database is left.
-bool stop_processes(Oid database, bool kill_them, pid_t *gone) {
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    DatabaseSlot *slot = find_slot(database);
-    bool left = false;
-    if (slot != nullptr) {
-        if (slot->state == State::starting && slot->worker == 0) {
-            ++slot->generation; // it will find that it is not wanted
-            slot->state = State::none;
-            slot->exit = Exit::stopped;
-        }
-        slot->stop = slot->state != State::none;
-        const pid_t pids[] = {slot->worker, slot->backfill};
-        for (int i = 0; i < 2; ++i) {
-            if (pids[i] == 0)
-                continue;
-            left = true;
-            gone[i] = pids[i];
-            if (kill_them || i == 1)
-                kill(pids[i], SIGTERM);
-        }
-        if (slot->latch != nullptr)
-            SetLatch(slot->latch);
-    }
-    LWLockRelease(shared->lock);
-    // A process leaves its slot a moment before it leaves the database.
-    for (int i = 0; i < 2 && !left; ++i)
-        left = gone[i] != 0 && BackendPidGetProc(gone[i]) != nullptr;
-    return left;
-}
-
-void nap(long ms) {
-    (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, PG_WAIT_EXTENSION);
-    ResetLatch(MyLatch);
-    CHECK_FOR_INTERRUPTS();
 }
 
 } // namespace
@@ -120,7 +160,7 @@ void request_slots() {
 
 void attach_slots() {
     bool found;
-    shared = static_cast<Shared *>(ShmemInitStruct("pg_topk", shared_size(), &found));
+    shared = static_cast<SharedSlots *>(ShmemInitStruct("pg_topk", shared_size(), &found));
     if (!found) {
         memset(static_cast<void *>(shared), 0, shared_size());
         shared->lock = &GetNamedLWLockTranche(tranche)->lock;
@@ -128,121 +168,204 @@ void attach_slots() {
         for (int i = 0; i < shared->slot_count; ++i)
             pg_atomic_init_u32(&shared->slots[i].pending, 0);
     }
-    static bool registered = false;
-    if (registered)
-        return;
-    registered = true;
-    deltas_appended_hook = deltas_appended;
-    RegisterXactCallback(release_held, nullptr);
+    deltas_appended_hook = rows_committed;
 }
 
-DatabaseSlot *find_slot(Oid database) {
-    for (int i = 0; i < shared->slot_count; ++i)
-        if (shared->slots[i].database == database)
-            return &shared->slots[i];
-    return nullptr;
-}
-
-DatabaseSlot *allocate_slot(Oid database) {
-    DatabaseSlot *slot = find_slot(database);
-    if (slot != nullptr)
-        return slot;
-    slot = find_slot(InvalidOid);
-    if (slot == nullptr)
+SlotStatus *read_slots(int *count) {
+    *count = 0;
+    if (shared == nullptr)
         return nullptr;
-    slot->state = State::none;
-    slot->exit = Exit::stopped;
-    slot->holds = 0;
-    slot->stop = false;
-    slot->worker = slot->backfill = 0;
-    slot->latch = nullptr;
-    slot->started = slot->last_round = 0;
-    slot->rounds = 0;
-    pg_atomic_write_u32(&slot->pending, 0);
-    slot->database = database;
-    return slot;
+    auto *slots = static_cast<SlotStatus *>(palloc(shared->slot_count * sizeof(SlotStatus)));
+    *count = locked(LW_SHARED, [&] {
+        int n = 0;
+        for (int i = 0; i < shared->slot_count; ++i)
+            if (OidIsValid(shared->slots[i].database))
+                slots[n++] = status_of(&shared->slots[i]);
+        return n;
+    });
+    return slots;
 }
 
-void wake_launcher() {
-    if (shared->launcher != nullptr)
-        SetLatch(shared->launcher);
+bool read_slot(Oid database, SlotStatus *status) {
+    return locked(LW_SHARED, [&] {
+        DatabaseSlot *slot = find_slot(database);
+        if (slot != nullptr)
+            *status = status_of(slot);
+        return slot != nullptr;
+    });
+}
+
+bool mark_starting(Oid database, TimestampTz now, Assignment *assignment) {
+    return locked(LW_EXCLUSIVE, [&] {
+        DatabaseSlot *slot = find_or_make_slot(database);
+        if (slot == nullptr || slot->holds != 0)
+            return false;
+        slot->state = State::starting;
+        slot->asked_to_leave = false;
+        slot->started = now;
+        *assignment = {static_cast<int>(slot - shared->slots), database, ++slot->generation, 0};
+        return true;
+    });
+}
+
+bool withdraw(Oid database, uint32 generation, Exit reason) {
+    return locked(LW_EXCLUSIVE, [&] {
+        DatabaseSlot *slot = find_slot(database);
+        return slot != nullptr && slot->generation == generation && withdraw_from(slot, reason);
+    });
+}
+
+void ask_to_leave(Oid database) {
+    change([&] {
+        if (DatabaseSlot *slot = find_slot(database))
+            ask(slot);
+    });
+}
+
+void reclaim(Oid database) {
+    change([&] {
+        DatabaseSlot *slot = find_slot(database);
+        if (slot != nullptr && slot->state == State::none && slot->holds == 0 && slot->backfill == 0)
+            slot->database = InvalidOid;
+    });
+}
+
+bool enter(const Assignment &assignment) {
+    mine = &shared->slots[assignment.slot];
+    is_backfill = assignment.rollup != 0;
+    return locked(LW_EXCLUSIVE, [&] {
+        if (mine->database != assignment.database || mine->generation != assignment.generation || mine->asked_to_leave)
+            return false;
+        if (is_backfill) {
+            if (mine->state != State::running || mine->backfill != 0)
+                return false;
+            mine->backfill = MyProcPid;
+            return true;
+        }
+        if (mine->state != State::starting)
+            return false;
+        mine->worker = MyProcPid;
+        mine->latch = MyLatch;
+        return true;
+    });
+}
+
+void mark_running() {
+    change([] {
+        mine->state = State::running;
+        wake(shared->launcher);
+    });
+}
+
+void leave(Exit reason) {
+    change([&] {
+        if (is_backfill) {
+            mine->backfill = 0;
+            wake(mine->latch);
+        } else {
+            mine->worker = 0;
+            mine->latch = nullptr;
+            mine->state = State::none;
+            mine->exit = mine->asked_to_leave ? Exit::stopped : reason;
+        }
+        wake(shared->launcher);
+    });
+}
+
+bool is_asked_to_leave() {
+    return locked(LW_SHARED, [] { return mine->asked_to_leave; });
+}
+
+uint32 pending_rows() { return pg_atomic_read_u32(&mine->pending); }
+
+void begin_round() { pg_atomic_write_u32(&mine->pending, 0); }
+
+void end_round() {
+    change([] {
+        ++mine->rounds;
+        mine->last_round = GetCurrentTimestamp();
+    });
+}
+
+bool has_backfill() {
+    return locked(LW_SHARED, [] { return mine->backfill != 0; });
+}
+
+Assignment backfill_assignment(int32 rollup) {
+    return locked(LW_SHARED, [&] {
+        return Assignment{static_cast<int>(mine - shared->slots), mine->database, mine->generation, rollup};
+    });
+}
+
+bool hold(Oid database) {
+    return locked(LW_EXCLUSIVE, [&] {
+        DatabaseSlot *slot = find_or_make_slot(database);
+        if (slot != nullptr)
+            ++slot->holds;
+        return slot != nullptr;
+    });
+}
+
+void release(Oid database) {
+    change([&] {
+        DatabaseSlot *slot = find_slot(database);
+        if (slot != nullptr && slot->holds > 0)
+            --slot->holds;
+        wake(shared->launcher);
+    });
+}
+
+// Signals are sent with the lock held, as the processes are those of the slot then.
+Processes expel(Oid database, bool terminate) {
+    return locked(LW_EXCLUSIVE, [&]() -> Processes {
+        DatabaseSlot *slot = find_slot(database);
+        if (slot == nullptr)
+            return {};
+        withdraw_from(slot, Exit::stopped);
+        ask(slot);
+        if (slot->worker != 0 && terminate)
+            kill(slot->worker, SIGTERM);
+        if (slot->backfill != 0)
+            kill(slot->backfill, SIGTERM);
+        return {slot->worker, slot->backfill};
+    });
 }
 
 void request_worker(Oid database) {
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    DatabaseSlot *slot = find_slot(database);
-    if (slot != nullptr && slot->latch != nullptr) {
-        // As if there were much to fold: it begins its round, which looks at the extension first.
-        pg_atomic_fetch_add_u32(&slot->pending, static_cast<uint32>(wake_deltas));
-        SetLatch(slot->latch);
-    }
-    // Its launcher is told too, as the worker may be about to go.
-    bool known = false;
-    for (int i = 0; i < Min(shared->request_count, max_requests); ++i)
-        known |= shared->requests[i] == database;
-    if (!known) {
-        if (shared->request_count < max_requests)
-            shared->requests[shared->request_count] = database;
-        shared->request_count = Min(shared->request_count + 1, max_requests + 1);
-    }
-    wake_launcher();
-    LWLockRelease(shared->lock);
+    change([&] {
+        DatabaseSlot *slot = find_slot(database);
+        if (slot != nullptr && slot->latch != nullptr) {
+            // As if there were much to fold: it begins its round, which looks at the extension first.
+            pg_atomic_fetch_add_u32(&slot->pending, static_cast<uint32>(wake_deltas));
+            SetLatch(slot->latch);
+        }
+        // The launcher gets the request too, as the worker may be about to leave.
+        Requests &requests = shared->requests;
+        bool known = false;
+        for (int i = 0; i < requests.count; ++i)
+            known |= requests.databases[i] == database;
+        if (!known && requests.count < max_requests)
+            requests.databases[requests.count++] = database;
+        else
+            requests.overflowed |= !known;
+        wake(shared->launcher);
+    });
 }
 
-void hold_database(Oid database) {
-    if (held_count == max_held)
-        return;
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    DatabaseSlot *slot = allocate_slot(database);
-    if (slot != nullptr) {
-        ++slot->holds;
-        held[held_count++] = database;
-    }
-    LWLockRelease(shared->lock);
-    // Without a word first, with a signal when a fold is at work; who does not go in time is left to the statement's own
-    // check.
-    pid_t gone[2] = {};
-    for (int i = 0; i < 500 && stop_processes(database, i == 20, gone); ++i)
-        nap(10);
+Requests take_requests() {
+    return locked(LW_EXCLUSIVE, [] {
+        const Requests requests = shared->requests;
+        shared->requests = {};
+        return requests;
+    });
+}
+
+void enter_launcher() {
+    change([] { shared->launcher = MyLatch; });
+}
+
+void leave_launcher() {
+    change([] { shared->launcher = nullptr; });
 }
 
 } // namespace topk::worker
-
-namespace {
-
-using namespace topk::worker;
-
-// worker_slots()
-Datum worker_slots(FunctionCallInfo fcinfo) {
-    InitMaterializedSRF(fcinfo, 0);
-    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-    if (shared == nullptr)
-        return (Datum)0;
-    const char *const names[] = {"stopped", "starting", "running"};
-    const Size size = sizeof(DatabaseSlot) * shared->slot_count;
-    auto *slots = static_cast<DatabaseSlot *>(palloc(size));
-    LWLockAcquire(shared->lock, LW_SHARED);
-    memcpy(static_cast<void *>(slots), shared->slots, size);
-    LWLockRelease(shared->lock);
-    for (int i = 0; i < shared->slot_count; ++i) {
-        const DatabaseSlot *slot = &slots[i];
-        if (!OidIsValid(slot->database))
-            continue;
-        Datum values[] = {ObjectIdGetDatum(slot->database),
-                          CStringGetTextDatum(names[static_cast<int>(slot->state)]),
-                          Int32GetDatum(slot->worker),
-                          Int32GetDatum(slot->backfill),
-                          TimestampTzGetDatum(slot->started),
-                          Int64GetDatum(slot->rounds),
-                          TimestampTzGetDatum(slot->last_round),
-                          Int64GetDatum(pg_atomic_read_u32(const_cast<pg_atomic_uint32 *>(&slot->pending)))};
-        bool nulls[] = {
-            false, false, slot->worker == 0, slot->backfill == 0, slot->started == 0, false, slot->last_round == 0, false};
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-    }
-    return (Datum)0;
-}
-
-} // namespace
-
-TOPK_FUNCTION(topk_worker_slots, worker_slots(fcinfo))

@@ -1,75 +1,113 @@
-// What launcher, workers and ordinary backends tell each other: one slot of shared memory per database with a worker. There
-// is none without shared_preload_libraries. README.md draws the states.
+// The slots of background processes, in shared memory: one for each database that has a worker or that a statement holds.
+// There are none without shared_preload_libraries. Each function takes the lock of the slots itself. README.md draws how a
+// slot changes: its arrows have the names of functions here.
 #pragma once
 
 #include "../pg/pg.h"
-
-extern "C" {
-#include "port/atomics.h"
-#include "storage/latch.h"
-#include "postmaster/bgworker.h"
-#include "storage/lwlock.h"
-}
 
 namespace topk::worker {
 
 enum class State : int {
     none,     // no process
-    starting, // registered; connects and looks for the extension
+    starting, // a process was registered; it connects and looks for the extension
     running,
 };
 
 // Why a slot has no process.
 enum class Exit : int {
-    failed,       // ended by an error or a signal: started again after a while
-    no_extension, // not started again before somebody asks for it
-    again,        // asks for a fresh process
+    failed,       // it ended by an error or a signal: the next one starts after a while
+    no_extension, // the next one starts when a backend asks for it
+    again,        // it asked for a fresh process
     disabled,     // pg_topk.worker is off
-    stopped,      // was asked to go
+    stopped,      // it was asked to leave
 };
 
-struct DatabaseSlot {
-    Oid database; // InvalidOid: free
+// The place that a process is registered for. A process that comes too late finds another generation there, and goes.
+struct Assignment {
+    int slot;
+    Oid database;
+    uint32 generation;
+    int32 rollup; // the one to backfill; 0: the process is the database's worker
+};
+
+struct SlotStatus {
+    Oid database;
     State state;
-    Exit exit;
-    uint32 generation; // of the process: one that comes too late does not take the place of its successor
-    int holds;         // statements that need the database without connections
-    bool stop;         // the worker is to go
-    pid_t worker;      // 0: none
+    Exit exit; // of the last process
+    uint32 generation;
+    bool held;    // by a statement that needs the database without connections
+    pid_t worker; // 0: none has come
     pid_t backfill;
-    Latch *latch; // of the worker
     TimestampTz started;
     TimestampTz last_round;
     int64 rounds;
-    pg_atomic_uint32 pending; // rows of the delta log that were written since the last round began
+    uint32 pending; // rows of the delta log that were written since the last round began
 };
-
-constexpr int max_requests = 32;
-
-struct Shared {
-    LWLock *lock; // of everything but pending
-    Latch *launcher;
-    Oid requests[max_requests]; // databases that want a worker
-    int request_count;          // more than max_requests: some are not in the list
-    int slot_count;
-    DatabaseSlot slots[FLEXIBLE_ARRAY_MEMBER];
-};
-
-extern Shared *shared; // nullptr: none
 
 // From the hooks of the module that set up shared memory.
 void request_slots();
 void attach_slots();
 
-// Both with the lock held.
-DatabaseSlot *find_slot(Oid database);
-DatabaseSlot *allocate_slot(Oid database); // nullptr when there is no room
-void wake_launcher();
+// Copies of the slots in use, in the current memory context.
+SlotStatus *read_slots(int *count);
+// False when the database has no slot.
+bool read_slot(Oid database, SlotStatus *status);
+
+// The launcher's arrows.
+
+// Makes the place of a worker. False while a statement holds the database, or when there is no slot.
+bool mark_starting(Oid database, TimestampTz now, Assignment *assignment);
+// No process will take the place, as none could be registered, or it died before it came. False when one has come.
+bool withdraw(Oid database, uint32 generation, Exit reason);
+// The worker leaves when it has finished what it is doing.
+void ask_to_leave(Oid database);
+// Gives a slot back that has no process and no hold.
+void reclaim(Oid database);
+
+// The arrows of a worker or the process of a backfill, for the slot of its own.
+
+// Takes the place that the process was registered for. False: the process must not connect, as its database may be about to
+// be dropped.
+bool enter(const Assignment &assignment);
+void mark_running();
+void leave(Exit reason); // Exit::stopped counts instead when the process was asked to leave
+bool is_asked_to_leave();
+uint32 pending_rows();
+void begin_round();
+void end_round();
+bool has_backfill();
+// The place of a process that backfills a rollup of this database.
+Assignment backfill_assignment(int32 rollup);
+
+// The arrows of a backend whose statement needs a database without connections.
+
+inline constexpr int max_held = 8; // databases that a statement holds: at most two
+
+// No new process takes a place in the database. False when there is no slot.
+bool hold(Oid database);
+void release(Oid database);
+// Asks the processes of the database to leave: the one of a backfill by SIGTERM, the worker too when `terminate` says so.
+struct Processes {
+    pid_t worker; // 0: none
+    pid_t backfill;
+};
+Processes expel(Oid database, bool terminate);
+
+// Requests.
 
 // Wakes the database's worker, or asks the launcher for one. Cannot fail.
 void request_worker(Oid database);
 
-// No process of ours is connected to the database, nor will be one, until the transaction ends.
-void hold_database(Oid database);
+inline constexpr int max_requests = 32;
+struct Requests {
+    Oid databases[max_requests];
+    int count;
+    bool overflowed; // there were more: any database may be among them
+};
+Requests take_requests();
+
+// The launcher's latch is set by each request and each arrow that may give it work.
+void enter_launcher();
+void leave_launcher();
 
 } // namespace topk::worker

@@ -20,17 +20,16 @@ extern "C" {
 
 namespace topk::worker {
 
-BackgroundWorkerHandle *start_process(const Process &process, const DatabaseSlot *slot, const Start &start) {
+BackgroundWorkerHandle *start_process(const Process &process, const Assignment &assignment) {
     BackgroundWorker worker = {};
-    snprintf(worker.bgw_name, sizeof(worker.bgw_name), "%s for database %u", process.name, start.database);
+    snprintf(worker.bgw_name, sizeof(worker.bgw_name), "%s for database %u", process.name, assignment.database);
     strlcpy(worker.bgw_type, process.name, sizeof(worker.bgw_type));
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
     worker.bgw_restart_time = BGW_NEVER_RESTART;
     strlcpy(worker.bgw_library_name, "pg_topk", sizeof(worker.bgw_library_name));
     strlcpy(worker.bgw_function_name, process.function, sizeof(worker.bgw_function_name));
-    worker.bgw_main_arg = Int32GetDatum(static_cast<int32>(slot - shared->slots));
-    memcpy(worker.bgw_extra, &start, sizeof(start));
+    memcpy(worker.bgw_extra, &assignment, sizeof(assignment));
     worker.bgw_notify_pid = MyProcPid;
     BackgroundWorkerHandle *handle = nullptr;
     return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : nullptr;
@@ -61,8 +60,7 @@ constexpr int64 longest_sleep = 10 * 1000; // ms; what no commit tells: windows 
 constexpr int64 backfill_retry = 10 * 1000;
 constexpr int64 never = PG_INT64_MAX;
 
-DatabaseSlot *slot; // of this process
-Start start;
+Assignment assignment; // of this process
 Exit exit_reason = Exit::failed;
 
 struct Worker {
@@ -76,43 +74,16 @@ struct Worker {
 
 TimestampTz after(TimestampTz time, int64 ms) { return TimestampTzPlusMilliseconds(time, ms); }
 
-void leave_slot(int, Datum) {
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    if (start.rollup != 0) {
-        slot->backfill = 0;
-        if (slot->latch != nullptr)
-            SetLatch(slot->latch);
-    } else {
-        slot->worker = 0;
-        slot->latch = nullptr;
-        slot->state = State::none;
-        slot->exit = slot->stop ? Exit::stopped : exit_reason;
-    }
-    wake_launcher();
-    LWLockRelease(shared->lock);
-}
+void leave_slot(int, Datum) { leave(exit_reason); }
 
-[[noreturn]] void leave(Exit reason) {
+[[noreturn]] void exit_for(Exit reason) {
     exit_reason = reason;
     proc_exit(0);
 }
 
-// A process whose slot has gone on without it must not connect: its database may be about to be dropped.
-void enter_slot(Datum main_arg) {
-    memcpy(&start, MyBgworkerEntry->bgw_extra, sizeof(start));
-    slot = &shared->slots[DatumGetInt32(main_arg)];
-    const bool backfill = start.rollup != 0;
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    const bool wanted = slot->database == start.database && slot->generation == start.generation && !slot->stop &&
-                        (backfill ? slot->state == State::running && slot->backfill == 0 : slot->state == State::starting);
-    if (wanted && backfill) {
-        slot->backfill = MyProcPid;
-    } else if (wanted) {
-        slot->worker = MyProcPid;
-        slot->latch = MyLatch;
-    }
-    LWLockRelease(shared->lock);
-    if (!wanted)
+void enter_slot() {
+    memcpy(&assignment, MyBgworkerEntry->bgw_extra, sizeof(assignment));
+    if (!enter(assignment))
         proc_exit(0);
     before_shmem_exit(leave_slot, (Datum)0);
 }
@@ -137,12 +108,12 @@ void set_options() {
     set_option("synchronous_commit", "off");
 }
 
-void connect(Datum main_arg) {
+void connect() {
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     pqsignal(SIGTERM, die);
-    enter_slot(main_arg);
+    enter_slot();
     BackgroundWorkerUnblockSignals();
-    BackgroundWorkerInitializeConnectionByOid(start.database, InvalidOid, 0);
+    BackgroundWorkerInitializeConnectionByOid(assignment.database, InvalidOid, 0);
     set_options();
 }
 
@@ -191,12 +162,12 @@ void check_extension(Worker *worker) {
         fail(error);
     if (version == nullptr) {
         forget_database(MyDatabaseId);
-        leave(Exit::no_extension);
+        exit_for(Exit::no_extension);
     }
     if (worker->version == nullptr)
         worker->version = MemoryContextStrdup(TopMemoryContext, version);
     else if (strcmp(worker->version, version) != 0)
-        leave(Exit::again);
+        exit_for(Exit::again);
 }
 
 void record(Worker *worker, int32 id, bool backfill, const ErrorData *error) {
@@ -231,13 +202,13 @@ void look_after_backfill(Worker *worker, const DueList &list) {
         worker->backfill = nullptr;
     }
     const TimestampTz now = GetCurrentTimestamp();
-    if (worker->backfill != nullptr || slot->backfill != 0 || now < worker->next_backfill)
+    if (worker->backfill != nullptr || has_backfill() || now < worker->next_backfill)
         return;
     for (int i = 0; i < list.count; ++i) {
         if (!list.rollups[i].backfill)
             continue;
         MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-        worker->backfill = start_process(backfill_process, slot, {start.database, slot->generation, list.rollups[i].id});
+        worker->backfill = start_process(backfill_process, backfill_assignment(list.rollups[i].id));
         MemoryContextSwitchTo(old);
         if (worker->backfill == nullptr)
             ereport(LOG, (errmsg("could not start a process for the backfill of rollup %d", list.rollups[i].id),
@@ -277,7 +248,7 @@ void sweep_statistics(const DueList &list) {
 // Time until the next one at the latest.
 int64 run_round(Worker *worker) {
     MemoryContextSwitchTo(worker->round);
-    pg_atomic_write_u32(&slot->pending, 0);
+    begin_round();
     report("list of rollups", 0);
     check_extension(worker);
     DueList list = {};
@@ -304,8 +275,7 @@ int64 run_round(Worker *worker) {
     MemoryContextReset(worker->round);
     pgstat_report_activity(STATE_IDLE, nullptr);
     pgstat_report_stat(true);
-    ++slot->rounds;
-    slot->last_round = GetCurrentTimestamp();
+    end_round();
     return wait;
 }
 
@@ -314,15 +284,12 @@ void work() {
     deltas_appended_hook = nullptr; // what a fold puts back into the log is no reason for another
     worker.round = AllocSetContextCreate(TopMemoryContext, "pg_topk round", ALLOCSET_DEFAULT_SIZES);
     check_extension(&worker);
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    slot->state = State::running;
-    wake_launcher();
-    LWLockRelease(shared->lock);
+    mark_running();
 
     TimestampTz next = 0, last = 0;
     for (;;) {
         const TimestampTz now = GetCurrentTimestamp();
-        const uint32 pending = pg_atomic_read_u32(&slot->pending);
+        const uint32 pending = pending_rows();
         if (pending >= static_cast<uint32>(wake_deltas))
             next = Min(next, after(last, fold_interval / 10));
         else if (pending != 0) // the first of a batch
@@ -334,22 +301,22 @@ void work() {
         }
         if (sleep_until_woken(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next)))
             next = Min(next, after(GetCurrentTimestamp(), fold_interval));
-        if (slot->stop)
-            leave(Exit::stopped);
+        if (is_asked_to_leave())
+            exit_for(Exit::stopped);
         if (!worker_enabled)
-            leave(Exit::disabled);
+            exit_for(Exit::disabled);
     }
 }
 
 void backfill() {
     MemoryContext context = AllocSetContextCreate(TopMemoryContext, "pg_topk backfill", ALLOCSET_DEFAULT_SIZES);
     MemoryContextSwitchTo(context);
-    report("backfill of rollup", start.rollup);
-    ErrorData *error = in_transaction(context, [] { start_backfill(start.rollup); });
+    report("backfill of rollup", assignment.rollup);
+    ErrorData *error = in_transaction(context, [] { start_backfill(assignment.rollup); });
     if (error == nullptr)
-        error = in_transaction(context, [] { run_backfill(start.rollup); });
+        error = in_transaction(context, [] { run_backfill(assignment.rollup); });
     if (error != nullptr) {
-        if (ErrorData *second = in_transaction(context, [&] { record_failure(start.rollup, true, error, LOG); }))
+        if (ErrorData *second = in_transaction(context, [&] { record_failure(assignment.rollup, true, error, LOG); }))
             fail(second);
     }
     pgstat_report_stat(true);
@@ -359,16 +326,16 @@ void backfill() {
 } // namespace topk::worker
 
 extern "C" {
-__attribute__((visibility("default"))) void topk_worker_main(Datum main_arg);
-__attribute__((visibility("default"))) void topk_backfill_main(Datum main_arg);
+__attribute__((visibility("default"))) void topk_worker_main(Datum);
+__attribute__((visibility("default"))) void topk_backfill_main(Datum);
 
-void topk_worker_main(Datum main_arg) {
-    topk::worker::connect(main_arg);
+void topk_worker_main(Datum) {
+    topk::worker::connect();
     topk::worker::work();
 }
 
-void topk_backfill_main(Datum main_arg) {
-    topk::worker::connect(main_arg);
+void topk_backfill_main(Datum) {
+    topk::worker::connect();
     topk::worker::backfill();
 }
 }

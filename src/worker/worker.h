@@ -3,14 +3,11 @@
 
 #include "slots.h"
 
-namespace topk::worker {
+extern "C" {
+#include "postmaster/bgworker.h"
+}
 
-// Carried in bgw_extra; the slot is bgw_main_arg.
-struct Start {
-    Oid database;
-    uint32 generation;
-    int32 rollup; // to be backfilled; 0: a worker
-};
+namespace topk::worker {
 
 struct Process {
     const char *name;
@@ -19,8 +16,8 @@ struct Process {
 inline constexpr Process worker_process = {"pg_topk worker", "topk_worker_main"};
 inline constexpr Process backfill_process = {"pg_topk backfill", "topk_backfill_main"};
 
-// Makes a process for a slot. nullptr when the server has no place for another one.
-BackgroundWorkerHandle *start_process(const Process &process, const DatabaseSlot *slot, const Start &start);
+// Registers a process for the place. nullptr when the server has no room for another one.
+BackgroundWorkerHandle *start_process(const Process &process, const Assignment &assignment);
 
 // Looks for signals too. True when the configuration was read again.
 bool sleep_until_woken(int64 ms);
