@@ -17,7 +17,7 @@ extern "C" {
 namespace topk::worker {
 namespace {
 
-struct DatabaseSlot {
+struct WorkerSlot {
     Oid database; // InvalidOid: free
     State state;
     Exit exit;
@@ -38,19 +38,19 @@ struct SharedSlots {
     Latch *launcher;
     Requests requests;
     int slot_count;
-    DatabaseSlot slots[FLEXIBLE_ARRAY_MEMBER];
+    WorkerSlot slots[FLEXIBLE_ARRAY_MEMBER];
 };
 
 constexpr char tranche[] = "pg_topk";
 
 SharedSlots *shared = nullptr; // nullptr: there is no shared memory
-DatabaseSlot *mine = nullptr;  // of this process
+WorkerSlot *mine = nullptr;    // of this process
 bool is_backfill;
 
 // Each worker takes one of max_worker_processes; a database that is held may have a slot besides.
 int slots_wanted() { return max_worker_processes + max_held; }
 
-Size shared_size() { return add_size(offsetof(SharedSlots, slots), mul_size(slots_wanted(), sizeof(DatabaseSlot))); }
+Size shared_size() { return add_size(offsetof(SharedSlots, slots), mul_size(slots_wanted(), sizeof(WorkerSlot))); }
 
 // Runs work with the lock, under which no error may be raised.
 template <class Work>
@@ -70,7 +70,7 @@ void change(const Work &work) {
 
 // With the lock held:
 
-DatabaseSlot *find_slot(Oid database) {
+WorkerSlot *find_slot(Oid database) {
     for (int i = 0; i < shared->slot_count; ++i)
         if (shared->slots[i].database == database)
             return &shared->slots[i];
@@ -78,8 +78,8 @@ DatabaseSlot *find_slot(Oid database) {
 }
 
 // nullptr when there is no room.
-DatabaseSlot *find_or_make_slot(Oid database) {
-    DatabaseSlot *slot = find_slot(database);
+WorkerSlot *find_or_make_slot(Oid database) {
+    WorkerSlot *slot = find_slot(database);
     if (slot != nullptr)
         return slot;
     slot = find_slot(InvalidOid);
@@ -93,7 +93,7 @@ DatabaseSlot *find_or_make_slot(Oid database) {
     return slot;
 }
 
-SlotStatus status_of(DatabaseSlot *slot) {
+SlotStatus status_of(WorkerSlot *slot) {
     return {slot->database,
             slot->state,
             slot->exit,
@@ -112,7 +112,7 @@ void wake(Latch *latch) {
         SetLatch(latch);
 }
 
-bool withdraw_from(DatabaseSlot *slot, Exit reason) {
+bool withdraw_from(WorkerSlot *slot, Exit reason) {
     if (slot->state != State::starting || slot->worker != 0)
         return false;
     ++slot->generation; // a process that comes all the same finds that it is not expected
@@ -121,7 +121,7 @@ bool withdraw_from(DatabaseSlot *slot, Exit reason) {
     return true;
 }
 
-void ask(DatabaseSlot *slot) {
+void ask(WorkerSlot *slot) {
     slot->asked_to_leave = slot->state != State::none;
     wake(slot->latch);
 }
@@ -130,7 +130,7 @@ void ask(DatabaseSlot *slot) {
 
 // After the commit of a transaction that appended rows, at least one. It must be quick.
 void rows_committed(uint32 rows) {
-    static DatabaseSlot *slot = nullptr;
+    static WorkerSlot *slot = nullptr;
     static TimestampTz asked = 0;
     if (slot == nullptr || slot->database != MyDatabaseId)
         slot = locked(LW_SHARED, [] { return find_slot(MyDatabaseId); });
@@ -188,7 +188,7 @@ SlotStatus *read_slots(int *count) {
 
 bool read_slot(Oid database, SlotStatus *status) {
     return locked(LW_SHARED, [&] {
-        DatabaseSlot *slot = find_slot(database);
+        WorkerSlot *slot = find_slot(database);
         if (slot != nullptr)
             *status = status_of(slot);
         return slot != nullptr;
@@ -197,7 +197,7 @@ bool read_slot(Oid database, SlotStatus *status) {
 
 bool mark_starting(Oid database, TimestampTz now, Assignment *assignment) {
     return locked(LW_EXCLUSIVE, [&] {
-        DatabaseSlot *slot = find_or_make_slot(database);
+        WorkerSlot *slot = find_or_make_slot(database);
         if (slot == nullptr || slot->holds != 0)
             return false;
         slot->state = State::starting;
@@ -210,21 +210,21 @@ bool mark_starting(Oid database, TimestampTz now, Assignment *assignment) {
 
 bool withdraw(Oid database, uint32 generation, Exit reason) {
     return locked(LW_EXCLUSIVE, [&] {
-        DatabaseSlot *slot = find_slot(database);
+        WorkerSlot *slot = find_slot(database);
         return slot != nullptr && slot->generation == generation && withdraw_from(slot, reason);
     });
 }
 
 void ask_to_leave(Oid database) {
     change([&] {
-        if (DatabaseSlot *slot = find_slot(database))
+        if (WorkerSlot *slot = find_slot(database))
             ask(slot);
     });
 }
 
 void reclaim(Oid database) {
     change([&] {
-        DatabaseSlot *slot = find_slot(database);
+        WorkerSlot *slot = find_slot(database);
         if (slot != nullptr && slot->state == State::none && slot->holds == 0 && slot->backfill == 0)
             slot->database = InvalidOid;
     });
@@ -299,7 +299,7 @@ Assignment backfill_assignment(int32 rollup) {
 
 bool hold(Oid database) {
     return locked(LW_EXCLUSIVE, [&] {
-        DatabaseSlot *slot = find_or_make_slot(database);
+        WorkerSlot *slot = find_or_make_slot(database);
         if (slot != nullptr)
             ++slot->holds;
         return slot != nullptr;
@@ -308,7 +308,7 @@ bool hold(Oid database) {
 
 void release(Oid database) {
     change([&] {
-        DatabaseSlot *slot = find_slot(database);
+        WorkerSlot *slot = find_slot(database);
         if (slot != nullptr && slot->holds > 0)
             --slot->holds;
         wake(shared->launcher);
@@ -318,7 +318,7 @@ void release(Oid database) {
 // Signals are sent with the lock held, as the processes are those of the slot then.
 Processes expel(Oid database, bool terminate) {
     return locked(LW_EXCLUSIVE, [&]() -> Processes {
-        DatabaseSlot *slot = find_slot(database);
+        WorkerSlot *slot = find_slot(database);
         if (slot == nullptr)
             return {};
         withdraw_from(slot, Exit::stopped);
@@ -333,7 +333,7 @@ Processes expel(Oid database, bool terminate) {
 
 void request_worker(Oid database) {
     change([&] {
-        DatabaseSlot *slot = find_slot(database);
+        WorkerSlot *slot = find_slot(database);
         if (slot != nullptr && slot->latch != nullptr) {
             // As if there were much to fold: it begins its round, which looks at the extension first.
             pg_atomic_fetch_add_u32(&slot->pending, static_cast<uint32>(wake_deltas));
