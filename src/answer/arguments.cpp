@@ -1,6 +1,11 @@
 #include "arguments.h"
 
-#include "pieces.h"
+#include "../catalog/rights.h"
+#include "../statistics/statistics.h"
+
+extern "C" {
+#include "portability/instr_time.h"
+}
 
 namespace topk::answer {
 namespace {
@@ -21,10 +26,27 @@ ItemArgument canonical(Datum value) {
 
 } // namespace
 
+Datum timed_answer(Datum (*function)(FunctionCallInfo, const RollupRow *), FunctionCallInfo fcinfo) {
+    instr_time began, elapsed;
+    INSTR_TIME_SET_CURRENT(began);
+    RollupRow row;
+    rollup_argument(fcinfo, &row);
+    const Datum result = function(fcinfo, &row);
+    if (has_statistics()) {
+        INSTR_TIME_SET_CURRENT(elapsed);
+        INSTR_TIME_SUBTRACT(elapsed, began);
+        count_answer(row.id, static_cast<int64>(INSTR_TIME_GET_DOUBLE(elapsed) * 1e9));
+    }
+    return result;
+}
+
 void rollup_argument(FunctionCallInfo fcinfo, RollupRow *row) {
     if (PG_ARGISNULL(0))
         raise_null("rollup");
-    find_readable(text_to_cstring(PG_GETARG_TEXT_PP(0)), row);
+    const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    if (!read_rollup(name, GetActiveSnapshot(), row))
+        raise_no_rollup(name);
+    require_readable(row->name, row->source);
 }
 
 Level level_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row) {
@@ -60,6 +82,16 @@ ArrayType *group_argument(FunctionCallInfo fcinfo, int position, const RollupRow
                                       static_cast<unsigned long>(row->group_count), row->group_count),
                         errdetail("Rollup \"%s\" has as many group expressions.", row->name)));
     return grp;
+}
+
+void require_later(TimestampTz until, TimestampTz since) {
+    if (until <= since)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("until must be later than since")));
+}
+
+AskedWindow window_arguments(FunctionCallInfo fcinfo, const RollupRow *row, int kind, int at, int group) {
+    const Level level = level_argument(fcinfo, kind, row);
+    return {level, window_of(row, level, time_argument(fcinfo, at)), group_argument(fcinfo, group, row)};
 }
 
 ItemArgument item_argument(FunctionCallInfo fcinfo, int position, Kind kind) {

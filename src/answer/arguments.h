@@ -1,11 +1,18 @@
-// The arguments that the answer functions share.
+// SQL functions that answer for a rollup, and the arguments that they share.
 #pragma once
 
-#include "../catalog/rollup.h"
+#include "../pg/sketch.h"
+#include "pieces.h"
+
+// In place of TOPK_FUNCTION(name, function(fcinfo)): the function gets the rollup that argument 0 names, and topk.stats
+// counts and times its answers. A call that ends in an error is not counted.
+#define TOPK_ANSWER(name, function) TOPK_FUNCTION(name, topk::answer::timed_answer(function, fcinfo))
 
 namespace topk::answer {
 
-// The rollup that argument 0 names, which the current user may read.
+Datum timed_answer(Datum (*function)(FunctionCallInfo, const RollupRow *), FunctionCallInfo fcinfo);
+
+// The rollup that argument 0 names, which the current user may ask (rights.h).
 void rollup_argument(FunctionCallInfo fcinfo, RollupRow *row);
 // The level that answers for a kind of window.
 Level level_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row);
@@ -14,6 +21,12 @@ TimestampTz time_argument(FunctionCallInfo fcinfo, int position);
 int32 k_argument(FunctionCallInfo fcinfo, int position); // 10 for NULL
 // nullptr: all groups.
 ArrayType *group_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row);
+// Raises 22023 when a span would end before it begins.
+void require_later(TimestampTz until, TimestampTz since);
+
+// The window of a kind that contains a time.
+AskedWindow window_arguments(FunctionCallInfo fcinfo, const RollupRow *row, int kind, int at, int group);
+
 // The canonical bytes of an item given as text, in the current memory context.
 struct ItemArgument {
     const void *data;

@@ -1,9 +1,7 @@
 // topk.history(): the snapshots of windows that are over.
 #include "../catalog/tables.h"
-#include "../statistics/answer_timer.h"
 #include "arguments.h"
-#include "../catalog/items_table.h"
-#include "../catalog/tile.h"
+#include "rows.h"
 
 extern "C" {
 #include "executor/executor.h"
@@ -107,47 +105,31 @@ Lines read_snapshots(const Wanted &wanted) {
 }
 
 // history(rollup, window_kind, since, until, k, group_key)
-Datum history(FunctionCallInfo fcinfo) {
-    RollupRow row;
-    rollup_argument(fcinfo, &row);
+Datum history(FunctionCallInfo fcinfo, const RollupRow *row) {
     Wanted wanted = {};
-    wanted.row = &row;
-    const Level level = level_argument(fcinfo, 1, &row);
+    wanted.row = row;
+    const Level level = level_argument(fcinfo, 1, row);
     wanted.kind = PG_GETARG_DATUM(1);
     // Infinite times are the ends of what there is.
     wanted.windows.start = PG_ARGISNULL(2) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(2);
     wanted.windows.stop = PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3);
     if (!TIMESTAMP_NOT_FINITE(wanted.windows.start))
-        wanted.windows.start = window_of(&row, level, wanted.windows.start).start;
-    if (wanted.windows.stop <= wanted.windows.start)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("until must be later than since")));
+        wanted.windows.start = window_of(row, level, wanted.windows.start).start;
+    require_later(wanted.windows.stop, wanted.windows.start);
     wanted.k = k_argument(fcinfo, 4);
-    wanted.grp = group_argument(fcinfo, 5, &row);
+    wanted.grp = group_argument(fcinfo, 5, row);
 
     const Lines lines = read_snapshots(wanted);
-    InitMaterializedSRF(fcinfo, 0);
-    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-    auto *items = static_cast<Datum *>(MemoryContextAllocHuge(CurrentMemoryContext, lines.count * sizeof(Datum) + 1));
-    for (int i = 0; i < lines.count; ++i)
-        items[i] = lines.lines[i].entry[1];
-    const Datum *metadata = metadata_of(&row, items, lines.count);
-    for (int i = 0; i < lines.count; ++i) {
-        const Line &line = lines.lines[i];
-        const auto count = static_cast<double>(DatumGetInt64(line.entry[2]));
-        Datum values[] = {TimestampTzGetDatum(line.start),
-                          TimestampTzGetDatum(line.stop),
-                          line.entry[0],
-                          line.entry[1],
-                          line.entry[2],
-                          line.entry[3],
-                          line.entry[4],
-                          Float8GetDatum(count / static_cast<double>(line.weight)),
-                          metadata[i]};
-        bool nulls[9] = {};
-        nulls[8] = metadata[i] == 0;
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-    }
-    return (Datum)0;
+    return return_items<9>(
+        fcinfo, row, lines.count, [&](int i) { return lines.lines[i].entry[1]; },
+        [&](int i, Datum, Datum *values, bool *) {
+            const Line &line = lines.lines[i];
+            const auto count = static_cast<double>(DatumGetInt64(line.entry[2]));
+            values[0] = TimestampTzGetDatum(line.start);
+            values[1] = TimestampTzGetDatum(line.stop);
+            std::copy_n(line.entry, 5, values + 2);
+            values[7] = Float8GetDatum(count / static_cast<double>(line.weight));
+        });
 }
 
 } // namespace

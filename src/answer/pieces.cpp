@@ -1,13 +1,14 @@
 #include "pieces.h"
 
-#include "../statistics/answer_timer.h"
 #include "../fold/groups.h"
-#include "../catalog/rights.h"
 
 namespace topk::answer {
 namespace {
 
 struct Collector {
+    const RollupRow *row;
+    ArrayType *grp;
+    Snapshot snapshot;
     Pieces result;
     int room;
 };
@@ -22,97 +23,100 @@ void add(Collector *c, int64 events, const StoredTally &values) {
     c->result.pieces[c->result.count++] = {events, values};
 }
 
-void add_row(Collector *c, const RollupRow *row, Level level, const ArrayType *grp, TimestampTz start, bool unfinished_too,
-             Snapshot snapshot) {
+void add_row(Collector *c, Level level, TimestampTz start, bool unfinished_too) {
     Tile tile;
-    const TileKey key = {row->id, level, const_cast<ArrayType *>(grp), start};
-    if (find_tile(key, snapshot, &tile) && (unfinished_too || tile.finished))
+    if (find_tile({c->row->id, level, c->grp, start}, c->snapshot, &tile) && (unfinished_too || tile.finished))
         add(c, tile.events, tile.values);
 }
 
-void add_unfinished(Collector *c, const RollupRow *row, Span span, const ArrayType *grp, Snapshot snapshot) {
+void add_unfinished_tiles(Collector *c, Span span) {
     TileScan scan;
-    begin_unfinished(&scan, row->id, Level::tile, false, const_cast<ArrayType *>(grp), span.start, span.stop, snapshot);
+    begin_unfinished(&scan, c->row->id, Level::tile, false, c->grp, span.start, span.stop, c->snapshot);
     Tile tile;
     while (next_unfinished(&scan, &tile))
         add(c, tile.events, tile.values);
 }
 
 // A raw row counts for its own group, or for the overflow group where it has no counts of its own.
-bool is_for(const RollupRow *row, HeapTuple tuple, TupleDesc descriptor, DeltaScope scope, const ArrayType *grp,
-            Snapshot snapshot) {
-    if (scope == DeltaScope::all || grp == nullptr)
-        return grp == nullptr && scope != DeltaScope::group;
-    if (delta_in_group(tuple, descriptor, grp))
+bool is_wanted(const Collector *c, HeapTuple tuple, TupleDesc descriptor, DeltaScope scope) {
+    if (scope == DeltaScope::all || c->grp == nullptr)
+        return c->grp == nullptr && scope != DeltaScope::group;
+    if (delta_in_group(tuple, descriptor, c->grp))
         return true;
-    if (scope != DeltaScope::raw || ARR_NDIM(grp) != 0)
+    if (scope != DeltaScope::raw || ARR_NDIM(c->grp) != 0)
         return false;
     const Delta delta = read_delta(tuple, descriptor);
-    return delta.grp == nullptr || !fold::has_own_counts(row, DatumGetArrayTypeP(PointerGetDatum(delta.grp)), snapshot);
+    return delta.grp == nullptr ||
+           !fold::has_own_counts(c->row, DatumGetArrayTypeP(PointerGetDatum(delta.grp)), c->snapshot);
 }
 
-void add_deltas(Collector *c, const RollupRow *row, Span span, const ArrayType *grp, Snapshot snapshot) {
+void add_deltas(Collector *c, Span span) {
     DeltaScan scan;
-    begin_delta_scan(&scan, snapshot);
+    begin_delta_scan(&scan, c->snapshot);
     while (HeapTuple tuple = next_delta(&scan)) {
         const DeltaKey key = delta_key(tuple);
-        if (key.rollup != row->id || key.tile < span.start || key.tile >= span.stop)
+        if (key.rollup != c->row->id || !span.contains(key.tile))
             continue;
         TupleDesc descriptor = RelationGetDescr(scan.relation);
-        if (!is_for(row, tuple, descriptor, key.scope, grp, snapshot))
+        if (!is_wanted(c, tuple, descriptor, key.scope))
             continue;
         const Delta delta = read_delta(heap_copytuple(tuple), descriptor);
         add(c, key.events, {delta.items, delta.summary, delta.sketch, delta.registers});
     }
 }
 
-// A group that has no counts of its own is part of the overflow group, and nothing by itself.
-bool is_empty_group(const RollupRow *row, const ArrayType *grp, Snapshot snapshot) {
-    return grp != nullptr && ARR_NDIM(grp) != 0 && !fold::has_own_counts(row, grp, snapshot);
+// False for a group without counts of its own: it is part of the overflow group, and nothing by itself.
+bool begin(Collector *c, const RollupRow *row, ArrayType *grp) {
+    *c = {row, grp, GetActiveSnapshot(), {}, 0};
+    return grp == nullptr || ARR_NDIM(grp) == 0 || fold::has_own_counts(row, grp, c->snapshot);
+}
+
+// The largest window that begins at `at` and ends in the span; otherwise the tile that contains `at`.
+AskedWindow largest_window(const RollupRow *row, Span span, TimestampTz at) {
+    for (int i = level_count - 1; i > 0; --i) {
+        const auto level = static_cast<Level>(i);
+        if (!row->kept[i])
+            continue;
+        const Span window = window_of(row, level, at);
+        if (window.start == at && window.stop <= span.stop)
+            return {level, window, nullptr};
+    }
+    return {Level::tile, window_of(row, Level::tile, at), nullptr};
 }
 
 } // namespace
 
-void find_readable(const char *name, RollupRow *row) {
-    if (!read_rollup(name, GetActiveSnapshot(), row))
-        raise_no_rollup(name);
-    require_readable(row->name, row->source);
-    answering = row->id;
-}
-
-Pieces window_pieces(const RollupRow *row, Level level, Span span, const ArrayType *grp, Snapshot snapshot) {
-    Collector c = {};
-    if (is_empty_group(row, grp, snapshot))
-        return c.result;
-    add_row(&c, row, level, grp, span.start, true, snapshot);
-    if (level != Level::tile)
-        add_unfinished(&c, row, span, grp, snapshot);
-    add_deltas(&c, row, span, grp, snapshot);
+Pieces window_pieces(const RollupRow *row, const AskedWindow &window) {
+    Collector c;
+    if (!begin(&c, row, window.grp))
+        return {};
+    add_row(&c, window.level, window.span.start, true);
+    if (window.level != Level::tile)
+        add_unfinished_tiles(&c, window.span);
+    add_deltas(&c, window.span);
     return c.result;
 }
 
-Pieces range_pieces(const RollupRow *row, Span span, const ArrayType *grp, Snapshot snapshot) {
-    Collector c = {};
-    if (is_empty_group(row, grp, snapshot))
-        return c.result;
+Pieces range_pieces(const RollupRow *row, Span span, ArrayType *grp) {
+    Collector c;
+    if (!begin(&c, row, grp))
+        return {};
     for (TimestampTz at = span.start; at < span.stop;) {
         CHECK_FOR_INTERRUPTS();
-        Level level = Level::month;
-        Span window;
-        // The largest window that begins here and ends in the span.
-        for (;; level = static_cast<Level>(static_cast<int>(level) - 1)) {
-            if (!row->kept[static_cast<int>(level)])
-                continue;
-            window = window_of(row, level, at);
-            if (level == Level::tile || (window.start == at && window.stop <= span.stop))
-                break;
-        }
-        add_row(&c, row, level, grp, at, level != Level::tile, snapshot);
-        at = window.stop;
+        const AskedWindow window = largest_window(row, span, at);
+        add_row(&c, window.level, at, window.level != Level::tile);
+        at = window.span.stop;
     }
-    add_unfinished(&c, row, span, grp, snapshot);
-    add_deltas(&c, row, span, grp, snapshot);
+    add_unfinished_tiles(&c, span);
+    add_deltas(&c, span);
     return c.result;
+}
+
+int64 events_of(const Pieces &pieces) {
+    int64 events = 0;
+    for (int i = 0; i < pieces.count; ++i)
+        events += pieces.pieces[i].events;
+    return events;
 }
 
 Sum sum_of(const RollupRow *row, const Pieces &pieces) {

@@ -6,9 +6,6 @@
 
 namespace topk::answer {
 
-// The rollup of this name, which the current user may ask (rights.h).
-void find_readable(const char *name, RollupRow *row);
-
 // One part of an answer. Its values are toasted, perhaps.
 struct Piece {
     int64 events;
@@ -20,10 +17,19 @@ struct Pieces {
     int count;
 };
 
-// Everything in the window of this level that contains t; grp: nullptr for all groups, {} for the overflow group.
-Pieces window_pieces(const RollupRow *row, Level level, Span span, const ArrayType *grp, Snapshot snapshot);
-// Everything in a span of whole tiles.
-Pieces range_pieces(const RollupRow *row, Span span, const ArrayType *grp, Snapshot snapshot);
+// The window of a level. grp: nullptr for all groups, {} for the overflow group.
+struct AskedWindow {
+    Level level;
+    Span span;
+    ArrayType *grp;
+};
+
+// Everything that the active snapshot sees in the window.
+Pieces window_pieces(const RollupRow *row, const AskedWindow &window);
+// The same for a span of whole tiles.
+Pieces range_pieces(const RollupRow *row, Span span, ArrayType *grp);
+// The number of events in them.
+int64 events_of(const Pieces &pieces);
 
 // Their sum: a stored summary when that is all there is, otherwise a tally; both nullptr when there is nothing.
 struct Sum {

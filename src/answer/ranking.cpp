@@ -1,11 +1,12 @@
 #include "ranking.h"
 
-#include "../catalog/items_table.h"
+#include "rows.h"
 
 namespace topk::answer {
 
-Ranking ranking_of(const Sum &sum, uint32_t k) {
+Ranking ranking_of(const RollupRow *row, const Pieces &pieces, uint32_t k) {
     Ranking r = {};
+    const Sum sum = sum_of(row, pieces);
     if (sum.stored == nullptr && sum.tally == nullptr)
         return r;
     uint32_t size = 0;
@@ -37,27 +38,17 @@ Ranking ranking_of(const Sum &sum, uint32_t k) {
 }
 
 Datum return_ranking(FunctionCallInfo fcinfo, const RollupRow *row, const Ranking &ranking) {
-    InitMaterializedSRF(fcinfo, 0);
-    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-    const int n = static_cast<int>(ranking.n);
-    auto *items = static_cast<Datum *>(palloc(n * sizeof(Datum) + 1));
-    for (int i = 0; i < n; ++i)
-        items[i] = PointerGetDatum(pg::item_to_text(ranking.kind, ranking.entries[i].key, ranking.entries[i].length));
-    const Datum *metadata = metadata_of(row, items, n);
-    for (int i = 0; i < n; ++i) {
-        const Ranked &entry = ranking.entries[i];
-        Datum values[] = {Int32GetDatum(i + 1),
-                          items[i],
-                          Int64GetDatum(static_cast<int64>(entry.count)),
-                          Int64GetDatum(static_cast<int64>(entry.error)),
-                          BoolGetDatum(entry.guaranteed),
-                          Float8GetDatum(static_cast<double>(entry.count) / static_cast<double>(ranking.total)),
-                          metadata[i]};
-        bool nulls[7] = {};
-        nulls[6] = metadata[i] == 0;
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-    }
-    return (Datum)0;
+    return return_items<7>(
+        fcinfo, row, static_cast<int>(ranking.n), [&](int i) { return item_text(ranking, ranking.entries[i]); },
+        [&](int i, Datum item, Datum *values, bool *) {
+            const Ranked &entry = ranking.entries[i];
+            values[0] = Int32GetDatum(i + 1);
+            values[1] = item;
+            values[2] = Int64GetDatum(static_cast<int64>(entry.count));
+            values[3] = Int64GetDatum(static_cast<int64>(entry.error));
+            values[4] = BoolGetDatum(entry.guaranteed);
+            values[5] = Float8GetDatum(static_cast<double>(entry.count) / static_cast<double>(ranking.total));
+        });
 }
 
 } // namespace topk::answer

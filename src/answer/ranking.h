@@ -1,6 +1,7 @@
 // Sums of a window as rankings, and rankings as rows of SQL.
 #pragma once
 
+#include "../pg/item_arg.h"
 #include "pieces.h"
 
 namespace topk::answer {
@@ -17,7 +18,13 @@ struct Ranking {
 
 constexpr uint32_t all_entries = UINT32_MAX;
 
-Ranking ranking_of(const Sum &sum, uint32_t k);
+// The first k entries of the pieces' sum.
+Ranking ranking_of(const RollupRow *row, const Pieces &pieces, uint32_t k);
+
+// An item of the ranking, a text Datum.
+inline Datum item_text(const Ranking &ranking, const Ranked &entry) {
+    return PointerGetDatum(pg::item_to_text(ranking.kind, entry.key, entry.length));
+}
 
 // A set-returning function's rows (rank, item, count, error, guaranteed, share, metadata).
 Datum return_ranking(FunctionCallInfo fcinfo, const RollupRow *row, const Ranking &ranking);

@@ -2,10 +2,9 @@
 #include <cmath>
 
 #include "../core/growth.h"
-#include "../statistics/answer_timer.h"
 #include "arguments.h"
-#include "../catalog/items_table.h"
 #include "ranking.h"
+#include "rows.h"
 
 namespace {
 
@@ -37,31 +36,25 @@ Tally *sum_with_sketch(const RollupRow *row, const Pieces &pieces) {
     return tally;
 }
 
-int64 events_of(const Pieces &pieces) {
-    int64 events = 0;
-    for (int i = 0; i < pieces.count; ++i)
-        events += pieces.pieces[i].events;
-    return events;
-}
-
 // Nothing for an empty span.
-Pieces pieces_of(const RollupRow *row, Span span, const ArrayType *grp) {
-    return span.start < span.stop ? range_pieces(row, span, grp, GetActiveSnapshot()) : Pieces{};
+Pieces pieces_of(const RollupRow *row, Span span, ArrayType *grp) {
+    return span.start < span.stop ? range_pieces(row, span, grp) : Pieces{};
 }
 
-// The first `passed` of the window before.
-Before read_before(const RollupRow *row, Level level, Span window, double passed, const ArrayType *grp) {
-    const Span span = window_of(row, level, window.start - 1);
-    const Pieces all = window_pieces(row, level, span, grp, GetActiveSnapshot());
+// The first `passed` of the window before this one.
+Before read_before(const RollupRow *row, const AskedWindow &window, double passed) {
+    const Span span = window_of(row, window.level, window.span.start - 1);
+    const Pieces all = window_pieces(row, {window.level, span, window.grp});
     if (passed >= 1)
         return {sum_with_sketch(row, all), nullptr, 0};
-    if (level == Level::tile)
+    if (window.level == Level::tile)
         return {nullptr, sum_with_sketch(row, all), passed};
     const auto cut = span.start + static_cast<int64>(passed * static_cast<double>(span.stop - span.start));
     const Span tile = window_of(row, Level::tile, cut);
-    const Pieces whole = pieces_of(row, {span.start, tile.start}, grp), part = pieces_of(row, tile, grp);
+    const Pieces whole = pieces_of(row, {span.start, tile.start}, window.grp), part = pieces_of(row, tile, window.grp),
+                 rest = pieces_of(row, {tile.stop, span.stop}, window.grp);
     // Where tiles are gone, and no smaller windows in their place, every hour of the window counts alike.
-    if (events_of(whole) + events_of(part) + events_of(pieces_of(row, {tile.stop, span.stop}, grp)) != events_of(all))
+    if (events_of(whole) + events_of(part) + events_of(rest) != events_of(all))
         return {nullptr, sum_with_sketch(row, all), passed};
     return {sum_with_sketch(row, whole), sum_with_sketch(row, part),
             static_cast<double>(cut - tile.start) / static_cast<double>(tile.stop - tile.start)};
@@ -109,44 +102,33 @@ Trend *find_trends(const Ranking &ranking, const Before &before, uint64_t min_co
 }
 
 // trending(rollup, window_kind, at, k, min_count, group_key)
-Datum trending(FunctionCallInfo fcinfo) {
-    RollupRow row;
-    rollup_argument(fcinfo, &row);
-    const Level level = level_argument(fcinfo, 1, &row);
-    const Span window = window_of(&row, level, time_argument(fcinfo, 2));
-    const int32 k = k_argument(fcinfo, 3);
+Datum trending(FunctionCallInfo fcinfo, const RollupRow *row) {
+    const AskedWindow window = window_arguments(fcinfo, row, 1, 2, 5);
+    const auto k = static_cast<uint32_t>(k_argument(fcinfo, 3));
     const int64 min_count = PG_ARGISNULL(4) ? 1 : PG_GETARG_INT64(4);
     if (min_count < 1)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("min_count must be positive")));
-    const ArrayType *grp = group_argument(fcinfo, 5, &row);
 
-    const TimestampTz now = std::clamp(GetCurrentTransactionStartTimestamp(), window.start, window.stop);
-    const double passed = static_cast<double>(now - window.start) / static_cast<double>(window.stop - window.start);
-    const Pieces pieces = window_pieces(&row, level, window, grp, GetActiveSnapshot());
-    const Ranking ranking = ranking_of(sum_of(&row, pieces), all_entries);
-    const Before before = read_before(&row, level, window, passed, grp);
+    const Span span = window.span;
+    const TimestampTz now = std::clamp(GetCurrentTransactionStartTimestamp(), span.start, span.stop);
+    const double passed = static_cast<double>(now - span.start) / static_cast<double>(span.stop - span.start);
+    const Ranking ranking = ranking_of(row, window_pieces(row, window), all_entries);
+    const Before before = read_before(row, window, passed);
     int n;
-    const Trend *trends = find_trends(ranking, before, static_cast<uint64_t>(min_count), static_cast<uint32_t>(k), &n);
-
-    InitMaterializedSRF(fcinfo, 0);
-    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-    auto *items = static_cast<Datum *>(palloc(n * sizeof(Datum) + 1));
-    for (int i = 0; i < n; ++i)
-        items[i] = PointerGetDatum(pg::item_to_text(ranking.kind, trends[i].entry->key, trends[i].entry->length));
-    const Datum *metadata = metadata_of(&row, items, n);
-    for (int i = 0; i < n; ++i) {
-        const auto count = static_cast<double>(trends[i].entry->count), previous = static_cast<double>(trends[i].previous);
-        Datum values[] = {Int32GetDatum(i + 1),
-                          items[i],
-                          Int64GetDatum(static_cast<int64>(trends[i].entry->count)),
-                          Int64GetDatum(static_cast<int64>(trends[i].previous)),
-                          Float8GetDatum((count - previous) / previous),
-                          Float8GetDatum(trends[i].score),
-                          metadata[i]};
-        const bool nulls[] = {false, false, false, false, trends[i].previous == 0, false, metadata[i] == 0};
-        tuplestore_putvalues(result->setResult, result->setDesc, values, const_cast<bool *>(nulls));
-    }
-    return (Datum)0;
+    const Trend *trends = find_trends(ranking, before, static_cast<uint64_t>(min_count), k, &n);
+    return return_items<7>(
+        fcinfo, row, n, [&](int i) { return item_text(ranking, *trends[i].entry); },
+        [&](int i, Datum item, Datum *values, bool *nulls) {
+            const Trend &trend = trends[i];
+            const auto count = static_cast<double>(trend.entry->count), previous = static_cast<double>(trend.previous);
+            values[0] = Int32GetDatum(i + 1);
+            values[1] = item;
+            values[2] = Int64GetDatum(static_cast<int64>(trend.entry->count));
+            values[3] = Int64GetDatum(static_cast<int64>(trend.previous));
+            values[4] = Float8GetDatum((count - previous) / previous);
+            nulls[4] = trend.previous == 0;
+            values[5] = Float8GetDatum(trend.score);
+        });
 }
 
 } // namespace

@@ -1,0 +1,29 @@
+// Rows about items, as set-returning functions give them.
+#pragma once
+
+#include "../catalog/items_table.h"
+
+namespace topk::answer {
+
+// Returns n rows of so many columns. item(i) is the item of a row, a text Datum; fill(i, item, values, nulls) sets all
+// columns but the last, which is the item's row of the items table.
+template <int columns, class Item, class Fill>
+Datum return_items(FunctionCallInfo fcinfo, const RollupRow *row, int n, const Item &item, const Fill &fill) {
+    InitMaterializedSRF(fcinfo, 0);
+    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    auto *items = static_cast<Datum *>(MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(Datum) + 1));
+    for (int i = 0; i < n; ++i)
+        items[i] = item(i);
+    const Datum *metadata = metadata_of(row, items, n);
+    for (int i = 0; i < n; ++i) {
+        Datum values[columns];
+        bool nulls[columns] = {};
+        fill(i, items[i], values, nulls);
+        values[columns - 1] = metadata[i];
+        nulls[columns - 1] = metadata[i] == 0;
+        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    }
+    return (Datum)0;
+}
+
+} // namespace topk::answer
