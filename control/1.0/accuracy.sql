@@ -1,5 +1,5 @@
 
--- How right an answer is.
+-- topk.accuracy, which compares an answer with exact counts
 
 CREATE FUNCTION topk.exact_query(rollup integer)
     RETURNS text
@@ -9,10 +9,10 @@ AS $$
     SELECT format(
         $query$
         SELECT f.item, sum(f.weight), count(*)
-        FROM (-- OFFSET 0: of a row that the filter excludes nothing else is evaluated, as in capture.
+        FROM (-- Because of OFFSET 0, no other expression is evaluated for rows that the filter excludes, as in capture.
               SELECT (%1$s)::text COLLATE "C" AS item, (%2$s)::bigint AS weight, ARRAY[%3$s]::text[] AS grp
-              FROM %4$s%5$I.%6$I
-              WHERE (%7$s) >= $1 AND (%7$s) < $2 AND (%8$s)
+              FROM %4$s
+              WHERE (%5$s) >= $1 AND (%5$s) < $2 AND (%6$s)
               OFFSET 0) AS f
         WHERE f.item IS NOT NULL AND f.weight IS NOT NULL AND ($3 IS NULL OR f.grp = $3)
         GROUP BY f.item
@@ -20,14 +20,12 @@ AS $$
         r.item, coalesce(r.weight, '1'),
         (SELECT string_agg(format('(%s)::text COLLATE "C"', u.expression), ', ' ORDER BY u.i)
          FROM unnest(r.group_by) WITH ORDINALITY AS u (expression, i)),
-        CASE WHEN c.relkind = 'r' THEN 'ONLY ' END, n.nspname, c.relname, r.time, coalesce(r.filter, 'true'))
+        topk.rows_of(r.source), r.time, coalesce(r.filter, 'true'))
     FROM topk.rollup AS r
-    JOIN pg_class AS c ON c.oid = r.source
-    JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE r.id = $1
+    WHERE r.id = exact_query.rollup
 $$;
 COMMENT ON FUNCTION topk.exact_query(integer) IS
-    'support function of topk.accuracy: the query for the exact counts of a span: item, weight, events';
+    'support function of topk.accuracy: returns the query for the item, weight and number of events of all items in a span ($1 to $2) and group ($3, NULL for all)';
 REVOKE ALL ON FUNCTION topk.exact_query(integer) FROM PUBLIC;
 
 CREATE FUNCTION topk.exact_counts(rollup text, since timestamptz, until timestamptz, group_key text[],
@@ -36,7 +34,7 @@ CREATE FUNCTION topk.exact_counts(rollup text, since timestamptz, until timestam
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10000
     AS 'MODULE_PATHNAME', 'topk_exact_counts';
 COMMENT ON FUNCTION topk.exact_counts(text, timestamptz, timestamptz, text[]) IS
-    'a part of topk.accuracy: all items of the rows that a rollup''s table has in a span, by the caller''s snapshot. For who may ask the rollup; the expressions run with the rights of the table''s owner';
+    'support function of topk.accuracy: counts the rows that the source table of a rollup has in a span, by the snapshot of the caller. The caller needs the right to read the rollup; its expressions run with the rights of the owner of the table.';
 
 CREATE FUNCTION topk.accuracy(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(), INOUT k integer DEFAULT 10,
                               group_key text[] DEFAULT NULL,
@@ -51,7 +49,7 @@ DECLARE
     info record;
     definition record;
 BEGIN
-    SELECT * INTO info FROM topk.window_info($1, $2, $3, $5);
+    SELECT * INTO info FROM topk.window_info(rollup, window_kind, at, group_key);
     k := coalesce(k, 10);
     IF k NOT BETWEEN 1 AND 10000 THEN
         RAISE invalid_parameter_value USING MESSAGE = 'k must be between 1 and 10000';
@@ -60,28 +58,28 @@ BEGIN
     INTO definition
     FROM topk.rollups AS r
     JOIN pg_class AS c ON c.oid = r.source
-    WHERE r.name = $1;
+    WHERE r.name = accuracy.rollup;
     IF definition.relkind NOT IN ('r', 'p') THEN
         RAISE wrong_object_type USING
-            MESSAGE = format('cannot compare rollup "%s" with exact counts', $1),
+            MESSAGE = format('cannot compare rollup "%s" with exact counts', rollup),
             DETAIL = 'Its source is a stream, which keeps no rows.',
-            HINT = 'To compare, insert a part of the events into a table with a rollup of the same parameters, too.';
+            HINT = 'Insert a part of the events into a table too, and compare a rollup of that table that has the same parameters.';
     ELSIF definition.policies THEN
         RAISE insufficient_privilege USING
-            MESSAGE = format('cannot compare rollup "%s" with exact counts', $1),
+            MESSAGE = format('cannot compare rollup "%s" with exact counts', rollup),
             DETAIL = 'Row-level security of its table may hide rows.';
-    ELSIF $5 = '{}' THEN
+    ELSIF group_key = '{}' THEN
         RAISE feature_not_supported USING
             MESSAGE = 'cannot compare the overflow group with exact counts',
-            DETAIL = 'Which groups it has counted depends on the order in which they came.';
+            DETAIL = 'The groups that it counts depend on the order in which events arrived.';
     END IF;
     WITH exact AS MATERIALIZED (
         SELECT e.item COLLATE "C" AS item, e.weight, e.events
-        FROM topk.exact_counts($1, info.window_start, info.window_end, $5) AS e
-    ), listed AS MATERIALIZED ( -- all that are monitored, or the first 10000 of them
-        SELECT t.item COLLATE "C" AS item, t.count, t.error FROM topk.top($1, $2, $3, 10000, $5) AS t
+        FROM topk.exact_counts(rollup, info.window_start, info.window_end, group_key) AS e
+    ), listed AS MATERIALIZED ( -- all monitored items, or the first 10000 of them
+        SELECT t.item COLLATE "C" AS item, t.count, t.error FROM topk.top(rollup, window_kind, at, 10000, group_key) AS t
     ), answer AS MATERIALIZED (
-        SELECT t.item COLLATE "C" AS item, t.count, t.guaranteed FROM topk.top($1, $2, $3, k, $5) AS t
+        SELECT t.item COLLATE "C" AS item, t.count, t.guaranteed FROM topk.top(rollup, window_kind, at, k, group_key) AS t
     ), true_top AS (
         SELECT min(t.weight) AS least, count(*) AS places
         FROM (SELECT e.weight FROM exact AS e WHERE e.weight > 0 ORDER BY e.weight DESC LIMIT k) AS t
@@ -114,4 +112,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION topk.accuracy(text, text, timestamptz, integer, text[]) IS
-    'compares topk.top with exact counts of the rows that the table has in the window, by the caller''s snapshot. precision: share of the answer that is in the true top k (1 to 10000; ties at the last place are right); recall: share of the true top k that is in the answer; errors of the counts in the answer; guaranteed_wrong, and bound_violations of any item: 0, as long as events = exact_events, which says that the table still has what was counted, and no more. SQLSTATE 42809 for a stream';
+    'compares the answer of topk.top with exact counts of the rows that the source table has in the window, by the snapshot of the caller. precision is the share of the answer that is in the true top k (1 to 10000), where all items that tie with its last one belong to it. recall is the share of the true top k that is in the answer. mean_relative_error and largest_error are about the counts in the answer. guaranteed_wrong and bound_violations are 0 if events = exact_events, that is, if the table has exactly the rows that were counted. Raises SQLSTATE 42809 for a stream, 42501 if row-level security may hide rows, and 0A000 for the overflow group.';

@@ -1,5 +1,5 @@
 
--- Answers: what rollups know.
+-- Functions that answer for a window or span of a rollup, and views of rollups
 
 CREATE FUNCTION topk.top(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(), k integer DEFAULT 10,
                          group_key text[] DEFAULT NULL,
@@ -9,7 +9,7 @@ CREATE FUNCTION topk.top(rollup text, window_kind text, at timestamptz DEFAULT p
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_top';
 COMMENT ON FUNCTION topk.top(text, text, timestamptz, integer, text[]) IS
-    'the k (1 to 10000) items with the largest weight in the window (hour, day, week or month) that contains a time: count - error <= true weight <= count; share: count by the window''s weight; metadata: the item''s row of the rollup''s items table, as the caller may see it. Ties: the smaller item first. group_key: the values of the group expressions, NULL for all groups, {} for those past max_groups. Always fresh: counts what the caller''s snapshot sees. Needs SELECT on the source';
+    'returns the k (1 to 10000) items with the largest weight in the window (hour, day, week or month) that contains a time, by rank. count - error <= true weight <= count always holds, and the answer counts all events that the snapshot of the caller sees. Items with equal counts are in the order of the items. share is count divided by the weight of the window. metadata is the row of the item in the items table of the rollup, as far as the caller may read it. group_key has the values of the group expressions; it is NULL for all groups together, and {} for the groups beyond max_groups. The caller needs the right to read the rollup (topk.may_read, SQLSTATE 42501).';
 
 CREATE FUNCTION topk.range(rollup text, since timestamptz, until timestamptz, k integer DEFAULT 10, group_key text[] DEFAULT NULL,
                            OUT rank integer, OUT item text, OUT count bigint, OUT error bigint, OUT guaranteed boolean,
@@ -18,7 +18,7 @@ CREATE FUNCTION topk.range(rollup text, since timestamptz, until timestamptz, k 
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_range';
 COMMENT ON FUNCTION topk.range(text, timestamptz, timestamptz, integer, text[]) IS
-    'like topk.top, for the tiles from the one that contains since to the one before until: any span of whole tiles that are still kept';
+    'like topk.top, for a span: from the tile that contains since to the last tile before until, as long as these tiles are kept';
 
 CREATE FUNCTION topk.heavy_hitters(rollup text, window_kind text, share double precision, at timestamptz DEFAULT pg_catalog.now(),
                                    group_key text[] DEFAULT NULL,
@@ -28,7 +28,7 @@ CREATE FUNCTION topk.heavy_hitters(rollup text, window_kind text, share double p
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_rollup_heavy_hitters';
 COMMENT ON FUNCTION topk.heavy_hitters(text, text, double precision, timestamptz, text[]) IS
-    'all items that can have at least a share (greater than 0, at most 1) of the weight of the window that contains a time; guaranteed: those that have. A warning where one could be missing, as the share is not above what an item can have that the summary does not monitor. Otherwise like topk.top';
+    'returns all items that may have at least a share (above 0, at most 1) of the weight of the window that contains a time; guaranteed is true for those that surely have it. Warns if an item may be missing, because an item that the summary does not monitor can reach the share. Otherwise like topk.top.';
 
 CREATE FUNCTION topk.frequency(rollup text, item text, window_kind text, at timestamptz DEFAULT pg_catalog.now(),
                                group_key text[] DEFAULT NULL,
@@ -36,7 +36,7 @@ CREATE FUNCTION topk.frequency(rollup text, item text, window_kind text, at time
     LANGUAGE C STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'topk_rollup_frequency';
 COMMENT ON FUNCTION topk.frequency(text, text, text, timestamptz, text[]) IS
-    'the weight of one item, monitored or not, in the window that contains a time: lower <= true weight <= upper always. upper is the better bound of Space-Saving summary and Count-Min sketch, lower that of the summary; count is upper. rank: as in topk.top, NULL for an item that the summary does not monitor. item: as text, whatever its type';
+    'returns bounds of the weight of one item, monitored or not, in the window that contains a time: lower <= true weight <= upper always holds. upper is the smaller of the upper bounds of the Space-Saving summary and the Count-Min sketch, lower is the lower bound of the summary, and count equals upper. rank is the rank in topk.top, NULL if the summary does not monitor the item. The item is given as text, whatever its type.';
 
 CREATE FUNCTION topk.trending(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(), k integer DEFAULT 10,
                               min_count bigint DEFAULT 1, group_key text[] DEFAULT NULL,
@@ -46,7 +46,7 @@ CREATE FUNCTION topk.trending(rollup text, window_kind text, at timestamptz DEFA
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_trending';
 COMMENT ON FUNCTION topk.trending(text, text, timestamptz, integer, bigint, text[]) IS
-    'the k (1 to 10000) items whose weight grew most surely from the window before to the one that contains a time; of a window that is not over, from the same elapsed share of the one before. growth_rate: (count - previous) / previous, NULL for a new item; score: standard deviations of the growth, signed root of the likelihood-ratio statistic of two Poisson counts (Dunning 1993), taken from the lower bound now and the upper bound before. Only items of a score above 0 and a count of min_count at least';
+    'returns the k (1 to 10000) items that grew most surely between the previous window and the window that contains a time, by score. If that window is not over, it is compared with the same elapsed share of the previous one. growth_rate is (count - previous) / previous, NULL for a new item. score is the growth in standard deviations: the signed root of the likelihood-ratio statistic of two Poisson counts (Dunning 1993), computed from the lower bound now and the upper bound before. Only items with a score above 0 and a count of at least min_count are returned.';
 
 CREATE FUNCTION topk.history(rollup text, window_kind text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
                              k integer DEFAULT 10, group_key text[] DEFAULT NULL,
@@ -57,7 +57,7 @@ CREATE FUNCTION topk.history(rollup text, window_kind text, since timestamptz DE
     LANGUAGE C STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'topk_history';
 COMMENT ON FUNCTION topk.history(text, text, timestamptz, timestamptz, integer, text[]) IS
-    'the top k, at most as many as the rollup keeps, of the windows that are over, from the one that contains since to the last that begins before until, in the order of time: their snapshots, which stay as long as retention says. Otherwise like topk.top';
+    'returns the top k of windows that are over, in the order of time: from the window that contains since to the last one that begins before until. It reads their snapshots, which have at most the k items of the rollup and are kept as long as its retention says. Otherwise like topk.top.';
 
 CREATE FUNCTION topk.window_info(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(),
                                  group_key text[] DEFAULT NULL,
@@ -66,7 +66,7 @@ CREATE FUNCTION topk.window_info(rollup text, window_kind text, at timestamptz D
     LANGUAGE C STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'topk_window_info';
 COMMENT ON FUNCTION topk.window_info(text, text, timestamptz, text[]) IS
-    'a window''s bounds, events and weight (exact), distinct items (exact while error_bound is 0, then HyperLogLog with a standard error of 0.8 %), and the largest weight an item can have that the summary does not monitor';
+    'returns the start and end of the window that contains a time, its events and weight (exact), its number of distinct items (exact if error_bound is 0, otherwise the estimate of HyperLogLog, with a standard error of 0.8 %), and in error_bound the largest weight that an item can have that the summary does not monitor';
 
 CREATE VIEW topk.rollups WITH (security_barrier) AS
     SELECT r.name, r.source, r.item, r.time AS event_time, r.group_by, r.weight, r.filter, r.windows, r.grain, r.timezone, r.k,
@@ -77,7 +77,12 @@ CREATE VIEW topk.rollups WITH (security_barrier) AS
     LEFT JOIN topk.rollup_state AS s ON s.rollup = r.id
     WHERE topk.may_read(r.source);
 COMMENT ON VIEW topk.rollups IS
-    'the rollups that the user may read: how each was made, and running totals over what has been folded: events, weight, late (for tiles that were over), rejected (time missing or outside what is accepted), overflowed (of groups past max_groups)';
+    'the rollups that the user may read: the parameters of each, its totals over the events that have been folded, and the state of its folds and of its backfill';
+COMMENT ON COLUMN topk.rollups.late IS 'events for tiles that were over when the events were folded';
+COMMENT ON COLUMN topk.rollups.rejected IS 'events without a time, or with a time outside accept_past and accept_future';
+COMMENT ON COLUMN topk.rollups.overflowed IS 'events of groups beyond max_groups';
+COMMENT ON COLUMN topk.rollups.backfill IS 'NULL if none was asked for, otherwise wanted, running, done or failed';
+COMMENT ON COLUMN topk.rollups.failures IS 'failed folds since the last successful one; retry_at is the time of the next attempt';
 GRANT SELECT ON topk.rollups TO PUBLIC;
 
 CREATE VIEW topk.groups WITH (security_barrier) AS
@@ -85,7 +90,7 @@ CREATE VIEW topk.groups WITH (security_barrier) AS
     FROM topk.group_key AS g
     JOIN topk.rollup AS r ON r.id = g.rollup
     WHERE topk.may_read(r.source);
-COMMENT ON VIEW topk.groups IS 'the groups of each rollup that have counts of their own, as far as they have been folded';
+COMMENT ON VIEW topk.groups IS 'the groups that have counts of their own, for each rollup that the user may read; a group appears with the first fold of its events';
 GRANT SELECT ON topk.groups TO PUBLIC;
 
 CREATE VIEW topk.snapshots WITH (security_barrier) AS
@@ -95,7 +100,7 @@ CREATE VIEW topk.snapshots WITH (security_barrier) AS
     JOIN topk.rollup AS r ON r.id = s.rollup
     CROSS JOIN LATERAL pg_catalog.unnest(s.entries) AS e
     WHERE topk.may_read(r.source);
-COMMENT ON VIEW topk.snapshots IS 'the top k of each window that is over, one row per item; kept as long as retention says';
+COMMENT ON VIEW topk.snapshots IS 'the top k of each window that is over, one row for each item, for the rollups that the user may read; retention removes old ones';
 GRANT SELECT ON topk.snapshots TO PUBLIC;
 
 CREATE VIEW topk.errors WITH (security_barrier) AS
@@ -103,5 +108,5 @@ CREATE VIEW topk.errors WITH (security_barrier) AS
     FROM topk.error_log AS e
     JOIN topk.rollup AS r ON r.id = e.rollup
     WHERE topk.may_read(r.source);
-COMMENT ON VIEW topk.errors IS 'the last 100 errors of folding each rollup';
+COMMENT ON VIEW topk.errors IS 'the last 100 errors of folds and backfills, for each rollup that the user may read';
 GRANT SELECT ON topk.errors TO PUBLIC;

@@ -1,13 +1,13 @@
 
--- A JSON API. Each function of schema topk_api takes named arguments and gives one jsonb, as PostgREST wants it (docs/api.md).
+-- The JSON API. Each function of schema topk_api takes named arguments and returns one jsonb value, as PostgREST expects (docs/api.md).
 
 CREATE SCHEMA topk_api;
-COMMENT ON SCHEMA topk_api IS 'JSON API of pg_topk: functions that take events, and that answer';
--- The roles as well as PUBLIC: a grant keeps them from being dropped as long as the extension is there.
+COMMENT ON SCHEMA topk_api IS 'JSON API of pg_topk: functions that insert events and functions that answer';
+-- PUBLIC includes the roles, but a grant of their own keeps them from being dropped while the extension exists.
 GRANT USAGE ON SCHEMA topk_api TO PUBLIC, topk_reader, topk_writer;
 
--- Taking events. The stream is found by the caller's search_path, and that is what its defaults and triggers run under. So
--- three functions have no search_path of their own; names in them are qualified, and there are no operators.
+-- Functions that insert events. They find the stream by the search_path of the caller, under which its defaults and triggers run
+-- too. So three of them set no search_path: they qualify all names with schemas and use no operators.
 
 CREATE FUNCTION topk.find_source(stream text)
     RETURNS regclass
@@ -19,7 +19,7 @@ BEGIN
     BEGIN
         source := pg_catalog.to_regclass(stream);
     EXCEPTION WHEN syntax_error OR invalid_name OR feature_not_supported THEN
-        -- which is what it says to names that are none
+        NULL; -- to_regclass raises these for text that is not a name
     END;
     IF source IS NULL THEN
         RAISE invalid_parameter_value
@@ -29,7 +29,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION topk.find_source(text) IS
-    'support function of topk_api.ingest_event: the relation that a name means in the caller''s search_path; SQLSTATE 22023 where there is none';
+    'support function of topk_api.ingest_event: returns the relation that a name denotes in the search_path of the caller; raises SQLSTATE 22023 if there is none';
 REVOKE ALL ON FUNCTION topk.find_source(text) FROM PUBLIC;
 
 CREATE FUNCTION topk.raise_event(single boolean, event bigint, fault text)
@@ -44,7 +44,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION topk.raise_event(boolean, bigint, text) IS
-    'support function of topk_api.ingest_events: raises the fault of an event, by its index from 0';
+    'support function of topk_api.ingest_events: raises SQLSTATE 22023 for the fault of an event; single leaves out the index of the event, which counts from 0';
 REVOKE ALL ON FUNCTION topk.raise_event(boolean, bigint, text) FROM PUBLIC;
 
 CREATE FUNCTION topk.read_events(events jsonb, single boolean, OUT item_ids text[], OUT times timestamptz[], OUT sources text[],
@@ -97,7 +97,7 @@ BEGIN
               FROM jsonb_array_elements(events) WITH ORDINALITY AS x (e, i)
               ORDER BY i) AS s;
     EXCEPTION WHEN data_exception THEN
-        -- A day or an hour that does not exist: which one?
+        -- A timestamp has the right form, but its date or hour does not exist: find the event.
         FOR faulty IN SELECT i - 1 AS event, e ->> 'timestamp' AS at FROM jsonb_array_elements(events) WITH ORDINALITY AS x (e, i) LOOP
             BEGIN
                 PERFORM faulty.at::timestamptz;
@@ -110,7 +110,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION topk.read_events(jsonb, boolean) IS
-    'support function of topk_api.ingest_events: checks events, and gives their fields as columns, with new ids; single: it is not an array that the user sees';
+    'support function of topk_api.ingest_events: checks events, and returns their fields as arrays, with new event ids. single is true for topk_api.ingest_event, whose messages have no index. Raises SQLSTATE 22023 for the first faulty event.';
 REVOKE ALL ON FUNCTION topk.read_events(jsonb, boolean) FROM PUBLIC;
 
 CREATE FUNCTION topk.ingest_query(source regclass, single boolean, item_ids text[], sources text[])
@@ -135,7 +135,7 @@ BEGIN
                t.typcategory = 'S' AS is_text, format('%I.%I', n.nspname, t.typname) AS type
         FROM (VALUES ('item_id', 'item_id', 1), ('timestamp', 'ts', 1), ('timestamp', 'timestamp', 2), ('source', 'source', 1),
                      ('metadata', 'metadata', 1), ('event_id', 'event_id', 1)) AS f (field, attname, preference)
-        JOIN pg_attribute AS a ON a.attrelid = $1 AND a.attname = f.attname
+        JOIN pg_attribute AS a ON a.attrelid = ingest_query.source AND a.attname = f.attname
         JOIN pg_type AS t ON t.oid = a.atttypid
         JOIN pg_namespace AS n ON n.oid = t.typnamespace
         WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
@@ -145,13 +145,13 @@ BEGIN
         columns := columns || quote_ident(target.attname);
         expressions := expressions || quote_ident(target.field);
         IF target.field = 'timestamp' AND target.base <> 'timestamptz'::regtype THEN
-            -- The session's time zone is not what the rollup's owner thought of.
+            -- The conversion to any other type would depend on the time zone of the session.
             RAISE invalid_parameter_value
                 USING MESSAGE = format('stream: column %I of %s must be of type timestamp with time zone', target.attname, name);
         END IF;
         CONTINUE WHEN target.is_text OR target.field NOT IN ('item_id', 'source');
 
-        -- Text, for a column of another type: as by its input function.
+        -- The input function of the type of the column reads the text.
         expressions[cardinality(expressions)] := format('%I::%s', target.field, target.type);
         given := CASE target.field WHEN 'item_id' THEN item_ids ELSE sources END;
         BEGIN
@@ -176,7 +176,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION topk.ingest_query(regclass, boolean, text[], text[]) IS
-    'support function of topk_api.ingest_events: the INSERT of the columns that topk.read_events gives, after a check that the relation can take them';
+    'support function of topk_api.ingest_events: returns the INSERT for the arrays that topk.read_events returns; raises SQLSTATE 22023 unless the columns of the stream can take them';
 REVOKE ALL ON FUNCTION topk.ingest_query(regclass, boolean, text[], text[]) FROM PUBLIC;
 
 CREATE FUNCTION topk_api.ingest_event(stream text, item_id text, "timestamp" timestamptz DEFAULT pg_catalog.now(),
@@ -200,7 +200,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION topk_api.ingest_event(text, text, timestamptz, text, jsonb) IS
-    'inserts an event into a stream or table, as the caller: columns item_id, ts or timestamp, and source, metadata, event_id where there are such. {accepted: 1, event_ids: [uuid]}. timestamp: NULL means now; metadata: an object. SQLSTATE 22023 names the argument that is wrong. For topk_writer, with INSERT on the stream';
+    'inserts an event into a stream or table with the rights of the caller, and returns {accepted: 1, event_ids: [uuid]}. It fills the columns item_id and ts or timestamp, and the columns source, metadata and event_id if they exist. A NULL timestamp stands for now; metadata is an object. The caller needs role topk_writer, and INSERT on the stream. Raises SQLSTATE 22023 with the name of an invalid argument.';
 REVOKE ALL ON FUNCTION topk_api.ingest_event(text, text, timestamptz, text, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION topk_api.ingest_events(stream text, events jsonb)
@@ -217,7 +217,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION topk_api.ingest_events(text, jsonb) IS
-    'inserts 1 to 10000 events into a stream or table by one statement, all or none: an array of {"item_id": string, "timestamp": ISO 8601 string, "source": string, "metadata": object}, of which item_id must be there. Otherwise like topk_api.ingest_event; SQLSTATE 22023 names the first event that is wrong, from 0, and its field';
+    'inserts 1 to 10000 events into a stream or table with one statement, all or none. events is an array of {"item_id": string, "timestamp": ISO 8601 string, "source": string, "metadata": object}, where only item_id is required. Raises SQLSTATE 22023 with the index of the first invalid event, counted from 0, and its field. Otherwise like topk_api.ingest_event.';
 REVOKE ALL ON FUNCTION topk_api.ingest_events(text, jsonb) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION topk.find_source(text), topk.raise_event(boolean, bigint, text), topk.read_events(jsonb, boolean),
@@ -225,7 +225,7 @@ GRANT EXECUTE ON FUNCTION topk.find_source(text), topk.raise_event(boolean, bigi
     topk_api.ingest_events(text, jsonb)
 TO topk_writer;
 
--- Asking
+-- Functions that answer
 
 CREATE FUNCTION topk.check_question(rollup text, time_window text, window_start timestamptz, group_key text[], k integer DEFAULT 1)
     RETURNS void
@@ -236,23 +236,24 @@ DECLARE
     asked record;
     fault text;
 BEGIN
-    SELECT r.windows, cardinality(r.group_by) AS groups INTO asked FROM topk.rollups AS r WHERE r.name = $1;
+    SELECT r.windows, cardinality(r.group_by) AS groups INTO asked FROM topk.rollups AS r WHERE r.name = check_question.rollup;
     IF NOT FOUND THEN
-        -- If it exists, this is who says that the user may not ask it.
+        -- If the rollup exists, topk.window_info raises the error that the user may not read it.
         BEGIN
-            PERFORM topk.window_info($1, 'hour');
+            PERFORM topk.window_info(rollup, 'hour');
         EXCEPTION WHEN undefined_object OR null_value_not_allowed THEN
-            RAISE invalid_parameter_value USING MESSAGE = concat('rollup: there is no rollup ', quote_nullable($1));
+            RAISE invalid_parameter_value USING MESSAGE = concat('rollup: there is no rollup ', quote_nullable(rollup));
         END;
     END IF;
     fault := CASE
-        WHEN $2 = ANY (asked.windows) IS NOT TRUE THEN
-            format('time_window: rollup "%s" has windows %s, not %s', $1, array_to_string(asked.windows, ', '), quote_nullable($2))
-        WHEN NOT $3 BETWEEN '0001-01-01 00:00+00' AND '9999-12-31 00:00+00' THEN 'window_start: must be in the years 1 to 9999'
-        WHEN $4 IS NOT NULL AND asked.groups = 0 THEN format('group_key: rollup "%s" has no groups', $1)
-        WHEN cardinality($4) <> 0 AND (cardinality($4) <> asked.groups OR array_ndims($4) <> 1) THEN
-            format('group_key: must have as many elements as rollup "%s" has group expressions: %s', $1, asked.groups)
-        WHEN $5 BETWEEN 1 AND 1000 IS NOT TRUE THEN 'k: must be between 1 and 1000'
+        WHEN time_window = ANY (asked.windows) IS NOT TRUE THEN
+            format('time_window: rollup "%s" has windows %s, not %s', rollup, array_to_string(asked.windows, ', '),
+                   quote_nullable(time_window))
+        WHEN NOT window_start BETWEEN '0001-01-01 00:00+00' AND '9999-12-31 00:00+00' THEN 'window_start: must be in the years 1 to 9999'
+        WHEN group_key IS NOT NULL AND asked.groups = 0 THEN format('group_key: rollup "%s" has no groups', rollup)
+        WHEN cardinality(group_key) <> 0 AND (cardinality(group_key) <> asked.groups OR array_ndims(group_key) <> 1) THEN
+            format('group_key: must have as many elements as rollup "%s" has group expressions: %s', rollup, asked.groups)
+        WHEN k BETWEEN 1 AND 1000 IS NOT TRUE THEN 'k: must be between 1 and 1000'
     END;
     IF fault IS NOT NULL THEN
         RAISE invalid_parameter_value USING MESSAGE = fault;
@@ -260,7 +261,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION topk.check_question(text, text, timestamptz, text[], integer) IS
-    'checks the arguments of the functions of topk_api that answer; SQLSTATE 22023 names the one that is wrong';
+    'support function of the functions of topk_api that answer: raises SQLSTATE 22023 with the name of an invalid argument';
 
 CREATE FUNCTION topk_api.get_topk(rollup text, k integer DEFAULT 10, time_window text DEFAULT 'hour',
                                   window_start timestamptz DEFAULT NULL, group_key text[] DEFAULT NULL)
@@ -269,19 +270,19 @@ CREATE FUNCTION topk_api.get_topk(rollup text, k integer DEFAULT 10, time_window
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM topk.check_question($1, $3, $4, $5, $2);
+    PERFORM topk.check_question(rollup, time_window, window_start, group_key, k);
     RETURN (SELECT jsonb_build_object(
-                       'time_window', $3, 'window_start', w.window_start, 'window_end', w.window_end, 'total_events', w.events,
+                       'time_window', time_window, 'window_start', w.window_start, 'window_end', w.window_end, 'total_events', w.events,
                        'total_items', w.distinct_items, 'computed_at', statement_timestamp(),
                        'top_k', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                                             'rank', t.rank, 'item_id', t.item, 'count', t.count, 'error', t.error,
                                             'guaranteed', t.guaranteed, 'share', t.share, 'item', t.metadata) ORDER BY t.rank), '[]')
-                                 FROM topk.top($1, $3, $4, $2, $5) AS t))
-            FROM topk.window_info($1, $3, $4, $5) AS w);
+                                 FROM topk.top(rollup, time_window, get_topk.window_start, k, group_key) AS t))
+            FROM topk.window_info(rollup, time_window, get_topk.window_start, group_key) AS w);
 END
 $$;
 COMMENT ON FUNCTION topk_api.get_topk(text, integer, text, timestamptz, text[]) IS
-    'the k (1 to 1000) items with the largest weight in a window: {time_window, window_start, window_end, top_k: [{rank, item_id, count, error, guaranteed, share, item}], total_events, total_items, computed_at}, as in topk.top and topk.window_info. window_start: any time in the window, NULL for the current one. SQLSTATE 22023 names the argument that is wrong';
+    'returns the k (1 to 1000) items with the largest weight in a window, as {time_window, window_start, window_end, top_k: [{rank, item_id, count, error, guaranteed, share, item}], total_events, total_items, computed_at}; topk.top and topk.window_info describe the fields. window_start is any time in the window, NULL for the current window. Raises SQLSTATE 22023 with the name of an invalid argument.';
 
 CREATE FUNCTION topk_api.get_frequency(rollup text, item_id text, time_window text DEFAULT 'hour',
                                        window_start timestamptz DEFAULT NULL, group_key text[] DEFAULT NULL)
@@ -292,22 +293,24 @@ AS $$
 DECLARE
     known record;
 BEGIN
-    PERFORM topk.check_question($1, $3, $4, $5);
-    IF $2 IS NULL THEN
+    PERFORM topk.check_question(rollup, time_window, window_start, group_key);
+    IF item_id IS NULL THEN
         RAISE invalid_parameter_value USING MESSAGE = 'item_id: must not be null';
     END IF;
     BEGIN
-        SELECT f.count, f.lower, f.upper, f.rank INTO known FROM topk.frequency($1, $2, $3, $4, $5) AS f;
+        SELECT f.count, f.lower, f.upper, f.rank INTO known
+        FROM topk.frequency(rollup, item_id, time_window, window_start, group_key) AS f;
     EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-        RAISE invalid_parameter_value USING MESSAGE = 'item_id: ' || SQLERRM; -- the rollup's items are of another type
+        RAISE invalid_parameter_value USING MESSAGE = 'item_id: ' || SQLERRM; -- item_id is no value of the item type
     END;
-    RETURN jsonb_build_object('item_id', $2, 'time_window', $3, 'window_start', (topk.window_info($1, $3, $4, $5)).window_start,
+    RETURN jsonb_build_object('item_id', item_id, 'time_window', time_window,
+                              'window_start', (topk.window_info(rollup, time_window, window_start, group_key)).window_start,
                               'count', known.count, 'lower', known.lower, 'upper', known.upper, 'rank', known.rank,
                               'updated_at', statement_timestamp());
 END
 $$;
 COMMENT ON FUNCTION topk_api.get_frequency(text, text, text, timestamptz, text[]) IS
-    'the weight of one item in a window: {item_id, time_window, window_start, count, lower, upper, rank, updated_at}, as in topk.frequency. updated_at: now, as all that is committed counts. SQLSTATE 22023 names the argument that is wrong';
+    'returns the weight of one item in a window, as {item_id, time_window, window_start, count, lower, upper, rank, updated_at}; topk.frequency describes the fields. updated_at is the time of the statement, as the answer counts everything that is committed. Raises SQLSTATE 22023 with the name of an invalid argument.';
 
 CREATE FUNCTION topk_api.get_trending(rollup text, k integer DEFAULT 10, time_window text DEFAULT 'hour',
                                       window_start timestamptz DEFAULT NULL, min_count bigint DEFAULT 1,
@@ -317,22 +320,24 @@ CREATE FUNCTION topk_api.get_trending(rollup text, k integer DEFAULT 10, time_wi
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM topk.check_question($1, $3, $4, $6, $2);
-    IF $5 > 0 IS NOT TRUE THEN
+    PERFORM topk.check_question(rollup, time_window, window_start, group_key, k);
+    IF min_count > 0 IS NOT TRUE THEN
         RAISE invalid_parameter_value USING MESSAGE = 'min_count: must be positive';
     END IF;
     RETURN jsonb_build_object(
-        'time_window', $3, 'window_start', (topk.window_info($1, $3, $4, $6)).window_start, 'computed_at', statement_timestamp(),
+        'time_window', time_window,
+        'window_start', (topk.window_info(rollup, time_window, window_start, group_key)).window_start,
+        'computed_at', statement_timestamp(),
         'trending_items', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                                       'rank', t.rank, 'item_id', t.item, 'count', t.count, 'previous', t.previous,
                                       'growth_rate', t.growth_rate, 'score', t.score, 'item', t.metadata) ORDER BY t.rank), '[]')
-                           FROM topk.trending($1, $3, $4, $2, $5, $6) AS t));
+                           FROM topk.trending(rollup, time_window, window_start, k, min_count, group_key) AS t));
 END
 $$;
 COMMENT ON FUNCTION topk_api.get_trending(text, integer, text, timestamptz, bigint, text[]) IS
-    'the k (1 to 1000) items that grew most surely since the window before: {time_window, window_start, trending_items: [{rank, item_id, count, previous, growth_rate, score, item}], computed_at}, as in topk.trending. SQLSTATE 22023 names the argument that is wrong';
+    'returns the k (1 to 1000) items that grew most surely since the previous window, as {time_window, window_start, trending_items: [{rank, item_id, count, previous, growth_rate, score, item}], computed_at}; topk.trending describes the fields. Raises SQLSTATE 22023 with the name of an invalid argument.';
 
--- Whatever the default: topk.top and its like check who may ask, and these are for them.
+-- PUBLIC may call these whatever the default privileges are: topk.top and the others check whether the user may read the rollup.
 GRANT EXECUTE ON FUNCTION topk.check_question(text, text, timestamptz, text[], integer),
     topk_api.get_topk(text, integer, text, timestamptz, text[]), topk_api.get_frequency(text, text, text, timestamptz, text[]),
     topk_api.get_trending(text, integer, text, timestamptz, bigint, text[])

@@ -1,8 +1,8 @@
 
--- The tables of schema topk, and functions that read what they store.
+-- The tables of schema topk, which tables a dump contains, and the functions that read stored values.
 
 CREATE SCHEMA topk;
-COMMENT ON SCHEMA topk IS 'streams and rollups of pg_topk';
+COMMENT ON SCHEMA topk IS 'catalog, functions and views of pg_topk';
 GRANT USAGE ON SCHEMA topk TO PUBLIC;
 
 CREATE TABLE topk.rollup (
@@ -34,25 +34,29 @@ CREATE TABLE topk.rollup (
     CHECK ((metadata IS NULL) = (metadata_key IS NULL))
 );
 COMMENT ON TABLE topk.rollup IS
-    'one row per rollup, written by topk.create_rollup; who may read topk.rollups sees it there';
-COMMENT ON COLUMN topk.rollup.columns IS 'attribute number to name of each column that the expressions use, as they were when the row was written';
-COMMENT ON COLUMN topk.rollup.source_oid IS 'OID of the source when the row was written: tells a renamed column from a restored dump';
-COMMENT ON COLUMN topk.rollup.metadata IS 'table with a row for each item, whose column metadata_key is the item; answers join it';
-COMMENT ON COLUMN topk.rollup.item_kind IS 't text, i bigint, u uuid, b bytea';
-COMMENT ON SEQUENCE topk.rollup_id_seq IS 'numbers of rollups';
+    'one row for each rollup; topk.create_rollup writes it, and the view topk.rollups shows it to users who may read the source';
+COMMENT ON COLUMN topk.rollup.item IS 'expression of the item; the columns time, weight, filter and group_by are expressions too';
+COMMENT ON COLUMN topk.rollup.columns IS
+    'attribute number and name of each column that the expressions use, as of the time when the row was written';
+COMMENT ON COLUMN topk.rollup.source_oid IS
+    'OID that the source had when the row was written; if it differs from source, a dump was restored, and attribute numbers may have changed';
+COMMENT ON COLUMN topk.rollup.item_kind IS 'type that items are counted as: t text, i bigint, u uuid, b bytea';
+COMMENT ON COLUMN topk.rollup.metadata IS 'table with a row for each item, which answers join';
+COMMENT ON COLUMN topk.rollup.metadata_key IS 'column of that table that holds the item';
+COMMENT ON SEQUENCE topk.rollup_id_seq IS 'numbers for topk.rollup.id';
 CREATE INDEX rollup_source ON topk.rollup (source);
-COMMENT ON INDEX topk.rollup_source IS 'how capture finds the rollups of a source';
+COMMENT ON INDEX topk.rollup_source IS 'index by which capture finds the rollups of a source';
 
--- The delta log. Its rows are spread over slots, of which one is written at a time and the others are emptied in turn: rows that
--- an old snapshot keeps vacuum from removing would otherwise pile up without end (src/stream/README.md).
+-- The delta log has four slots. Transactions write to one of them, and the others are emptied in turn. In a single table, the
+-- rows that folds delete would pile up as long as an old snapshot keeps vacuum from removing them (src/stream/README.md).
 CREATE TABLE topk.log_slot (
     slot integer PRIMARY KEY,
     state text NOT NULL CHECK (state IN ('active', 'draining', 'folded', 'empty')),
     holders text[] NOT NULL DEFAULT '{}'
 );
 COMMENT ON TABLE topk.log_slot IS
-    'state of each slot of the delta log: active (written), draining (still read), folded (read by old snapshots only), empty';
-COMMENT ON COLUMN topk.log_slot.holders IS 'transactions with a snapshot from before the slot was last made active, which can see none of its rows';
+    'state of each slot of the delta log: active (transactions write to it), draining (folds move its rows on), folded (only old snapshots read it), empty';
+COMMENT ON COLUMN topk.log_slot.holders IS 'transactions whose snapshots are older than the last time when the slot became active, so that they see none of its rows';
 INSERT INTO topk.log_slot VALUES (0, 'active'), (1, 'empty'), (2, 'empty'), (3, 'empty');
 
 CREATE TABLE topk.delta_0 (
@@ -66,20 +70,24 @@ CREATE TABLE topk.delta_0 (
     sketch @extschema@.cms,
     registers bytea
 ) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_threshold = 1000000000);
+COMMENT ON COLUMN topk.delta_0.tile IS 'start of the tile; -infinity for rejected events, which are counted without their items';
+COMMENT ON COLUMN topk.delta_0.events IS 'number of events that the row counts';
+COMMENT ON COLUMN topk.delta_0.scope IS
+    'r (raw): the row counts for its group and for all groups; g: for its group only; a: for all groups only';
+COMMENT ON COLUMN topk.delta_0.grp IS
+    'values of the group expressions as text; {} for the overflow group; NULL if the rollup has no groups, or scope is a';
+COMMENT ON COLUMN topk.delta_0.items IS
+    'exact counts of the items (docs/format.md); NULL if summary, sketch and registers hold them instead';
 CREATE TABLE topk.delta_1 (LIKE topk.delta_0 INCLUDING ALL)
     WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_threshold = 1000000000);
 CREATE TABLE topk.delta_2 (LIKE topk.delta_0 INCLUDING ALL)
     WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_threshold = 1000000000);
 CREATE TABLE topk.delta_3 (LIKE topk.delta_0 INCLUDING ALL)
     WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_threshold = 1000000000);
-COMMENT ON TABLE topk.delta_0 IS 'slot 0 of the delta log: what statements counted and no fold has taken away yet';
-COMMENT ON TABLE topk.delta_1 IS 'slot 1 of the delta log';
-COMMENT ON TABLE topk.delta_2 IS 'slot 2 of the delta log';
-COMMENT ON TABLE topk.delta_3 IS 'slot 3 of the delta log';
-COMMENT ON COLUMN topk.delta_0.tile IS 'start of the tile; -infinity: events that were rejected, counted without items';
-COMMENT ON COLUMN topk.delta_0.scope IS 'r raw: counts for its group and for all groups; g: for its group only; a: for all groups only';
-COMMENT ON COLUMN topk.delta_0.grp IS 'values of the group expressions as text; NULL: the rollup has none, or scope a; {}: the overflow group';
-COMMENT ON COLUMN topk.delta_0.items IS 'exact counts of few distinct items (docs/format.md); summary, sketch and registers are NULL then';
+COMMENT ON TABLE topk.delta_0 IS 'slot 0 of the delta log: what statements have counted and no fold has moved to topk.tile';
+COMMENT ON TABLE topk.delta_1 IS 'slot 1 of the delta log, like topk.delta_0';
+COMMENT ON TABLE topk.delta_2 IS 'slot 2 of the delta log, like topk.delta_0';
+COMMENT ON TABLE topk.delta_3 IS 'slot 3 of the delta log, like topk.delta_0';
 
 CREATE TABLE topk.tile (
     start timestamptz NOT NULL,
@@ -92,27 +100,28 @@ CREATE TABLE topk.tile (
     summary @extschema@.spacesaving NOT NULL,
     sketch @extschema@.cms,
     registers bytea,
-    row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, -- for publications of all tables
+    row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, -- the replica identity, if a publication includes all tables
     UNIQUE NULLS NOT DISTINCT (rollup, level, grp, start)
 ) WITH (fillfactor = 80);
-COMMENT ON TABLE topk.tile IS 'the counts of each window: one row per rollup, level, group and window; written by folds only';
-COMMENT ON COLUMN topk.tile.level IS '0 the grain, 1 hour (where the grain is shorter), 2 day, 3 week, 4 month';
-COMMENT ON COLUMN topk.tile.finished IS 'level 0: merged into the levels above, where late events go too from then on; others: over, its snapshot is written';
-COMMENT ON COLUMN topk.tile.grp IS 'values of the group expressions as text; NULL: all groups; {}: the overflow group';
-COMMENT ON COLUMN topk.tile.sketch IS 'Count-Min sketch of all items; NULL while summary is exact';
-COMMENT ON COLUMN topk.tile.registers IS 'HyperLogLog registers of all items; NULL while summary is exact';
-ALTER TABLE topk.tile ALTER COLUMN registers SET STORAGE EXTERNAL; -- what can be compressed comes compressed
+COMMENT ON TABLE topk.tile IS 'the counts of each window: one row for each rollup, level, group and window; only folds, backfills and retention write it';
+COMMENT ON COLUMN topk.tile.level IS '0 the grain, 1 hour (if the grain is shorter than an hour), 2 day, 3 week, 4 month';
+COMMENT ON COLUMN topk.tile.finished IS 'level 0: the row has been merged into the levels above, and late events are added there too; other levels: the window is over and its snapshot has been written';
+COMMENT ON COLUMN topk.tile.grp IS 'values of the group expressions as text; NULL for all groups together, {} for the overflow group';
+COMMENT ON COLUMN topk.tile.sketch IS 'Count-Min sketch of all items; NULL as long as summary is exact, and if the rollup has width 0';
+COMMENT ON COLUMN topk.tile.registers IS 'HyperLogLog registers of all items; NULL as long as summary is exact';
+ALTER TABLE topk.tile ALTER COLUMN registers SET STORAGE EXTERNAL; -- the values are compressed before they are stored
 CREATE INDEX tile_unfinished ON topk.tile (rollup, level, stop, grp) WHERE NOT finished;
-COMMENT ON INDEX topk.tile_unfinished IS 'how reads find the tiles that are not in the levels above, and folds those that are over';
+COMMENT ON INDEX topk.tile_unfinished IS 'index by which answers find tiles that are not merged into the levels above, and folds find tiles and windows that are over';
 CREATE INDEX tile_stop ON topk.tile (rollup, level, stop);
-COMMENT ON INDEX topk.tile_stop IS 'how retention finds old windows';
+COMMENT ON INDEX topk.tile_stop IS 'index by which retention finds old windows';
+COMMENT ON SEQUENCE topk.tile_row_id_seq IS 'numbers for topk.tile.row_id';
 
 CREATE TABLE topk.group_key (
     rollup integer NOT NULL,
     grp text[] COLLATE "C" NOT NULL,
     PRIMARY KEY (rollup, grp)
 );
-COMMENT ON TABLE topk.group_key IS 'the groups of each rollup that have counts of their own, at most max_groups';
+COMMENT ON TABLE topk.group_key IS 'the groups that have counts of their own, at most topk.rollup.max_groups for each rollup';
 
 CREATE TABLE topk.snapshot (
     rollup integer NOT NULL,
@@ -127,9 +136,10 @@ CREATE TABLE topk.snapshot (
     row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     UNIQUE NULLS NOT DISTINCT (rollup, window_kind, grp, start)
 );
-COMMENT ON TABLE topk.snapshot IS 'the top k of each window that is over, one row per rollup, kind of window, group and window';
+COMMENT ON TABLE topk.snapshot IS 'the top k of each window that is over: one row for each rollup, kind of window, group and window';
 CREATE INDEX snapshot_stop ON topk.snapshot (rollup, window_kind, stop);
-COMMENT ON INDEX topk.snapshot_stop IS 'how retention finds old snapshots';
+COMMENT ON INDEX topk.snapshot_stop IS 'index by which retention finds old snapshots';
+COMMENT ON SEQUENCE topk.snapshot_row_id_seq IS 'numbers for topk.snapshot.row_id';
 
 CREATE TABLE topk.rollup_state (
     rollup integer PRIMARY KEY,
@@ -148,9 +158,15 @@ CREATE TABLE topk.rollup_state (
     level_windows bigint[] NOT NULL DEFAULT '{0,0,0,0,0}',
     level_bytes bigint[] NOT NULL DEFAULT '{0,0,0,0,0}'
 ) WITH (fillfactor = 50);
-COMMENT ON COLUMN topk.rollup_state.level_windows IS 'rows of topk.tile of each level, from 0 on';
-COMMENT ON COLUMN topk.rollup_state.level_bytes IS 'bytes of their summaries, sketches and registers';
-COMMENT ON TABLE topk.rollup_state IS 'running totals of each rollup over what has been folded, and how its last fold and its backfill went';
+COMMENT ON TABLE topk.rollup_state IS
+    'totals of each rollup over the events that have been folded, and the state of its last fold and of its backfill';
+COMMENT ON COLUMN topk.rollup_state.late IS 'events for tiles that were over when the events were folded';
+COMMENT ON COLUMN topk.rollup_state.rejected IS 'events without a time, or with a time outside accept_past and accept_future';
+COMMENT ON COLUMN topk.rollup_state.overflowed IS 'events of groups beyond max_groups';
+COMMENT ON COLUMN topk.rollup_state.failures IS 'failed folds since the last successful one; retry_at is the time of the next attempt';
+COMMENT ON COLUMN topk.rollup_state.retained_at IS 'last time when retention removed old windows';
+COMMENT ON COLUMN topk.rollup_state.level_windows IS 'number of rows of topk.tile in each level, from level 0 on';
+COMMENT ON COLUMN topk.rollup_state.level_bytes IS 'bytes of the summaries, sketches and registers of these rows';
 
 CREATE TABLE topk.error_log (
     at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
@@ -159,7 +175,8 @@ CREATE TABLE topk.error_log (
     message text NOT NULL,
     row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY
 );
-COMMENT ON TABLE topk.error_log IS 'errors of folds, the last 100 of each rollup';
+COMMENT ON TABLE topk.error_log IS 'errors of folds and backfills, the last 100 of each rollup';
+COMMENT ON SEQUENCE topk.error_log_row_id_seq IS 'numbers for topk.error_log.row_id';
 
 CREATE TABLE topk.limit_rule (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -174,14 +191,18 @@ CREATE TABLE topk.limit_rule (
     CHECK ((events_per_second IS NULL) = (burst IS NULL)),
     CHECK ((role IS NULL) = (role_oid IS NULL))
 );
-COMMENT ON TABLE topk.limit_rule IS 'one row per limit, written by topk.set_limit';
-COMMENT ON COLUMN topk.limit_rule.id IS 'number of its token bucket: a limit that is set again has another';
-COMMENT ON COLUMN topk.limit_rule.role IS 'name of the role when the row was written: what counts in a restored dump; NULL: every role';
-COMMENT ON COLUMN topk.limit_rule.role_oid IS 'OID of the role: what counts in the cluster where the row was written';
+COMMENT ON TABLE topk.limit_rule IS 'one row for each limit; topk.set_limit writes it';
+COMMENT ON COLUMN topk.limit_rule.id IS 'number of the token bucket; a limit that is set again gets a new one';
+COMMENT ON COLUMN topk.limit_rule.role IS
+    'name that the role had when the row was written, which identifies it in a restored dump; NULL for every role';
+COMMENT ON COLUMN topk.limit_rule.role_oid IS 'OID of the role, which identifies it in the cluster where the row was written';
 COMMENT ON COLUMN topk.limit_rule.cluster IS 'system identifier of that cluster';
-COMMENT ON COLUMN topk.limit_rule.source IS 'NULL: every source';
-COMMENT ON SEQUENCE topk.limit_rule_id_seq IS 'numbers of limits';
+COMMENT ON COLUMN topk.limit_rule.source IS 'stream or table that the limit is for; NULL for every source';
+COMMENT ON SEQUENCE topk.limit_rule_id_seq IS 'numbers for topk.limit_rule.id';
 
+-- pg_dump dumps the rows of these tables and sequences, in an order of its own: no row may depend on a row of another table.
+-- topk.log_slot is not among them: its rows are about transactions of this server, and topk.log_restored() marks the slots that a
+-- restored dump fills.
 SELECT pg_catalog.pg_extension_config_dump('topk.rollup', '');
 SELECT pg_catalog.pg_extension_config_dump('topk.rollup_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('topk.delta_0', '');
@@ -199,26 +220,40 @@ SELECT pg_catalog.pg_extension_config_dump('topk.error_log_row_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('topk.limit_rule', '');
 SELECT pg_catalog.pg_extension_config_dump('topk.limit_rule_id_seq', '');
 
-COMMENT ON SEQUENCE topk.tile_row_id_seq IS 'numbers of rows of topk.tile';
-COMMENT ON SEQUENCE topk.snapshot_row_id_seq IS 'numbers of rows of topk.snapshot';
-COMMENT ON SEQUENCE topk.error_log_row_id_seq IS 'numbers of rows of topk.error_log';
+-- Functions that read stored values
 
 CREATE FUNCTION topk.items(items bytea, OUT item text, OUT weight bigint)
     RETURNS SETOF record
     LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'topk_items';
-COMMENT ON FUNCTION topk.items(bytea) IS 'the items of a row of the delta log with their weights, in no order';
+COMMENT ON FUNCTION topk.items(bytea) IS 'returns the items of a row of the delta log and their weights, in no particular order';
 
 CREATE FUNCTION topk.distinct_items(summary @extschema@.spacesaving, registers bytea)
     RETURNS bigint
     LANGUAGE C IMMUTABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'topk_distinct_items';
 COMMENT ON FUNCTION topk.distinct_items(@extschema@.spacesaving, bytea) IS
-    'number of distinct items of a tile: exact without registers, otherwise HyperLogLog''s estimate with a standard error of 0.8 % (Flajolet et al. 2007)';
+    'returns the number of distinct items of a tile: exact if registers is NULL, otherwise the estimate of HyperLogLog, with a standard error of 0.8 % (Flajolet et al. 2007, Ertl 2017)';
 
 CREATE FUNCTION topk.stored_bytes(summary @extschema@.spacesaving, sketch @extschema@.cms, registers bytea)
     RETURNS bigint
     LANGUAGE C IMMUTABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'topk_stored_bytes';
 COMMENT ON FUNCTION topk.stored_bytes(@extschema@.spacesaving, @extschema@.cms, bytea) IS
-    'bytes that these values of a row of topk.tile take, in it or beside it';
+    'returns the bytes that these values of a row of topk.tile take, in the row or in its TOAST table';
+
+-- How queries name a source
+
+CREATE FUNCTION topk.rows_of(source regclass)
+    RETURNS text
+    LANGUAGE sql STABLE STRICT
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('%s%I.%I', CASE WHEN c.relkind = 'r' THEN 'ONLY ' END, n.nspname, c.relname)
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.oid = rows_of.source
+$$;
+COMMENT ON FUNCTION topk.rows_of(regclass) IS
+    'support function of topk.backfill and topk.accuracy: returns the FROM item for the rows of a source, which include the rows of its partitions but not those of tables that inherit from it';
+REVOKE ALL ON FUNCTION topk.rows_of(regclass) FROM PUBLIC;

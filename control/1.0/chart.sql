@@ -1,5 +1,5 @@
 
--- A leaderboard, for people who look.
+-- topk.chart, which shows an answer as a leaderboard
 
 CREATE FUNCTION topk.chart(rollup text, window_kind text, k integer DEFAULT 10, width integer DEFAULT 40,
                            at timestamptz DEFAULT pg_catalog.now(), group_key text[] DEFAULT NULL)
@@ -10,7 +10,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     info record;
-    -- Where a client could not show the symbols, the query would be an error.
+    -- PostgreSQL raises an error when it sends a character that the encoding of the client lacks.
     unicode constant boolean := getdatabaseencoding() = 'UTF8' AND current_setting('client_encoding') = 'UTF8';
     up text := '+';
     down text := '-';
@@ -18,12 +18,12 @@ DECLARE
     ellipsis text := '~';
     block text := '#';
     digits constant text := 'FM9,999,999,999,999,999,999';
-    -- What terminals do not show in place, and what takes two columns there.
+    -- Characters that terminals do not print, and characters that take two columns there
     unprintable constant text := CASE WHEN unicode THEN '[\u0001-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]'
                                       ELSE '[\x01-\x1f\x7f]' END;
     wide constant text := '([\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60'
                           '\uffe0-\uffe6\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001faff\U00020000-\U0003fffd])';
-    half constant text := chr(1); -- in front of a wide character, until the line is made
+    half constant text := chr(1); -- precedes each wide character until the line is complete
 BEGIN
     IF unicode THEN
         up := chr(x'25b2'::int);
@@ -32,7 +32,7 @@ BEGIN
         ellipsis := chr(x'2026'::int);
         block := chr(x'2588'::int);
     END IF;
-    SELECT * INTO info FROM topk.window_info($1, $2, $5, $6);
+    SELECT * INTO info FROM topk.window_info(rollup, window_kind, at, group_key);
     k := coalesce(k, 10);
     width := coalesce(width, 40);
     IF k NOT BETWEEN 1 AND 10000 THEN
@@ -40,7 +40,7 @@ BEGIN
     ELSIF width NOT BETWEEN 10 AND 500 THEN
         RAISE invalid_parameter_value USING MESSAGE = 'width must be between 10 and 500';
     END IF;
-    RETURN NEXT format('%s, %s from %s to %s', regexp_replace($1 || coalesce(' ' || $6::text, ''), unprintable, '?', 'g'), $2,
+    RETURN NEXT format('%s, %s from %s to %s', regexp_replace(rollup || coalesce(' ' || group_key::text, ''), unprintable, '?', 'g'), window_kind,
                        to_char(info.window_start, 'YYYY-MM-DD HH24:MI'), to_char(info.window_end, 'YYYY-MM-DD HH24:MI TZ'));
     RETURN NEXT format('%s event%s, %s%s distinct item%s%s', to_char(info.events, digits), CASE WHEN info.events <> 1 THEN 's' END,
                        CASE WHEN info.error_bound > 0 THEN 'about ' END, to_char(info.distinct_items, digits),
@@ -50,17 +50,18 @@ BEGIN
     WITH present AS MATERIALIZED (
         SELECT t.*, regexp_replace(CASE WHEN unicode THEN normalize(left(t.item, 1000), NFC) ELSE left(t.item, 1000) END,
                                    unprintable, '?', 'g') AS shown
-        FROM topk.top($1, $2, $5, $3, $6) AS t
+        FROM topk.top(rollup, window_kind, at, k, group_key) AS t
     ), kept AS MATERIALIZED (
         SELECT t.item, t.rank
-        FROM topk.top($1, $2, info.window_start - interval '1 microsecond', least(greatest(10 * $3, 100), 10000), $6) AS t
+        FROM topk.top(rollup, window_kind, info.window_start - interval '1 microsecond', least(greatest(10 * k, 100), 10000),
+                      group_key) AS t
     ), previous AS (
         TABLE kept
-        UNION ALL -- what is left where retention has removed the window
+        UNION ALL -- the snapshot, if retention has removed the window
         SELECT s.item, s.rank
         FROM topk.snapshots AS s
-        WHERE NOT EXISTS (TABLE kept) AND s.rollup = $1 AND s.window_kind = $2 AND s.window_end = info.window_start
-          AND s.group_key IS NOT DISTINCT FROM $6
+        WHERE NOT EXISTS (TABLE kept) AND s.rollup = chart.rollup AND s.window_kind = chart.window_kind AND s.window_end = info.window_start
+          AND s.group_key IS NOT DISTINCT FROM chart.group_key
     ), columns AS (
         SELECT p.rank, p.count, CASE WHEN p.guaranteed THEN ' ' ELSE '~' END || p.rank AS place,
                CASE WHEN v.rank > p.rank THEN up || v.rank - p.rank WHEN v.rank < p.rank THEN down || p.rank - v.rank
@@ -75,7 +76,7 @@ BEGIN
                max(length(item)) AS longest, max(count)::double precision AS first
         FROM columns
     ), shape AS (
-        -- A line is at most 38 columns wider than its bar; an item that is longer than what that leaves is taken from the bar.
+        -- A line is at most 38 columns wider than width. Items that are longer than the rest of the line shorten the bars.
         SELECT s.*, item, least(width, room - item) AS bar
         FROM sizes AS s, greatest(width + 33 - s.place - s.change - s.number - s.share, 20) AS room,
              least(s.longest, greatest(room - width, room / 2)) AS item
@@ -92,4 +93,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION topk.chart(text, text, integer, integer, timestamptz, text[]) IS
-    'the k (1 to 10000) first items of topk.top as lines of text, for people (psql: \watch): rank, how it changed since the window before (places risen or fallen, = none, a star: was not among the first 10 * k, 100 at least), item, bar, count, share. ~ before a rank: not guaranteed. width (10 to 500): longest bar in columns; a line has 38 more at most. Errors: as topk.top';
+    'returns the answer of topk.top as a leaderboard for terminals: two lines of heading, and a line for each of the k (1 to 10000) items with its rank, change, item, bar, count and share. The change is the number of places that the item has risen or fallen since the previous window, = for none, and a star if it was not among the first 10 * k (at least 100) items there. A ~ precedes a rank that is not guaranteed. width (10 to 500) is the length of the longest bar in columns; a line has at most 38 columns more. Raises the errors of topk.top.';

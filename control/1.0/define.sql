@@ -1,5 +1,5 @@
 
--- Rollups: how they are made, and how they follow their sources.
+-- Functions that create and drop rollups, triggers by which rollups follow their sources, and limits of what may be inserted.
 
 CREATE FUNCTION topk.create_rollup(
     name text,
@@ -28,43 +28,43 @@ CREATE FUNCTION topk.create_rollup(
     AS 'MODULE_PATHNAME', 'topk_create_rollup';
 COMMENT ON FUNCTION topk.create_rollup(text, regclass, text, text, text[], text[], integer, text, text, interval, text, integer,
                                        integer, integer, integer, jsonb, interval, interval, boolean, regclass, name) IS
-    'from now on counts the rows that are inserted into a stream or table; returns the id of the rollup';
+    'creates a rollup, which counts the rows that are inserted into a stream or table from now on, and returns its id. Only the owner of the source may call it. docs/streams.md describes the parameters and their bounds.';
 
 CREATE FUNCTION topk.drop_rollup(name text) RETURNS void
     LANGUAGE C STRICT
     AS 'MODULE_PATHNAME', 'topk_drop_rollup';
-COMMENT ON FUNCTION topk.drop_rollup(text) IS 'removes a rollup and all that it counted';
+COMMENT ON FUNCTION topk.drop_rollup(text) IS 'removes a rollup and all its counts; only the owner of the source may call it';
 
 CREATE FUNCTION topk.after_ddl() RETURNS event_trigger
     LANGUAGE C
     AS 'MODULE_PATHNAME', 'topk_after_ddl';
 COMMENT ON FUNCTION topk.after_ddl() IS
-    'event trigger: rollups follow renamed columns and new partitions, and refuse changes that their expressions would not survive';
+    'event trigger function: adapts rollups to renamed columns and new partitions, and refuses changes of a source that would break an expression of a rollup';
 CREATE EVENT TRIGGER topk_ddl ON ddl_command_end
     WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE SCHEMA')
     EXECUTE FUNCTION topk.after_ddl();
-COMMENT ON EVENT TRIGGER topk_ddl IS 'keeps rollups in step with their sources';
+COMMENT ON EVENT TRIGGER topk_ddl IS 'adapts rollups when their sources change';
 
 CREATE FUNCTION topk.after_drop() RETURNS event_trigger
     LANGUAGE C
     AS 'MODULE_PATHNAME', 'topk_after_drop';
-COMMENT ON FUNCTION topk.after_drop() IS 'event trigger: the rollups of a dropped source go with it';
+COMMENT ON FUNCTION topk.after_drop() IS 'event trigger function: removes the rollups and limits of dropped sources';
 CREATE EVENT TRIGGER topk_sql_drop ON sql_drop EXECUTE FUNCTION topk.after_drop();
-COMMENT ON EVENT TRIGGER topk_sql_drop IS 'removes the rollups of dropped sources';
+COMMENT ON EVENT TRIGGER topk_sql_drop IS 'removes the rollups and limits of dropped sources';
 
 CREATE FUNCTION topk.rollup_restored() RETURNS trigger
     LANGUAGE C
     AS 'MODULE_PATHNAME', 'topk_rollup_restored';
 COMMENT ON FUNCTION topk.rollup_restored() IS
-    'trigger on topk.rollup: a row that a restored dump brings learns the OID and the column numbers that its source has now';
+    'trigger function of topk.rollup: gives a row of a restored dump the OID and the column numbers that its source has in this database';
 CREATE TRIGGER restored BEFORE INSERT ON topk.rollup FOR EACH ROW EXECUTE FUNCTION topk.rollup_restored();
 
--- Limits: what roles may insert.
+-- Limits of what roles may insert
 
 CREATE FUNCTION topk.limits_changed() RETURNS trigger
     LANGUAGE C
     AS 'MODULE_PATHNAME', 'topk_limits_changed';
-COMMENT ON FUNCTION topk.limits_changed() IS 'trigger on topk.limit_rule: sessions read it again';
+COMMENT ON FUNCTION topk.limits_changed() IS 'trigger function of topk.limit_rule: makes all sessions read the limits again';
 REVOKE ALL ON FUNCTION topk.limits_changed() FROM PUBLIC;
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON topk.limit_rule
     FOR EACH STATEMENT EXECUTE FUNCTION topk.limits_changed();
@@ -81,20 +81,20 @@ CREATE FUNCTION topk.set_limit(
     LANGUAGE C
     AS 'MODULE_PATHNAME', 'topk_set_limit';
 COMMENT ON FUNCTION topk.set_limit(regrole, regclass, double precision, bigint, integer, integer) IS
-    'limits what a role and its members (NULL: every role) may insert into a source (NULL: every source), in place of an earlier limit of both: events per second, in the long run and together (above 0 to 1000000000; SQLSTATE TK001 beyond); burst, events at once (default: those of one second, at least 1); bytes of an item, and of the column metadata (SQLSTATE TK002). For the owner of the source, and for superusers. events_per_second needs shared_preload_libraries (SQLSTATE 55000)';
+    'limits what a role and its members (NULL for every role) may insert into a source (NULL for every source), and replaces an earlier limit of the same role and source. events_per_second (above 0, at most 1000000000) limits the events that all of them insert together in the long run, and burst those that they insert at once (default: the events of one second, at least 1); an INSERT beyond that raises SQLSTATE TK001. max_item_bytes and max_metadata_bytes limit the size of an item and of the column metadata; a larger value raises SQLSTATE TK002. Superusers may call it, and for a source its owner. events_per_second requires shared_preload_libraries (SQLSTATE 55000).';
 
 CREATE FUNCTION topk.drop_limit(role regrole DEFAULT NULL, source regclass DEFAULT NULL) RETURNS void
     LANGUAGE C
     AS 'MODULE_PATHNAME', 'topk_drop_limit';
 COMMENT ON FUNCTION topk.drop_limit(regrole, regclass) IS
-    'removes the limit of exactly this role and source, NULL being all; SQLSTATE 42704 when there is none';
+    'removes the limit of exactly this role (NULL for every role) and source (NULL for every source); raises SQLSTATE 42704 if there is none';
 
 CREATE FUNCTION topk.limit_state(OUT id integer, OUT role oid, OUT tokens bigint)
     RETURNS SETOF record
     LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_limit_state';
 COMMENT ON FUNCTION topk.limit_state() IS
-    'support function of topk.limits: the limits that the user may see, their roles, and the tokens that are left';
+    'support function of topk.limits: returns the limits that the user may see, with their roles and the tokens that are left';
 
 CREATE VIEW topk.limits WITH (security_barrier) AS
     SELECT coalesce(r.rolname::text, l.role) AS role, l.source, l.events_per_second, l.burst, l.max_item_bytes, l.max_metadata_bytes,
@@ -103,6 +103,8 @@ CREATE VIEW topk.limits WITH (security_barrier) AS
     JOIN topk.limit_state() AS s ON s.id = l.id
     LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = s.role;
 COMMENT ON VIEW topk.limits IS
-    'the limits that the user may set, and those that hold for the user; tokens: events that may be inserted at once now, NULL without events_per_second or shared_preload_libraries';
+    'the limits that the user may set, and those that apply to the user';
+COMMENT ON COLUMN topk.limits.tokens IS
+    'events that may be inserted at once now; NULL without events_per_second, and without shared_preload_libraries';
 GRANT SELECT ON topk.limits TO PUBLIC;
 GRANT EXECUTE ON FUNCTION topk.limit_state() TO PUBLIC;

@@ -1,5 +1,5 @@
 
--- What topk.stats says, for Prometheus.
+-- topk.stats in the text formats of OpenMetrics and Prometheus
 
 CREATE FUNCTION topk.metrics(format text DEFAULT 'openmetrics')
     RETURNS text
@@ -8,7 +8,7 @@ CREATE FUNCTION topk.metrics(format text DEFAULT 'openmetrics')
 AS $$
 #variable_conflict use_column
 DECLARE
-    -- There a counter has another name than its samples, quantities have units, and the end is marked.
+    -- In OpenMetrics, the name of a counter lacks the suffix _total of its samples, a metric may have a unit, and a line marks the end.
     is_open constant boolean := format = 'openmetrics';
 BEGIN
     IF format IS NULL OR format NOT IN ('openmetrics', 'prometheus') THEN
@@ -19,21 +19,21 @@ BEGIN
             (1, 'topk_events', 'counter', NULL, 'Events counted.'),
             (2, 'topk_weight', 'counter', NULL, 'Weight of the events counted.'),
             (3, 'topk_events_per_second', 'gauge', NULL, 'Events per second in the last minute.'),
-            (4, 'topk_late', 'counter', NULL, 'Events for tiles that were over.'),
-            (5, 'topk_rejected', 'counter', NULL, 'Events whose time is missing or outside of what is accepted.'),
-            (6, 'topk_overflowed', 'counter', NULL, 'Events of groups past max_groups.'),
+            (4, 'topk_late', 'counter', NULL, 'Events for tiles that were over when the events were folded.'),
+            (5, 'topk_rejected', 'counter', NULL, 'Events without a time or with a time that is not accepted.'),
+            (6, 'topk_overflowed', 'counter', NULL, 'Events of groups beyond max_groups.'),
             (7, 'topk_pending_deltas', 'gauge', NULL, 'Rows of the delta log that wait to be folded.'),
             (8, 'topk_pending_events', 'gauge', NULL, 'Events that wait to be folded.'),
-            (9, 'topk_fold_lag_seconds', 'gauge', 'seconds', 'Age of the oldest commit that no fold has looked at.'),
+            (9, 'topk_fold_lag_seconds', 'gauge', 'seconds', 'Age of the oldest commit that no fold has read.'),
             (10, 'topk_folds', 'counter', NULL, 'Folds.'),
-            (11, 'topk_last_fold_timestamp_seconds', 'gauge', 'seconds', 'When the last fold began.'),
-            (12, 'topk_last_fold_duration_seconds', 'gauge', 'seconds', 'How long the last fold took.'),
-            (13, 'topk_level_windows', 'gauge', NULL, 'Windows stored, those of groups included.'),
-            (14, 'topk_level_bytes', 'gauge', 'bytes', 'Bytes of the summaries and sketches of the windows stored.'),
+            (11, 'topk_last_fold_timestamp_seconds', 'gauge', 'seconds', 'Time at which the last fold began.'),
+            (12, 'topk_last_fold_duration_seconds', 'gauge', 'seconds', 'Duration of the last fold.'),
+            (13, 'topk_level_windows', 'gauge', NULL, 'Stored windows, including those of groups.'),
+            (14, 'topk_level_bytes', 'gauge', 'bytes', 'Bytes of the summaries and sketches of the stored windows.'),
             (15, 'topk_queries', 'counter', NULL, 'Answers since the server started.'),
-            (16, 'topk_query_duration_seconds', 'summary', 'seconds', 'How long answers took, all since the server started.'),
-            (17, 'topk_errors', 'gauge', NULL, 'Failed folds and backfills that topk.errors remembers, at most 100.'),
-            (18, 'topk_last_error_timestamp_seconds', 'gauge', 'seconds', 'When the last of them failed.')
+            (16, 'topk_query_duration_seconds', 'summary', 'seconds', 'Durations of all answers since the server started.'),
+            (17, 'topk_errors', 'gauge', NULL, 'Errors of folds and backfills in topk.errors, at most 100.'),
+            (18, 'topk_last_error_timestamp_seconds', 'gauge', 'seconds', 'Time of the last error in topk.errors.')
         ), rollup AS MATERIALIZED (
             SELECT s.*, (SELECT string_agg(l.name || '="' || replace(replace(replace(l.value, '\', '\\'), '"', '\"'), chr(10), '\n') || '"', ','
                                           ORDER BY l.name DESC)
@@ -74,4 +74,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION topk.metrics(text) IS
-    'topk.stats in the text format of OpenMetrics 1.0, or of Prometheus 0.0.4 (format => ''prometheus''): what a scrape of this database gives, with the labels rollup and database, and level (of windows stored) or quantile (of query durations). What is NULL in topk.stats is left out';
+    'returns topk.stats in the text format of OpenMetrics 1.0, or of Prometheus 0.0.4 if format is prometheus. Samples have the labels rollup and database; those of stored windows also have level, and those of query durations quantile. There is no sample for a value that is NULL in topk.stats.';

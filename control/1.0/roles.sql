@@ -1,17 +1,17 @@
 
--- Roles, and who may ask. Roles are the cluster's: another database may have made them, or be making them now, and
--- DROP EXTENSION leaves them.
+-- Roles, and the check whether a user may ask. All databases of a server share its roles: another database may have created
+-- these before, or create them at this moment, and DROP EXTENSION leaves them in place.
 
 DO $$
 BEGIN
     BEGIN
         CREATE ROLE topk_reader;
-        COMMENT ON ROLE topk_reader IS 'may ask rollups of pg_topk whose source it may SELECT from';
+        COMMENT ON ROLE topk_reader IS 'members may ask rollups of pg_topk if they have SELECT on the source';
     EXCEPTION WHEN duplicate_object OR unique_violation THEN
     END;
     BEGIN
         CREATE ROLE topk_writer;
-        COMMENT ON ROLE topk_writer IS 'may call topk_api.ingest_event and topk_api.ingest_events of pg_topk';
+        COMMENT ON ROLE topk_writer IS 'members may call topk_api.ingest_event and topk_api.ingest_events of pg_topk';
     EXCEPTION WHEN duplicate_object OR unique_violation THEN
     END;
 END
@@ -22,5 +22,5 @@ CREATE FUNCTION topk.may_read(source regclass)
     LANGUAGE C STABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'topk_may_read';
 COMMENT ON FUNCTION topk.may_read(regclass) IS
-    'whether the current user may ask rollups of a source: SELECT on it, and either to own it or the privileges of role topk_reader without row-level security of it applying';
-GRANT EXECUTE ON FUNCTION topk.may_read(regclass) TO PUBLIC; -- like the views that call it, whatever the default is
+    'returns whether the current user may ask the rollups of a source. The user must have SELECT on it, and must either own it, or be a member of topk_reader to whom no row-level security of the source applies.';
+GRANT EXECUTE ON FUNCTION topk.may_read(regclass) TO PUBLIC; -- views that everybody may read call it

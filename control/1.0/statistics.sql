@@ -1,5 +1,5 @@
 
--- Statistics: what operators watch.
+-- Statistics for operators
 
 CREATE FUNCTION topk.rollup_activity(OUT rollup integer, OUT pending_deltas bigint, OUT pending_events bigint,
                                      OUT pending_weight bigint, OUT pending_rejected bigint, OUT unseen interval,
@@ -10,7 +10,7 @@ CREATE FUNCTION topk.rollup_activity(OUT rollup integer, OUT pending_deltas bigi
     LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_rollup_activity';
 COMMENT ON FUNCTION topk.rollup_activity() IS
-    'support function of topk.stats: what waits in the delta log and what is in shared memory, of the rollups that the user may read; unseen: age of the oldest commit that no fold has looked at, NULL: not known';
+    'support function of topk.stats: returns, for each rollup that the user may read, what waits in the delta log, and the statistics in shared memory. unseen is the age of the oldest commit that no fold has read, NULL if it is not known.';
 
 CREATE VIEW topk.stats WITH (security_barrier) AS
     SELECT r.name AS rollup, r.source,
@@ -36,20 +36,20 @@ CREATE VIEW topk.stats WITH (security_barrier) AS
                FROM topk.error_log AS l GROUP BY l.rollup) AS e ON e.rollup = r.id
     WHERE topk.may_read(r.source);
 COMMENT ON VIEW topk.stats IS
-    'what there is to watch of each rollup that the user may read: totals, what waits to be folded, rows and bytes of each level, errors; and with shared_preload_libraries the rate of events and the latency of answers, NULL otherwise';
-COMMENT ON COLUMN topk.stats.events IS 'accepted events, those in the delta log included';
-COMMENT ON COLUMN topk.stats.weight IS 'their weight; at most 9223372036854775807';
-COMMENT ON COLUMN topk.stats.events_per_second IS 'accepted events that were committed in the last 60 seconds that are complete, divided by 60; those counted again by a backfill too, those of prepared transactions not';
-COMMENT ON COLUMN topk.stats.pending_deltas IS 'rows of the delta log, also those that a fold left there on purpose';
-COMMENT ON COLUMN topk.stats.pending_events IS 'events in the delta log that no fold has counted';
-COMMENT ON COLUMN topk.stats.fold_lag IS 'age of the oldest commit that no fold has looked at; without shared memory, and after a start of the server until the first fold, time since the last fold that took something, while anything is pending. 0: there is none';
-COMMENT ON COLUMN topk.stats.levels IS 'rows of topk.tile of each level and bytes of their summaries, sketches and registers: {"tile": {"windows": 24, "bytes": 2400000}, "day": ...}';
-COMMENT ON COLUMN topk.stats.rejected IS 'events whose time is missing or not accepted, those in the delta log included';
-COMMENT ON COLUMN topk.stats.queries IS 'answers given since the server started or topk.reset_stats() was called; calls that end in an error are not counted';
-COMMENT ON COLUMN topk.stats.query_p50_ms IS 'median of their times in milliseconds, at most 5 % off between 0.01 and 100000';
-COMMENT ON COLUMN topk.stats.query_p95_ms IS '95 % of them take no longer';
-COMMENT ON COLUMN topk.stats.query_p99_ms IS '99 % of them take no longer';
-COMMENT ON COLUMN topk.stats.errors IS 'errors in topk.errors, at most 100';
+    'statistics of each rollup that the user may read: totals, counts that wait to be folded, rows and bytes of each level, and errors; with shared_preload_libraries also the rate of events and the latency of answers, which are NULL otherwise';
+COMMENT ON COLUMN topk.stats.events IS 'accepted events, including those in the delta log';
+COMMENT ON COLUMN topk.stats.weight IS 'weight of these events, at most 9223372036854775807';
+COMMENT ON COLUMN topk.stats.events_per_second IS 'accepted events that were committed in the last 60 complete seconds, divided by 60; including events that a backfill counted, without those of prepared transactions';
+COMMENT ON COLUMN topk.stats.pending_deltas IS 'rows of the delta log, including those that a fold has left there to fold them together with later ones';
+COMMENT ON COLUMN topk.stats.pending_events IS 'events in the delta log that no fold has moved to topk.tile';
+COMMENT ON COLUMN topk.stats.fold_lag IS 'age of the oldest commit that no fold has read, 0 if there is none. Without shared_preload_libraries, and from the start of the server to the first fold, it is the time since the last fold while pending_deltas is above 0.';
+COMMENT ON COLUMN topk.stats.levels IS 'number of rows of topk.tile in each level, and the bytes of their summaries, sketches and registers: {"tile": {"windows": 24, "bytes": 2400000}, "day": ...}';
+COMMENT ON COLUMN topk.stats.rejected IS 'events without a time or with a time that is not accepted, including those in the delta log';
+COMMENT ON COLUMN topk.stats.queries IS 'answers since the server started or topk.reset_stats() was called; calls that raised an error are not counted';
+COMMENT ON COLUMN topk.stats.query_p50_ms IS 'median of the times of these answers in milliseconds, at most 5 % off between 0.01 and 100000';
+COMMENT ON COLUMN topk.stats.query_p95_ms IS 'time in milliseconds that 95 % of these answers did not exceed';
+COMMENT ON COLUMN topk.stats.query_p99_ms IS 'time in milliseconds that 99 % of these answers did not exceed';
+COMMENT ON COLUMN topk.stats.errors IS 'number of errors in topk.errors, at most 100';
 GRANT SELECT ON topk.stats TO PUBLIC;
 GRANT EXECUTE ON FUNCTION topk.rollup_activity() TO PUBLIC;
 
@@ -58,5 +58,5 @@ CREATE FUNCTION topk.reset_stats()
     LANGUAGE C VOLATILE
     AS 'MODULE_PATHNAME', 'topk_reset_stats';
 COMMENT ON FUNCTION topk.reset_stats() IS
-    'sets the numbers and times of answers in topk.stats back to nothing, for all rollups of this database. Without shared_preload_libraries an error (SQLSTATE 55000)';
+    'resets the number of answers and their times in topk.stats, for all rollups of this database; raises SQLSTATE 55000 without shared_preload_libraries';
 REVOKE ALL ON FUNCTION topk.reset_stats() FROM PUBLIC;

@@ -1,40 +1,40 @@
 
--- Background work
+-- Background work: a round of folds, its failures, and the workers
 
 CREATE FUNCTION topk.record_failure(rollup integer, code text, message text, backfill boolean DEFAULT false)
     RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 BEGIN
-    IF $4 THEN
-        -- Of an error that may pass by itself another attempt is made; of any other there would be hours of the same.
+    IF record_failure.backfill THEN
+        -- Only an error that may pass by itself is worth another attempt: a backfill may take hours.
         UPDATE topk.rollup_state AS s
-        SET backfill = CASE WHEN $2 ~ '^(40|53|55P03|57)' THEN 'wanted' ELSE 'failed' END
-        WHERE s.rollup = $1;
+        SET backfill = CASE WHEN code ~ '^(40|53|55P03|57)' THEN 'wanted' ELSE 'failed' END
+        WHERE s.rollup = record_failure.rollup;
     ELSE
         INSERT INTO topk.rollup_state AS s (rollup, failures, retry_at)
-        SELECT r.id, 1, clock_timestamp() + interval '2 s' FROM topk.rollup AS r WHERE r.id = $1
+        SELECT r.id, 1, clock_timestamp() + interval '2 s' FROM topk.rollup AS r WHERE r.id = record_failure.rollup
         ON CONFLICT ON CONSTRAINT rollup_state_pkey DO UPDATE
         SET failures = s.failures + 1,
             retry_at = clock_timestamp() + least(2 ^ least(s.failures + 1, 20), 300) * interval '1 s';
     END IF;
     INSERT INTO topk.error_log (rollup, sqlstate, message)
-    SELECT r.id, $2, $3 FROM topk.rollup AS r WHERE r.id = $1;
+    SELECT r.id, code, record_failure.message FROM topk.rollup AS r WHERE r.id = record_failure.rollup;
     DELETE FROM topk.error_log AS e
-    WHERE e.rollup = $1 AND e.at < (SELECT l.at FROM topk.error_log AS l WHERE l.rollup = $1 ORDER BY l.at DESC OFFSET 99 LIMIT 1);
+    WHERE e.rollup = record_failure.rollup
+      AND e.at < (SELECT l.at FROM topk.error_log AS l WHERE l.rollup = e.rollup ORDER BY l.at DESC OFFSET 99 LIMIT 1);
 END
 $$;
 COMMENT ON FUNCTION topk.record_failure(integer, text, text, boolean) IS
-    'support function of workers: writes an error to topk.error_log, and when the rollup is to be tried again';
+    'support function of workers: records an error of a fold or backfill in topk.error_log, and the time of the next attempt in topk.rollup_state';
 REVOKE ALL ON FUNCTION topk.record_failure(integer, text, text, boolean) FROM PUBLIC;
 
 CREATE PROCEDURE topk.run()
     LANGUAGE C
     AS 'MODULE_PATHNAME', 'topk_run';
 COMMENT ON PROCEDURE topk.run() IS
-    'one round of what the background worker does: folds every rollup, runs the backfills that were asked for, maintains the delta log. Each rollup in a transaction of its own, or, called in a transaction block, all in that; a failure of one is a warning, recorded in topk.errors. At READ COMMITTED only (SQLSTATE 25001)';
+    'does one round of the work of the background worker: folds every rollup, runs the backfills that were asked for, and maintains the delta log. It folds each rollup in a transaction of its own, or all in the transaction block in which it is called. If one rollup fails, it raises a warning, records the error in topk.errors and goes on. Requires READ COMMITTED (SQLSTATE 25001).';
 REVOKE ALL ON PROCEDURE topk.run() FROM PUBLIC;
 
 CREATE FUNCTION topk.worker_slots(OUT database oid, OUT state text, OUT pid integer, OUT backfill_pid integer,
@@ -42,13 +42,17 @@ CREATE FUNCTION topk.worker_slots(OUT database oid, OUT state text, OUT pid inte
     RETURNS SETOF record
     LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 4
     AS 'MODULE_PATHNAME', 'topk_worker_slots';
-COMMENT ON FUNCTION topk.worker_slots() IS 'support function of topk.workers: what is in shared memory; no row without shared_preload_libraries';
+COMMENT ON FUNCTION topk.worker_slots() IS 'support function of topk.workers: returns the state of the workers from shared memory; no row without shared_preload_libraries';
 
 CREATE VIEW topk.workers AS
     SELECT coalesce(d.datname, w.database::text) AS database, w.state, w.pid, w.backfill_pid, w.started, w.rounds, w.last_round, w.pending
     FROM topk.worker_slots() AS w
     LEFT JOIN pg_catalog.pg_database AS d ON d.oid = w.database;
 COMMENT ON VIEW topk.workers IS
-    'the workers of all databases of the server: processes, rounds since the start, and rows of the delta log written since the last round began';
+    'the background workers of all databases of the server; no row without shared_preload_libraries';
+COMMENT ON COLUMN topk.workers.state IS 'stopped, starting or running';
+COMMENT ON COLUMN topk.workers.backfill_pid IS 'process that runs a backfill; NULL if there is none';
+COMMENT ON COLUMN topk.workers.rounds IS 'rounds since the worker started';
+COMMENT ON COLUMN topk.workers.pending IS 'rows of the delta log that were committed since the last round began';
 GRANT SELECT ON topk.workers TO PUBLIC;
 GRANT EXECUTE ON FUNCTION topk.worker_slots() TO PUBLIC;
