@@ -7,7 +7,7 @@
 #include "fold.h"
 #include "../catalog/lock.h"
 #include "../catalog/owner.h"
-#include "window_store.h"
+#include "window_writer.h"
 
 extern "C" {
 #include "catalog/pg_class.h"
@@ -254,14 +254,14 @@ void remove_tiles(const Recount *recount) {
                  errmsg("cannot recount a part of the window that begins at %s",
                         SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)),
                  errdetail("The tiles of its other parts may no longer be kept."), errhint("Recount the whole window.")));
-    WindowStore store = {&recount->row, {}, 0, {}, {}};
+    WindowWriter windows_made = begin_windows(&recount->row);
     execute("WITH gone AS (DELETE FROM topk.tile WHERE rollup = $1 AND level = 0 AND start >= $2 AND stop <= $3"
             " RETURNING topk.stored_bytes(summary, sketch, registers) AS bytes)"
             " SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM gone",
             SPI_OK_SELECT, 3, types, values);
     bool null;
-    store.added[0] = -DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
-    store.added_bytes[0] = -DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &null));
+    windows_made.added[0] = -DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
+    windows_made.added_bytes[0] = -DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &null));
     execute("DELETE FROM topk.snapshot WHERE rollup = $1 AND start >= $2 AND stop <= $3", SPI_OK_DELETE, 3, types, values);
     execute("DELETE FROM topk.tile WHERE rollup = $1 AND level > 0 AND start < $3 AND stop > $2"
             " RETURNING level, grp, start, stop, topk.stored_bytes(summary, sketch, registers)",
@@ -277,8 +277,8 @@ void remove_tiles(const Recount *recount) {
         windows[i].span.start = DatumGetTimestampTz(SPI_getbinval(tuple, descriptor, 3, &null));
         windows[i].span.stop = DatumGetTimestampTz(SPI_getbinval(tuple, descriptor, 4, &null));
         const int level = static_cast<int>(windows[i].level);
-        --store.added[level];
-        store.added_bytes[level] -= DatumGetInt64(SPI_getbinval(tuple, descriptor, 5, &null));
+        --windows_made.added[level];
+        windows_made.added_bytes[level] -= DatumGetInt64(SPI_getbinval(tuple, descriptor, 5, &null));
     }
     for (int i = 0; i < n; ++i) {
         const Upper &upper = windows[i];
@@ -302,15 +302,14 @@ void remove_tiles(const Recount *recount) {
             const auto value = [&](int c) {
                 return is_null[c] ? nullptr : reinterpret_cast<struct varlena *>(DatumGetPointer(v[c]));
             };
-            Window *window = open_window(&store, upper.level, upper.grp, upper.span.start);
-            merge_stored(window->tally, {nullptr, value(1), value(2), value(3)});
-            window->tile.events += DatumGetInt64(v[0]);
+            add_to_window(&windows_made, move_to_window(&windows_made, upper.level, upper.grp, upper.span.start),
+                          {nullptr, value(1), value(2), value(3)}, DatumGetInt64(v[0]));
         }
         SPI_freetuptable(tiles);
     }
-    close_windows(&store);
+    write_open_windows(&windows_made);
     Oid change_types[] = {INT4OID, INT8ARRAYOID, INT8ARRAYOID};
-    Datum changes[] = {Int32GetDatum(recount->row.id), by_level(store.added), by_level(store.added_bytes)};
+    Datum changes[] = {Int32GetDatum(recount->row.id), by_level(windows_made.added), by_level(windows_made.added_bytes)};
     execute("UPDATE topk.rollup_state SET level_windows = topk.add_by_level(level_windows, $2),"
             " level_bytes = topk.add_by_level(level_bytes, $3) WHERE rollup = $1",
             SPI_OK_UPDATE, 3, change_types, changes);

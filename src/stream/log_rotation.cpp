@@ -105,7 +105,7 @@ bool read_again(int slot) {
 }
 
 // Nobody writes it and everything in it is folded: from here on only snapshots older than this transaction read it.
-bool try_fold(int slot) {
+bool try_mark_folded(int slot) {
     if (!ConditionalLockRelationOid(slot_oid(slot), ShareLock) || !is_empty(slot))
         return false;
     set_state(slot, "folded");
@@ -146,7 +146,7 @@ void rotate_log() {
         if (slots[i].state == 'a')
             active = i;
         else if (slots[i].state == 'd')
-            try_fold(i);
+            try_mark_folded(i);
         else if ((slots[i].state == 'e' && !read_again(i)) || (slots[i].state == 'f' && try_empty(i, slots[i])))
             empty = i;
     }

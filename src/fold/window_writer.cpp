@@ -1,4 +1,4 @@
-#include "window_store.h"
+#include "window_writer.h"
 
 #include "../stream/delta_log.h"
 
@@ -23,7 +23,7 @@ void write_snapshot(const RollupRow *row, Tile *tile) {
     SPI_freetuptable(SPI_tuptable);
 }
 
-void write(WindowStore *store, Window *window) {
+void write(WindowWriter *writer, Window *window) {
     MemoryContext old = MemoryContextSwitchTo(window->context);
     window->tile.values = store_tally(window->tally);
     if (window->exists)
@@ -31,34 +31,38 @@ void write(WindowStore *store, Window *window) {
     else
         insert_tile(&window->tile);
     if (window->tile.finished) // late events
-        write_snapshot(store->row, &window->tile);
-    ++store->written;
+        write_snapshot(writer->row, &window->tile);
+    ++writer->written;
     const int level = static_cast<int>(window->tile.key.level);
-    store->added[level] += !window->exists;
-    store->added_bytes[level] += stored_bytes(window->tile.values) - window->bytes;
+    writer->added[level] += !window->exists;
+    writer->added_bytes[level] += stored_bytes(window->tile.values) - window->bytes;
     MemoryContextSwitchTo(old);
     MemoryContextDelete(window->context);
 }
 
 } // namespace
 
-Window *open_window(WindowStore *store, Level level, ArrayType *grp, TimestampTz t) {
-    Window *&open = store->open[static_cast<int>(level)];
+WindowWriter begin_windows(const RollupRow *row) {
+    return {row, AllocSetContextCreate(CurrentMemoryContext, "pg_topk merge", ALLOCSET_DEFAULT_SIZES), {}, 0, {}, {}};
+}
+
+Window *move_to_window(WindowWriter *writer, Level level, ArrayType *grp, TimestampTz t) {
+    Window *&open = writer->open[static_cast<int>(level)];
     if (open != nullptr) {
         const Tile &tile = open->tile;
         if (tile.key.start <= t && t < tile.stop && equal_groups(tile.key.grp, grp))
             return open;
         Window *done = open;
         open = nullptr;
-        write(store, done);
+        write(writer, done);
     }
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_topk window", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(context);
     auto *window = static_cast<Window *>(palloc0(sizeof(Window)));
     window->context = context;
-    window->tally = make_tally(store->row->shape);
-    const Span span = window_of(store->row, level, t);
-    const TileKey key = {store->row->id, level, grp, span.start};
+    window->tally = make_tally(writer->row->shape);
+    const Span span = window_of(writer->row, level, t);
+    const TileKey key = {writer->row->id, level, grp, span.start};
     window->exists = find_tile(key, nullptr, &window->tile);
     if (window->exists) {
         window->bytes = stored_bytes(window->tile.values);
@@ -72,12 +76,20 @@ Window *open_window(WindowStore *store, Level level, ArrayType *grp, TimestampTz
     return window;
 }
 
-void close_windows(WindowStore *store) {
-    for (Window *&open : store->open) {
+void add_to_window(WindowWriter *writer, Window *window, const StoredTally &values, int64 events) {
+    MemoryContext old = MemoryContextSwitchTo(writer->scratch);
+    merge_stored(window->tally, values);
+    window->tile.events += events;
+    MemoryContextSwitchTo(old);
+    MemoryContextReset(writer->scratch);
+}
+
+void write_open_windows(WindowWriter *writer) {
+    for (Window *&open : writer->open) {
         Window *done = open;
         open = nullptr;
         if (done != nullptr)
-            write(store, done);
+            write(writer, done);
     }
 }
 
@@ -88,9 +100,9 @@ Datum by_level(const int64 *values) {
     return PointerGetDatum(construct_array(elements, level_count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
-void finish(WindowStore *store, Tile *tile) {
+void finish_window(WindowWriter *writer, Tile *tile) {
     finish_tile(tile);
-    write_snapshot(store->row, tile);
+    write_snapshot(writer->row, tile);
 }
 
 } // namespace topk::fold

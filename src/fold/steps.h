@@ -1,0 +1,59 @@
+// A fold in progress, and its steps in their order (README.md).
+#pragma once
+
+#include "../stream/delta_log.h"
+#include "groups.h"
+#include "window_writer.h"
+
+namespace topk::fold {
+
+// A delta that the fold has read.
+struct CollectedDelta {
+    HeapTuple tuple;
+    DeltaKey key;
+    int group; // -1: none
+    size_t bytes;
+    int8 slot;
+    bool is_list;  // exact counts, not a tally
+    bool draining; // it must leave its slot, which is to be emptied
+    bool taken;    // the fold has counted it elsewhere, and deletes it
+};
+
+// A delta as part of a job. A job is everything for one tile and one group, or for all groups together (-1).
+struct Part {
+    int group;
+    int delta;
+    TimestampTz tile;
+};
+
+struct Fold {
+    RollupRow row;
+    TupleDesc descriptor; // of deltas
+    Snapshot snapshot;
+    TimestampTz now;
+    Groups groups;
+    CollectedDelta *deltas;
+    int delta_count;
+    Part *parts; // sorted by job
+    int part_count;
+    bool more;
+    MemoryContext job_context;
+    WindowWriter windows;
+    int64 events, weight, late, rejected, overflowed; // what the totals of the rollup gain
+};
+
+// Reads the deltas that the snapshot sees, as many as one call takes on.
+void collect_deltas(Fold *fold);
+// Divides them into jobs.
+void plan_jobs(Fold *fold);
+// Merges each job into its tile, or leaves it in the log, perhaps in fewer rows.
+void run_jobs(Fold *fold);
+// Deletes the deltas that were taken. Returns how many.
+int64 remove_taken(Fold *fold);
+// Merges tiles that are over into the windows above them, and finishes windows that are over. True when there were any.
+bool finish_windows(Fold *fold);
+
+// What the values take, decompressed.
+size_t payload_size(const StoredTally &values);
+
+} // namespace topk::fold

@@ -1,0 +1,39 @@
+// Writing windows: at most one of each level is open at a time, as the work comes sorted by group and time.
+#pragma once
+
+#include "../catalog/tile.h"
+
+namespace topk::fold {
+
+struct Window {
+    Tile tile;
+    bool exists;  // as a row of topk.tile
+    int64 bytes;  // of the row's values, as they were
+    Tally *tally; // what the row's values will be
+    MemoryContext context;
+};
+
+struct WindowWriter {
+    const RollupRow *row;
+    MemoryContext scratch;
+    Window *open[level_count];
+    int64 written;
+    // How much more rows there are of each level than before, and how much more their values take.
+    int64 added[level_count];
+    int64 added_bytes[level_count];
+};
+
+WindowWriter begin_windows(const RollupRow *row);
+// Opens the window of this level and group that contains t, which begins with what its row holds; it stays open until the
+// next call for another one of its level, which writes it.
+Window *move_to_window(WindowWriter *writer, Level level, ArrayType *grp, TimestampTz t);
+void add_to_window(WindowWriter *writer, Window *window, const StoredTally &values, int64 events);
+// Writes all that are open.
+void write_open_windows(WindowWriter *writer);
+// Marks a row as finished and, where its kind is a window of the rollup, writes its snapshot.
+void finish_window(WindowWriter *writer, Tile *tile);
+
+// An array of bigint.
+Datum by_level(const int64 *values);
+
+} // namespace topk::fold
