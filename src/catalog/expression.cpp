@@ -137,23 +137,6 @@ const char *role_name(Role role) {
     pg_unreachable();
 }
 
-int pin_settings(pg_tz *zone) {
-    static const char *const settings[][2] = {{"search_path", "pg_catalog, pg_temp"},
-                                              {"DateStyle", "ISO, YMD"},
-                                              {"IntervalStyle", "postgres"},
-                                              {"bytea_output", "hex"},
-                                              {"extra_float_digits", "1"}};
-    const int level = NewGUCNestLevel();
-    for (const auto &setting : settings)
-        set_config_option(setting[0], setting[1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-    if (zone != nullptr)
-        set_config_option("TimeZone", pg_get_timezone_name(zone), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                          false);
-    return level;
-}
-
-void unpin_settings(int level) { AtEOXact_GUC(false, level); }
-
 Expr *parse_expression(const ParseScope *scope, Role role, const char *source, Kind *kind) {
     Context context = {scope, role, source};
     ErrorContextCallback callback = {error_context_stack, add_context, &context};

@@ -10,11 +10,6 @@ enum class Role { item, time, weight, filter, group };
 
 const char *role_name(Role role); // as a parameter of topk.create_rollup
 
-// search_path and the formats of dates and intervals, pinned to what stored expressions are printed and parsed under; with a
-// zone also TimeZone, as what is not immutable in them is run. An error ends it by itself.
-int pin_settings(pg_tz *zone = nullptr);
-void unpin_settings(int level);
-
 // What expressions are parsed against. rollup is for messages; stored tells where their hint goes.
 struct ParseScope {
     Relation relation;

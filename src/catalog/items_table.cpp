@@ -1,12 +1,13 @@
 #include "items_table.h"
 
-#include "tables.h"
-#include "expression.h"
+#include "as_owner.h"
+#include "statement.h"
 
 extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
 #include "utils/datum.h"
+#include "utils/acl.h"
 #include "utils/rls.h"
 }
 
@@ -55,32 +56,19 @@ void require_select(Relation table) {
 // As the owner of the table: who asks need not trust casts of its types, nor anything else in it. Only whom row-level
 // security applies to reads it like any table with policies, which are for that user.
 void read_rows(const RollupRow *row, Relation table, Datum *items, int n, Datum *found) {
-    MemoryContext caller = CurrentMemoryContext;
     const bool policies = check_enable_rls(row->metadata, InvalidOid, true) == RLS_ENABLED;
-    const Owner before = become_source_owner(policies ? GetUserId() : table->rd_rel->relowner);
-    const int settings = pin_settings();
-    SPI_connect();
-    const char *query =
+    const char *statement =
         psprintf("SELECT i.n, pg_catalog.to_jsonb(m.*) FROM pg_catalog.unnest($1) WITH ORDINALITY AS i (item, n) "
                  "JOIN %s AS m ON m.%s OPERATOR(pg_catalog.=) i.item::pg_catalog.%s",
                  quote_qualified_identifier(get_namespace_name(RelationGetNamespace(table)), RelationGetRelationName(table)),
                  quote_identifier(row->metadata_key), row->shape.kind == Kind::bigint ? "int8" : kind_name(row->shape.kind));
-    Oid types[] = {TEXTARRAYOID};
-    Datum values[] = {PointerGetDatum(construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT))};
-    if (SPI_execute_with_args(query, 1, types, values, nullptr, true, 0) != SPI_OK_SELECT)
-        elog(ERROR, "could not read the items table of rollup \"%s\"", row->name);
-    for (uint64 i = 0; i < SPI_processed; ++i) {
-        HeapTuple tuple = SPI_tuptable->vals[i];
-        bool null;
-        const int64 position = DatumGetInt64(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &null));
-        const Datum value = SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2, &null);
-        MemoryContext spi = MemoryContextSwitchTo(caller);
-        found[position - 1] = datumCopy(value, false, -1);
-        MemoryContextSwitchTo(spi);
-    }
-    SPI_finish();
-    unpin_settings(settings);
-    leave_owner(before);
+    as_source_owner(policies ? GetUserId() : table->rd_rel->relowner, nullptr, [&] {
+        SPI_connect();
+        const uint64 count = query(statement, {Value::strings(construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT))});
+        for (uint64 i = 0; i < count; ++i)
+            found[DatumGetInt64(result_value(i, 1)) - 1] = SPI_datumTransfer(result_value(i, 2), false, -1);
+        SPI_finish();
+    });
 }
 
 } // namespace

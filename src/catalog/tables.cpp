@@ -18,12 +18,6 @@ Oid oids[table_count];
 
 void forget(Datum, int, uint32) { memset(oids, 0, sizeof(oids)); }
 
-void become(Owner *before, Oid user, int context) {
-    SetUserIdAndSecContext(user, before->context | context);
-    before->settings = NewGUCNestLevel();
-    set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
 } // namespace
 
 Oid table_oid(Table table) {
@@ -42,30 +36,6 @@ Oid table_oid(Table table) {
         oids[i] = oid;
     }
     return oids[i];
-}
-
-Owner become_owner() {
-    Owner before;
-    GetUserIdAndSecContext(&before.user, &before.context);
-    HeapTuple schema = SearchSysCache1(NAMESPACENAME, CStringGetDatum("topk"));
-    if (!HeapTupleIsValid(schema))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_SCHEMA), errmsg("schema \"topk\" does not exist")));
-    const Oid owner = reinterpret_cast<Form_pg_namespace>(GETSTRUCT(schema))->nspowner;
-    ReleaseSysCache(schema);
-    become(&before, owner, SECURITY_LOCAL_USERID_CHANGE);
-    return before;
-}
-
-Owner become_source_owner(Oid owner) {
-    Owner before;
-    GetUserIdAndSecContext(&before.user, &before.context);
-    become(&before, owner, SECURITY_RESTRICTED_OPERATION);
-    return before;
-}
-
-void leave_owner(const Owner &before) {
-    AtEOXact_GUC(false, before.settings); // also what a user's function has set
-    SetUserIdAndSecContext(before.user, before.context);
 }
 
 } // namespace topk::catalog

@@ -1,5 +1,6 @@
 #include "tile.h"
 
+#include "statement.h"
 #include "tables.h"
 
 extern "C" {
@@ -58,25 +59,11 @@ void read_tile(HeapTuple tuple, TupleDesc descriptor, Tile *tile) {
 
 Oid column_type(Column column) { return get_atttype(table_oid(Table::tile), column); }
 
-void execute(SPIPlanPtr plan, Datum *values, const char *nulls, int expected, Tile *tile) {
-    if (SPI_execute_plan(plan, values, nulls, false, 0) != expected || SPI_processed != 1)
+void write(Prepared *statement, std::initializer_list<Value> values, Tile *tile) {
+    if (execute(statement, values) != 1)
         elog(ERROR, "could not write a tile of rollup %d", tile->key.rollup);
-    if (SPI_tuptable != nullptr) {
-        bool null;
-        const Datum place = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null);
-        tile->place = *reinterpret_cast<ItemPointer>(DatumGetPointer(place));
-        SPI_freetuptable(SPI_tuptable);
-    }
-}
-
-char null_flag(const void *value) { return value == nullptr ? 'n' : ' '; }
-
-bool takes(SPIPlanPtr plan, std::initializer_list<Oid> types) {
-    int i = 0;
-    for (const Oid type : types)
-        if (SPI_getargtypeid(plan, i++) != type)
-            return false;
-    return true;
+    tile->place = *reinterpret_cast<ItemPointer>(DatumGetPointer(result_value(0, 1)));
+    SPI_freetuptable(SPI_tuptable);
 }
 
 } // namespace
@@ -88,23 +75,6 @@ void group_scan_key(ScanKey key, AttrNumber column, ArrayType *group) {
     else
         ScanKeyEntryInitialize(key, 0, column, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_ARRAY_EQ,
                                PointerGetDatum(group));
-}
-
-SPIPlanPtr prepare(SPIPlanPtr &plan, const char *query, std::initializer_list<Oid> types) {
-    // A plan outlives the extension; its types come back with other numbers.
-    if (plan != nullptr && !takes(plan, types)) {
-        SPI_freeplan(plan);
-        plan = nullptr;
-    }
-    if (plan == nullptr) {
-        // As constants of a plan of their own, values would be decompressed.
-        SPIPlanPtr made = SPI_prepare_cursor(query, static_cast<int>(types.size()), const_cast<Oid *>(types.begin()),
-                                             CURSOR_OPT_GENERIC_PLAN);
-        if (made == nullptr || SPI_keepplan(made) != 0)
-            elog(ERROR, "could not prepare: %s", query);
-        plan = made;
-    }
-    return plan;
 }
 
 // They are compressed, or cannot be, before they come to the table (tally.cpp); so these are the same before and after.
@@ -167,48 +137,30 @@ bool next_unfinished(TileScan *scan, Tile *tile) {
 }
 
 void insert_tile(Tile *tile) {
-    static SPIPlanPtr plan = nullptr;
-    prepare(plan,
-            "INSERT INTO topk.tile (rollup, level, grp, start, stop, events, finished, summary, sketch, registers)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING ctid",
-            {INT4OID, INT2OID, TEXTARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, BOOLOID, column_type(summary),
-             column_type(sketch), BYTEAOID});
-    Datum values[] = {Int32GetDatum(tile->key.rollup),      Int16GetDatum(static_cast<int16>(tile->key.level)),
-                      PointerGetDatum(tile->key.grp),       TimestampTzGetDatum(tile->key.start),
-                      TimestampTzGetDatum(tile->stop),      Int64GetDatum(tile->events),
-                      BoolGetDatum(tile->finished),         PointerGetDatum(tile->values.summary),
-                      PointerGetDatum(tile->values.sketch), PointerGetDatum(tile->values.registers)};
-    const char nulls[] = {' ',
-                          ' ',
-                          null_flag(tile->key.grp),
-                          ' ',
-                          ' ',
-                          ' ',
-                          ' ',
-                          ' ',
-                          null_flag(tile->values.sketch),
-                          null_flag(tile->values.registers)};
-    execute(plan, values, nulls, SPI_OK_INSERT_RETURNING, tile);
+    static Prepared statement = {
+        "INSERT INTO topk.tile (rollup, level, grp, start, stop, events, finished, summary, sketch, registers)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING ctid"};
+    write(&statement,
+          {Value::int4(tile->key.rollup), Value::int2(static_cast<int16>(tile->key.level)), Value::strings(tile->key.grp),
+           Value::time(tile->key.start), Value::time(tile->stop), Value::int8(tile->events), Value::boolean(tile->finished),
+           Value::pointer(column_type(summary), tile->values.summary),
+           Value::pointer(column_type(sketch), tile->values.sketch), Value::pointer(BYTEAOID, tile->values.registers)},
+          tile);
 }
 
 void update_tile(Tile *tile) {
-    static SPIPlanPtr plan = nullptr;
-    prepare(plan,
-            "UPDATE topk.tile SET events = $2, finished = $3, summary = $4, sketch = $5, registers = $6"
-            " WHERE ctid = $1 RETURNING ctid",
-            {TIDOID, INT8OID, BOOLOID, column_type(summary), column_type(sketch), BYTEAOID});
-    Datum values[] = {PointerGetDatum(&tile->place),        Int64GetDatum(tile->events),
-                      BoolGetDatum(tile->finished),         PointerGetDatum(tile->values.summary),
-                      PointerGetDatum(tile->values.sketch), PointerGetDatum(tile->values.registers)};
-    const char nulls[] = {' ', ' ', ' ', ' ', null_flag(tile->values.sketch), null_flag(tile->values.registers)};
-    execute(plan, values, nulls, SPI_OK_UPDATE_RETURNING, tile);
+    static Prepared statement = {"UPDATE topk.tile SET events = $2, finished = $3, summary = $4, sketch = $5, registers = $6"
+                                 " WHERE ctid = $1 RETURNING ctid"};
+    write(&statement,
+          {Value::pointer(TIDOID, &tile->place), Value::int8(tile->events), Value::boolean(tile->finished),
+           Value::pointer(column_type(summary), tile->values.summary),
+           Value::pointer(column_type(sketch), tile->values.sketch), Value::pointer(BYTEAOID, tile->values.registers)},
+          tile);
 }
 
 void finish_tile(Tile *tile) {
-    static SPIPlanPtr plan = nullptr;
-    prepare(plan, "UPDATE topk.tile SET finished = true WHERE ctid = $1 RETURNING ctid", {TIDOID});
-    Datum values[] = {PointerGetDatum(&tile->place)};
-    execute(plan, values, " ", SPI_OK_UPDATE_RETURNING, tile);
+    static Prepared statement = {"UPDATE topk.tile SET finished = true WHERE ctid = $1 RETURNING ctid"};
+    write(&statement, {Value::pointer(TIDOID, &tile->place)}, tile);
     tile->finished = true;
 }
 

@@ -1,8 +1,6 @@
 // The rows of topk.tile.
 #pragma once
 
-#include <initializer_list>
-
 #include "rollup.h"
 
 namespace topk::catalog {
@@ -42,10 +40,7 @@ bool next_unfinished(TileScan *scan, Tile *tile);
 // Part of a scan key for an index with a column of groups: nullptr is the NULL of all groups.
 void group_scan_key(ScanKey key, AttrNumber column, ArrayType *group);
 
-// A plan that lives as long as the backend, made when it is nullptr. SPI must be connected.
-SPIPlanPtr prepare(SPIPlanPtr &plan, const char *query, std::initializer_list<Oid> types);
-
-// Writing, by the owner of the schema with SPI connected (catalog.h). Each makes its change visible to what follows.
+// Within as_owner(). Each makes its change visible to what follows.
 void insert_tile(Tile *tile);
 void update_tile(Tile *tile); // events, finished and values, by place
 void finish_tile(Tile *tile); // finished alone

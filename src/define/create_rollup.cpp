@@ -1,7 +1,9 @@
 #include "create_rollup.h"
 
 #include "../pg/sketch.h"
+#include "../catalog/as_owner.h"
 #include "../catalog/calendar.h"
+#include "../catalog/statement.h"
 #include "../catalog/tables.h"
 #include "../stream/definition.h"
 #include "../catalog/lock.h"
@@ -120,48 +122,26 @@ void parse(FunctionCallInfo fcinfo, Relation source, NewRollup *rollup) {
     }
 }
 
-Datum printed(Relation source, Expr *expression) { return CStringGetTextDatum(print_expression(source, expression)); }
-
-struct Parameters {
-    Oid types[rollup_column_count];
-    Datum values[rollup_column_count];
-    char nulls[rollup_column_count + 1];
-    int count;
-};
-
-void add(Parameters *p, Oid type, Datum value, bool null = false) {
-    p->types[p->count] = type;
-    p->values[p->count] = value;
-    p->nulls[p->count++] = null ? 'n' : ' ';
+char *printed(Relation source, Expr *expression) {
+    return expression == nullptr ? nullptr : print_expression(source, expression);
 }
 
-// As the owner of the catalog; false when the name is taken.
-bool insert(Parameters *p, bool backfill, int32 *id) {
-    const Owner before = become_owner();
-    SPI_connect();
-    const int code = SPI_execute_with_args(
-        "INSERT INTO topk.rollup (name, source, item, \"time\", weight, filter, group_by, columns, source_oid, item_kind, "
-        "grain, "
-        "windows, timezone, k, capacity, width, depth, max_groups, accept_past, accept_future, retention, "
-        "metadata, metadata_key) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) "
-        "ON CONFLICT (name) DO NOTHING RETURNING id",
-        p->count, p->types, p->values, p->nulls, false, 0);
-    if (code != SPI_OK_INSERT_RETURNING)
-        elog(ERROR, "could not write topk.rollup: %s", SPI_result_code_string(code));
-    const bool inserted = SPI_processed == 1;
-    if (inserted) {
-        bool null;
-        *id = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
-        Oid types[] = {INT4OID, TEXTOID};
-        Datum values[] = {Int32GetDatum(*id), backfill ? CStringGetTextDatum("wanted") : (Datum)0};
-        if (SPI_execute_with_args("INSERT INTO topk.rollup_state (rollup, backfill) VALUES ($1, $2)", 2, types, values,
-                                  backfill ? "  " : " n", false, 0) != SPI_OK_INSERT)
-            elog(ERROR, "could not write topk.rollup_state");
-    }
-    SPI_finish();
-    leave_owner(before);
-    return inserted;
+// False when the name is taken.
+bool insert(std::initializer_list<Value> values, bool backfill, int32 *id) {
+    return as_owner([&] {
+        if (execute(
+                "INSERT INTO topk.rollup (name, source, item, \"time\", weight, filter, group_by, columns, source_oid, "
+                "item_kind, grain, windows, timezone, k, capacity, width, depth, max_groups, accept_past, accept_future, "
+                "retention, metadata, metadata_key) "
+                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, "
+                "$22, $23) ON CONFLICT (name) DO NOTHING RETURNING id",
+                values) == 0)
+            return false;
+        *id = DatumGetInt32(result_value(0, 1));
+        execute("INSERT INTO topk.rollup_state (rollup, backfill) VALUES ($1, $2)",
+                {Value::int4(*id), Value::string(backfill ? "wanted" : nullptr)});
+        return true;
+    });
 }
 
 Datum create_rollup(FunctionCallInfo fcinfo) {
@@ -215,34 +195,33 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     const Expressions &e = rollup.expressions;
     auto *groups = static_cast<Datum *>(palloc((e.group_count + 1) * sizeof(Datum)));
     for (int i = 0; i < e.group_count; ++i)
-        groups[i] = printed(source, e.groups[i]);
+        groups[i] = CStringGetTextDatum(printed(source, e.groups[i]));
 
-    auto *p = static_cast<Parameters *>(palloc0(sizeof(Parameters)));
-    add(p, TEXTOID, CStringGetTextDatum(rollup.name));
-    add(p, REGCLASSOID, ObjectIdGetDatum(oid));
-    add(p, TEXTOID, printed(source, e.item));
-    add(p, TEXTOID, printed(source, e.time));
-    add(p, TEXTOID, e.weight == nullptr ? (Datum)0 : printed(source, e.weight), e.weight == nullptr);
-    add(p, TEXTOID, e.filter == nullptr ? (Datum)0 : printed(source, e.filter), e.filter == nullptr);
-    add(p, TEXTARRAYOID, PointerGetDatum(construct_array(groups, e.group_count, TEXTOID, -1, false, TYPALIGN_INT)));
-    add(p, JSONBOID, used_columns(source, &e));
-    add(p, OIDOID, ObjectIdGetDatum(oid));
-    add(p, CHAROID, CharGetDatum(kind_letter(rollup.kind)));
-    add(p, INTERVALOID, IntervalPGetDatum(&grain));
-    add(p, TEXTARRAYOID, windows);
-    add(p, TEXTOID, CStringGetTextDatum(rollup.zone));
-    add(p, INT4OID, Int32GetDatum(k));
-    add(p, INT4OID, Int32GetDatum(capacity));
-    add(p, INT4OID, PG_GETARG_DATUM(arg_width));
-    add(p, INT4OID, PG_GETARG_DATUM(arg_depth));
-    add(p, INT4OID, Int32GetDatum(max_groups));
-    add(p, INTERVALOID, IntervalPGetDatum(past));
-    add(p, INTERVALOID, IntervalPGetDatum(future));
-    add(p, JSONBOID, retention.jsonb);
-    add(p, REGCLASSOID, PG_GETARG_DATUM(arg_metadata), PG_ARGISNULL(arg_metadata));
-    add(p, NAMEOID, PG_GETARG_DATUM(arg_metadata_key), PG_ARGISNULL(arg_metadata_key));
     int32 id = 0;
-    if (!insert(p, backfill, &id))
+    if (!insert({Value::string(rollup.name),
+                 Value::of(REGCLASSOID, ObjectIdGetDatum(oid)),
+                 Value::string(printed(source, e.item)),
+                 Value::string(printed(source, e.time)),
+                 Value::string(printed(source, e.weight)),
+                 Value::string(printed(source, e.filter)),
+                 Value::strings(construct_array(groups, e.group_count, TEXTOID, -1, false, TYPALIGN_INT)),
+                 Value::of(JSONBOID, used_columns(source, &e)),
+                 Value::oid(oid),
+                 Value::of(CHAROID, CharGetDatum(kind_letter(rollup.kind))),
+                 Value::pointer(INTERVALOID, &grain),
+                 Value::of(TEXTARRAYOID, windows),
+                 Value::string(rollup.zone),
+                 Value::int4(k),
+                 Value::int4(capacity),
+                 Value::of(INT4OID, PG_GETARG_DATUM(arg_width)),
+                 Value::of(INT4OID, PG_GETARG_DATUM(arg_depth)),
+                 Value::int4(max_groups),
+                 Value::pointer(INTERVALOID, past),
+                 Value::pointer(INTERVALOID, future),
+                 Value::of(JSONBOID, retention.jsonb),
+                 Value::of(REGCLASSOID, PG_GETARG_DATUM(arg_metadata), PG_ARGISNULL(arg_metadata)),
+                 Value::of(NAMEOID, PG_GETARG_DATUM(arg_metadata_key), PG_ARGISNULL(arg_metadata_key))},
+                backfill, &id))
         ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("rollup \"%s\" already exists", rollup.name)));
     unpin_settings(level);
 

@@ -1,5 +1,7 @@
 // What happens to rollups when their sources change: topk.drop_rollup(), the event triggers, and restored dumps.
 #include "../pg/sketch.h"
+#include "../catalog/as_owner.h"
+#include "../catalog/statement.h"
 #include "../catalog/tables.h"
 #include "../stream/definition.h"
 #include "../stream/limits.h"
@@ -18,64 +20,26 @@ extern "C" {
 namespace topk::define {
 namespace {
 
-// Statements on the catalog, as its owner and under pinned settings, so that they mean what they say.
-struct Statements {
-    Owner before;
-    int settings;
-};
-
-Statements begin_statements() {
-    Statements s;
-    s.settings = pin_settings();
-    s.before = become_owner();
-    SPI_connect();
-    return s;
-}
-
-void end_statements(const Statements &s) {
-    SPI_finish();
-    leave_owner(s.before);
-    unpin_settings(s.settings);
-}
-
-void run(const char *statement, int count, Oid *types, Datum *values, int expected) {
-    const int code = SPI_execute_with_args(statement, count, types, values, nullptr, false, 0);
-    if (code != expected)
-        elog(ERROR, "%s: %s", SPI_result_code_string(code), statement);
-}
-
-int64 number(uint64 row, int column) {
-    bool null;
-    const Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &null);
-    return SPI_gettypeid(SPI_tuptable->tupdesc, column) == INT4OID ? DatumGetInt32(value) : DatumGetObjectId(value);
-}
-
 void delete_rows(int32 id) {
     static const char *const tables[] = {"delta_0",   "delta_1",  "delta_2",      "delta_3",  "tile",
                                          "group_key", "snapshot", "rollup_state", "error_log"};
-    const Statements statements = begin_statements();
-    Oid type = INT4OID;
-    Datum value = Int32GetDatum(id);
-    for (const char *table : tables)
-        run(psprintf("DELETE FROM topk.%s WHERE rollup = $1", table), 1, &type, &value, SPI_OK_DELETE);
-    run("DELETE FROM topk.rollup WHERE id = $1", 1, &type, &value, SPI_OK_DELETE);
-    end_statements(statements);
+    as_owner([&] {
+        for (const char *table : tables)
+            execute(psprintf("DELETE FROM topk.%s WHERE rollup = $1", table), {Value::int4(id)});
+        execute("DELETE FROM topk.rollup WHERE id = $1", {Value::int4(id)});
+    });
     forget_rollup(id);
 }
 
 // False when there is none of this name.
 bool find(const char *name, int32 *id, Oid *source) {
-    const Statements statements = begin_statements();
-    Oid type = TEXTOID;
-    Datum value = CStringGetTextDatum(name);
-    run("SELECT id, source::pg_catalog.oid FROM topk.rollup WHERE name = $1", 1, &type, &value, SPI_OK_SELECT);
-    const bool found = SPI_processed == 1;
-    if (found) {
-        *id = static_cast<int32>(number(0, 1));
-        *source = static_cast<Oid>(number(0, 2));
-    }
-    end_statements(statements);
-    return found;
+    return as_owner([&] {
+        if (execute("SELECT id, source FROM topk.rollup WHERE name = $1", {Value::string(name)}) == 0)
+            return false;
+        *id = DatumGetInt32(result_value(0, 1));
+        *source = DatumGetObjectId(result_value(0, 2));
+        return true;
+    });
 }
 
 Datum drop_rollup(FunctionCallInfo fcinfo) {
@@ -115,20 +79,18 @@ bool any_rollups() {
     return result;
 }
 
-// The relations of what a query finds, each once.
-List *query_relations(const char *query) {
+// The OIDs that a statement finds, each once.
+List *find_oids(const char *statement) {
     MemoryContext caller = CurrentMemoryContext;
-    const Statements statements = begin_statements();
-    run(query, 0, nullptr, nullptr, SPI_OK_SELECT);
-    List *result = NIL;
-    for (uint64 i = 0; i < SPI_processed; ++i) {
-        const Oid oid = static_cast<Oid>(number(i, 1));
+    List *oids = NIL;
+    as_owner([&] {
+        const uint64 count = execute(statement);
         MemoryContext spi = MemoryContextSwitchTo(caller);
-        result = list_append_unique_oid(result, oid);
+        for (uint64 i = 0; i < count; ++i)
+            oids = list_append_unique_oid(oids, DatumGetObjectId(result_value(i, 1)));
         MemoryContextSwitchTo(spi);
-    }
-    end_statements(statements);
-    return result;
+    });
+    return oids;
 }
 
 // A column that is gone would only be missed at the next INSERT.
@@ -152,40 +114,39 @@ void refuse_dropped_column(Relation source, const StoredRollup *row) {
     }
 }
 
-Datum printed(Relation source, Expr *expression) {
-    return expression == nullptr ? (Datum)0 : CStringGetTextDatum(print_expression(source, expression));
+char *printed(Relation source, Expr *expression) {
+    return expression == nullptr ? nullptr : print_expression(source, expression);
 }
 
 // Raises an error when an expression does not work any more; otherwise stores it as it reads now.
 void renew(Relation source, const StoredRollup *row) {
     refuse_dropped_column(source, row);
     // Whoever changes the table need not trust its owner.
-    const Owner before = become_source_owner(source->rd_rel->relowner);
-    const int settings = pin_settings();
-    const Expressions e = parse_stored(source, row);
-    auto *groups = static_cast<Datum *>(palloc((e.group_count + 1) * sizeof(Datum)));
-    for (int i = 0; i < e.group_count; ++i)
-        groups[i] = printed(source, e.groups[i]);
-    Oid types[] = {INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTARRAYOID, JSONBOID, OIDOID};
-    Datum values[] = {
-        Int32GetDatum(row->id),    printed(source, e.item),
-        printed(source, e.time),   printed(source, e.weight),
-        printed(source, e.filter), PointerGetDatum(construct_array(groups, e.group_count, TEXTOID, -1, false, TYPALIGN_INT)),
-        used_columns(source, &e),  ObjectIdGetDatum(RelationGetRelid(source))};
-    const char nulls[] = {' ', ' ', ' ', e.weight == nullptr ? 'n' : ' ', e.filter == nullptr ? 'n' : ' ', ' ',
-                          ' ', ' ', '\0'};
-    unpin_settings(settings);
-    leave_owner(before);
-    const Statements statements = begin_statements();
-    if (SPI_execute_with_args(
+    const char *item, *time, *weight, *filter;
+    const ArrayType *group_by;
+    Datum columns;
+    as_source_owner(source->rd_rel->relowner, nullptr, [&] {
+        const Expressions e = parse_stored(source, row);
+        item = printed(source, e.item);
+        time = printed(source, e.time);
+        weight = printed(source, e.weight);
+        filter = printed(source, e.filter);
+        auto *groups = static_cast<Datum *>(palloc((e.group_count + 1) * sizeof(Datum)));
+        for (int i = 0; i < e.group_count; ++i)
+            groups[i] = CStringGetTextDatum(printed(source, e.groups[i]));
+        group_by = construct_array(groups, e.group_count, TEXTOID, -1, false, TYPALIGN_INT);
+        columns = used_columns(source, &e);
+    });
+    const uint64 changed = as_owner([&] {
+        return execute(
             "UPDATE topk.rollup SET item = $2, \"time\" = $3, weight = $4, filter = $5, group_by = $6, columns = $7, "
             "source_oid = $8 WHERE id = $1 AND (item, \"time\", weight, filter, group_by, columns, source_oid) "
             "IS DISTINCT FROM ($2, $3, $4, $5, $6, $7, $8)",
-            lengthof(types), types, values, nulls, false, 0) != SPI_OK_UPDATE)
-        elog(ERROR, "could not update topk.rollup");
-    if (SPI_processed != 0)
+            {Value::int4(row->id), Value::string(item), Value::string(time), Value::string(weight), Value::string(filter),
+             Value::strings(group_by), Value::of(JSONBOID, columns), Value::oid(RelationGetRelid(source))});
+    });
+    if (changed != 0)
         CacheInvalidateRelcacheByRelid(RelationGetRelid(source));
-    end_statements(statements);
 }
 
 // Partitions and children share the columns of their parents, and their changes.
@@ -238,21 +199,19 @@ void follow_renamed_key(const Node *statement) {
     if (!IsA(statement, RenameStmt) || rename->renameType != OBJECT_COLUMN || rename->relation == nullptr)
         return;
     const Oid table = RangeVarGetRelid(rename->relation, NoLock, true);
-    const Statements statements = begin_statements();
-    Oid types[] = {OIDOID, TEXTOID, TEXTOID};
-    Datum values[] = {ObjectIdGetDatum(table), CStringGetTextDatum(rename->subname), CStringGetTextDatum(rename->newname)};
-    run("UPDATE topk.rollup SET metadata_key = $3 WHERE metadata = $1 AND metadata_key = $2", 3, types, values,
-        SPI_OK_UPDATE);
-    end_statements(statements);
+    as_owner([&] {
+        execute("UPDATE topk.rollup SET metadata_key = $3 WHERE metadata = $1 AND metadata_key = $2",
+                {Value::oid(table), Value::string(rename->subname), Value::string(rename->newname)});
+    });
 }
 
 // Answers go on without an items table that is gone.
 void forget_dropped_metadata() {
-    const Statements statements = begin_statements();
-    run("UPDATE topk.rollup SET metadata = NULL, metadata_key = NULL WHERE metadata IS NOT NULL AND NOT EXISTS "
-        "(SELECT FROM pg_attribute a WHERE a.attrelid = metadata AND a.attname = metadata_key AND NOT a.attisdropped)",
-        0, nullptr, nullptr, SPI_OK_UPDATE);
-    end_statements(statements);
+    as_owner([] {
+        execute("UPDATE topk.rollup SET metadata = NULL, metadata_key = NULL WHERE metadata IS NOT NULL AND NOT EXISTS "
+                "(SELECT FROM pg_attribute a WHERE a.attrelid = metadata AND a.attname = metadata_key AND NOT "
+                "a.attisdropped)");
+    });
 }
 
 // Then there is nothing to renew, and the new owner is spared to run what the old one has written.
@@ -271,8 +230,7 @@ Datum after_ddl(FunctionCallInfo fcinfo) {
     const Node *statement = reinterpret_cast<EventTriggerData *>(fcinfo->context)->parsetree;
     if (changes_owner_alone(statement) || !any_rollups())
         PG_RETURN_VOID();
-    List *relations =
-        query_relations("SELECT objid FROM pg_event_trigger_ddl_commands() WHERE classid = 'pg_class'::regclass");
+    List *relations = find_oids("SELECT objid FROM pg_event_trigger_ddl_commands() WHERE classid = 'pg_class'::regclass");
     ListCell *cell;
     foreach (cell, relations) {
         const Oid oid = lfirst_oid(cell);
@@ -290,11 +248,10 @@ Datum after_ddl(FunctionCallInfo fcinfo) {
 }
 
 void drop_limits() {
-    const Statements statements = begin_statements();
-    run("DELETE FROM topk.limit_rule WHERE source IN (SELECT objid FROM pg_event_trigger_dropped_objects() "
-        "WHERE classid = 'pg_class'::regclass AND objsubid = 0)",
-        0, nullptr, nullptr, SPI_OK_DELETE);
-    end_statements(statements);
+    as_owner([] {
+        execute("DELETE FROM topk.limit_rule WHERE source IN (SELECT objid FROM pg_event_trigger_dropped_objects() "
+                "WHERE classid = 'pg_class'::regclass AND objsubid = 0)");
+    });
 }
 
 Datum after_drop(FunctionCallInfo fcinfo) {
@@ -303,8 +260,8 @@ Datum after_drop(FunctionCallInfo fcinfo) {
         drop_limits();
     if (!any_rollups())
         PG_RETURN_VOID();
-    List *dropped = query_relations("SELECT r.id FROM topk.rollup r JOIN pg_event_trigger_dropped_objects() d "
-                                    "ON d.objid = r.source WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0");
+    List *dropped = find_oids("SELECT r.id FROM topk.rollup r JOIN pg_event_trigger_dropped_objects() d "
+                              "ON d.objid = r.source WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0");
     ListCell *cell;
     foreach (cell, dropped) {
         const auto id = static_cast<int32>(lfirst_oid(cell));
@@ -312,8 +269,8 @@ Datum after_drop(FunctionCallInfo fcinfo) {
         delete_rows(id);
     }
     // A dropped type takes columns with it.
-    List *changed = query_relations("SELECT DISTINCT d.objid FROM topk.rollup r JOIN pg_event_trigger_dropped_objects() d "
-                                    "ON d.objid = r.source WHERE d.classid = 'pg_class'::regclass AND d.objsubid <> 0");
+    List *changed = find_oids("SELECT DISTINCT d.objid FROM topk.rollup r JOIN pg_event_trigger_dropped_objects() d "
+                              "ON d.objid = r.source WHERE d.classid = 'pg_class'::regclass AND d.objsubid <> 0");
     foreach (cell, changed)
         if (can_have_rollups(lfirst_oid(cell)))
             renew_all(lfirst_oid(cell));

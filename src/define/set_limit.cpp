@@ -2,6 +2,8 @@
 #include <cmath>
 
 #include "../pg/sketch.h"
+#include "../catalog/as_owner.h"
+#include "../catalog/statement.h"
 #include "../catalog/tables.h"
 #include "../stream/limits.h"
 #include "options.h"
@@ -57,52 +59,31 @@ LimitScope scope_arguments(FunctionCallInfo fcinfo) {
     return scope;
 }
 
-void execute(const char *query, int expected, int n, Oid *types, Datum *values, const char *nulls = nullptr) {
-    if (SPI_execute_with_args(query, n, types, values, nulls, false, 0) != expected)
-        elog(ERROR, "could not execute: %s", query);
-}
-
 // By the owner of the schema, who then has locked the table. Returns how many there were: one at most, unless a role was
 // renamed to the name of one that was dropped.
 int delete_rules(const LimitScope &scope) {
     const LimitRules all = limit_rules();
-    auto *ids = static_cast<Datum *>(palloc(all.count * sizeof(Datum) + 1));
+    auto *ids = static_cast<int32 *>(palloc(all.count * sizeof(int32) + 1));
     int n = 0;
     for (int i = 0; i < all.count; ++i) {
         const LimitRule &rule = all.rules[i];
         if (rule.any_role == !OidIsValid(scope.role) && rule.role == scope.role && rule.source == scope.source)
-            ids[n++] = Int32GetDatum(rule.bucket.id);
+            ids[n++] = rule.bucket.id;
     }
-    Oid type = INT4OID;
-    for (int i = 0; i < n; ++i) {
-        execute("DELETE FROM topk.limit_rule WHERE id = $1", SPI_OK_DELETE, 1, &type, &ids[i]);
-        if (SPI_processed != 1) // the rules are those of now, whatever this transaction sees
+    for (int i = 0; i < n; ++i)
+        if (execute("DELETE FROM topk.limit_rule WHERE id = $1", {Value::int4(ids[i])}) !=
+            1) // the rules are those of now, whatever this transaction sees
             ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("the limit was changed concurrently"),
                             errhint("Retry the transaction.")));
-    }
     return n;
 }
 
 // Roles that have another name now, or another number since a dump was restored.
 void renew_roles() {
-    Oid type = INT8OID;
-    Datum value = Int64GetDatum(static_cast<int64>(GetSystemIdentifier()));
     execute("UPDATE topk.limit_rule AS l SET role = r.rolname, role_oid = r.oid, cluster = $1 FROM pg_roles AS r "
             "WHERE CASE WHEN l.cluster = $1 THEN r.oid = l.role_oid ELSE r.rolname = l.role END "
             "AND (l.role, l.role_oid, l.cluster) IS DISTINCT FROM (r.rolname::text, r.oid, $1)",
-            SPI_OK_UPDATE, 1, &type, &value);
-}
-
-Owner begin() {
-    const Owner before = become_owner();
-    LockRelationOid(table_oid(Table::limit_rule), ShareRowExclusiveLock);
-    SPI_connect();
-    return before;
-}
-
-void end(const Owner &before) {
-    SPI_finish();
-    leave_owner(before);
+            {Value::int8(static_cast<int64>(GetSystemIdentifier()))});
 }
 
 void check_rate(FunctionCallInfo fcinfo, int64 *burst) {
@@ -139,44 +120,33 @@ Datum set_limit(FunctionCallInfo fcinfo) {
         checked_range("max_metadata_bytes", PG_GETARG_INT32(5), 1, PG_INT32_MAX);
     const LimitScope scope = scope_arguments(fcinfo);
     const bool any_role = !OidIsValid(scope.role);
-    const Datum name = any_role ? (Datum)0 : CStringGetTextDatum(GetUserNameFromId(scope.role, false));
-
-    const Owner before = begin();
-    delete_rules(scope);
-    renew_roles();
-    Oid types[] = {TEXTOID, OIDOID, INT8OID, REGCLASSOID, FLOAT8OID, INT8OID, INT4OID, INT4OID};
-    Datum values[] = {name,
-                      ObjectIdGetDatum(scope.role),
-                      Int64GetDatum(static_cast<int64>(GetSystemIdentifier())),
-                      ObjectIdGetDatum(scope.source),
-                      fcinfo->args[2].value,
-                      Int64GetDatum(burst),
-                      fcinfo->args[4].value,
-                      fcinfo->args[5].value};
-    const auto flag = [](bool null) { return null ? 'n' : ' '; };
-    const char nulls[] = {flag(any_role),
-                          flag(any_role),
-                          ' ',
-                          flag(!OidIsValid(scope.source)),
-                          flag(PG_ARGISNULL(2)),
-                          flag(PG_ARGISNULL(2)),
-                          flag(PG_ARGISNULL(4)),
-                          flag(PG_ARGISNULL(5)),
-                          '\0'};
-    execute("INSERT INTO topk.limit_rule (role, role_oid, cluster, source, events_per_second, burst, max_item_bytes, "
-            "max_metadata_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            SPI_OK_INSERT, lengthof(values), types, values, nulls);
-    end(before);
+    const char *name = any_role ? nullptr : GetUserNameFromId(scope.role, false);
+    LockRelationOid(table_oid(Table::limit_rule), ShareRowExclusiveLock);
+    as_owner([&] {
+        delete_rules(scope);
+        renew_roles();
+        execute("INSERT INTO topk.limit_rule (role, role_oid, cluster, source, events_per_second, burst, max_item_bytes, "
+                "max_metadata_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                {Value::string(name), Value::of(OIDOID, ObjectIdGetDatum(scope.role), any_role),
+                 Value::int8(static_cast<int64>(GetSystemIdentifier())),
+                 Value::of(REGCLASSOID, ObjectIdGetDatum(scope.source), !OidIsValid(scope.source)),
+                 Value::of(FLOAT8OID, fcinfo->args[2].value, PG_ARGISNULL(2)),
+                 Value::of(INT8OID, Int64GetDatum(burst), PG_ARGISNULL(2)),
+                 Value::of(INT4OID, fcinfo->args[4].value, PG_ARGISNULL(4)),
+                 Value::of(INT4OID, fcinfo->args[5].value, PG_ARGISNULL(5))});
+    });
     PG_RETURN_VOID();
 }
 
 // drop_limit(role, source)
 Datum drop_limit(FunctionCallInfo fcinfo) {
     const LimitScope scope = scope_arguments(fcinfo);
-    const Owner before = begin();
-    const int n = delete_rules(scope);
-    renew_roles();
-    end(before);
+    LockRelationOid(table_oid(Table::limit_rule), ShareRowExclusiveLock);
+    const int n = as_owner([&] {
+        const int deleted = delete_rules(scope);
+        renew_roles();
+        return deleted;
+    });
     if (n == 0)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("there is no such limit"),
                         errhint("The view topk.limits lists them.")));

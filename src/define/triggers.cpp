@@ -1,6 +1,7 @@
 #include "triggers.h"
 
-#include "../catalog/tables.h"
+#include "../catalog/as_owner.h"
+#include "../catalog/statement.h"
 #include "../stream/definition.h"
 
 extern "C" {
@@ -43,17 +44,16 @@ void sync_trigger(Relation relation, const char *existing) {
     else
         appendStringInfo(&command, "DROP TRIGGER %s ON %s", quote_identifier(existing), name);
     const Oid owner = relation->rd_rel->relowner;
-    const bool other = owner != GetUserId();
     table_close(relation, NoLock);
-    Owner before;
-    if (other)
-        before = become_source_owner(owner);
-    SPI_connect();
-    if (SPI_execute(command.data, false, 0) != SPI_OK_UTILITY)
-        elog(ERROR, "could not change the trigger %s", trigger_name);
-    SPI_finish();
-    if (other)
-        leave_owner(before);
+    const auto change = [&] {
+        SPI_connect();
+        execute(command.data);
+        SPI_finish();
+    };
+    if (owner == GetUserId())
+        change();
+    else
+        as_source_owner(owner, nullptr, change);
 }
 
 // What is inserted into the partitioned table fires no trigger of the partition.

@@ -1,6 +1,8 @@
 #include "fold.h"
 
+#include "../catalog/as_owner.h"
 #include "../catalog/lock.h"
+#include "../catalog/statement.h"
 #include "../statistics/statistics.h"
 #include "steps.h"
 
@@ -8,15 +10,40 @@ namespace topk::fold {
 namespace {
 
 void update_state(const Fold *fold, bool finished) {
-    Oid types[] = {INT4OID, INT8OID,        INT8OID, INT8OID,      INT8OID,
-                   INT8OID, TIMESTAMPTZOID, BOOLOID, INT8ARRAYOID, INT8ARRAYOID};
-    Datum values[] = {Int32GetDatum(fold->row.id),        Int64GetDatum(fold->events),   Int64GetDatum(fold->weight),
-                      Int64GetDatum(fold->late),          Int64GetDatum(fold->rejected), Int64GetDatum(fold->overflowed),
-                      TimestampTzGetDatum(fold->now),     BoolGetDatum(finished),        by_level(fold->windows.added),
-                      by_level(fold->windows.added_bytes)};
-    if (SPI_execute_with_args("SELECT topk.record_fold($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", lengthof(values), types,
-                              values, nullptr, false, 0) != SPI_OK_SELECT)
-        elog(ERROR, "could not record a fold");
+    execute("SELECT topk.record_fold($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            {Value::int4(fold->row.id), Value::int8(fold->events), Value::int8(fold->weight), Value::int8(fold->late),
+             Value::int8(fold->rejected), Value::int8(fold->overflowed), Value::time(fold->now), Value::boolean(finished),
+             Value::of(INT8ARRAYOID, by_level(fold->windows.added)),
+             Value::of(INT8ARRAYOID, by_level(fold->windows.added_bytes))});
+}
+
+// With the lock of the rollup.
+void fold_deltas(Fold *fold, FoldResult *result) {
+    fold->now = GetCurrentTimestamp();
+    fold->windows = begin_windows(&fold->row);
+    fold->job_context = AllocSetContextCreate(CurrentMemoryContext, "pg_topk fold job", ALLOCSET_DEFAULT_SIZES);
+    init_groups(&fold->groups);
+    Relation log = table_open(slot_oid(0), AccessShareLock);
+    fold->descriptor = CreateTupleDescCopy(RelationGetDescr(log));
+    table_close(log, AccessShareLock);
+
+    const FoldMark mark = mark_fold(fold->row.id);
+    // Taken after the lock: it sees what the last fold did.
+    fold->snapshot = RegisterSnapshot(GetLatestSnapshot());
+    collect_deltas(fold);
+    register_groups(&fold->groups, &fold->row);
+    plan_jobs(fold);
+    run_jobs(fold);
+    result->deltas = remove_taken(fold);
+    UnregisterSnapshot(fold->snapshot);
+    CommandCounterIncrement();
+    const bool finished = !fold->more && finish_windows(fold);
+    if (result->deltas != 0 || finished)
+        update_state(fold, finished);
+    if (!fold->more)
+        looked_at_all(fold->row.id, mark);
+    result->tiles = fold->windows.written;
+    result->more = fold->more;
 }
 
 } // namespace
@@ -37,38 +64,8 @@ FoldResult fold_rollup(int32 id, bool wait) {
         return result;
     result.locked = true;
     auto *fold = static_cast<Fold *>(palloc0(sizeof(Fold)));
-    if (!read_rollup(id, nullptr, &fold->row))
-        return result;
-
-    const Owner before = become_owner();
-    SPI_connect();
-    fold->now = GetCurrentTimestamp();
-    fold->windows = begin_windows(&fold->row);
-    fold->job_context = AllocSetContextCreate(CurrentMemoryContext, "pg_topk fold job", ALLOCSET_DEFAULT_SIZES);
-    init_groups(&fold->groups);
-    Relation log = table_open(slot_oid(0), AccessShareLock);
-    fold->descriptor = CreateTupleDescCopy(RelationGetDescr(log));
-    table_close(log, AccessShareLock);
-
-    const FoldMark mark = mark_fold(id);
-    // Taken after the lock: it sees what the last fold did.
-    fold->snapshot = RegisterSnapshot(GetLatestSnapshot());
-    collect_deltas(fold);
-    register_groups(&fold->groups, &fold->row);
-    plan_jobs(fold);
-    run_jobs(fold);
-    result.deltas = remove_taken(fold);
-    UnregisterSnapshot(fold->snapshot);
-    CommandCounterIncrement();
-    const bool finished = !fold->more && finish_windows(fold);
-    if (result.deltas != 0 || finished)
-        update_state(fold, finished);
-    if (!fold->more)
-        looked_at_all(id, mark);
-    result.tiles = fold->windows.written;
-    result.more = fold->more;
-    SPI_finish();
-    leave_owner(before);
+    if (read_rollup(id, nullptr, &fold->row))
+        as_owner([&] { fold_deltas(fold, &result); });
     return result;
 }
 

@@ -1,5 +1,6 @@
 #include "groups.h"
 
+#include "../catalog/statement.h"
 #include "../stream/delta_log.h"
 
 namespace topk::fold {
@@ -94,11 +95,7 @@ void register_groups(Groups *groups, const RollupRow *row) {
             groups->effective[i] = overflow;
             continue;
         }
-        Oid types[] = {INT4OID, TEXTARRAYOID};
-        Datum values[] = {Int32GetDatum(row->id), PointerGetDatum(groups->keys[i])};
-        if (SPI_execute_with_args("INSERT INTO topk.group_key VALUES ($1, $2)", 2, types, values, nullptr, false, 0) !=
-            SPI_OK_INSERT)
-            elog(ERROR, "could not register a group");
+        execute("INSERT INTO topk.group_key VALUES ($1, $2)", {Value::int4(row->id), Value::strings(groups->keys[i])});
         ++registered;
     }
     table_close(relation, AccessShareLock);

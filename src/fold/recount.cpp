@@ -5,8 +5,10 @@
 #include "../stream/counter.h"
 #include "../stream/delta_log.h"
 #include "fold.h"
+#include "../catalog/as_owner.h"
 #include "../catalog/lock.h"
 #include "../catalog/owner.h"
+#include "../catalog/statement.h"
 #include "window_writer.h"
 
 extern "C" {
@@ -40,11 +42,6 @@ struct Recount {
     Snapshot snapshot;
 };
 
-void execute(const char *query, int expected, int n, Oid *types, Datum *values) {
-    if (SPI_execute_with_args(query, n, types, values, nullptr, false, 0) != expected)
-        elog(ERROR, "could not execute: %s", query);
-}
-
 void require_table(const RollupRow *row) {
     const char kind = get_rel_relkind(row->source);
     if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
@@ -66,14 +63,9 @@ Snapshot boundary_snapshot(Oid source) {
 
 // The span that the rollup accepts now, cut to the wanted one and widened to whole tiles.
 Span accepted_span(const RollupRow *row, TimestampTz since, TimestampTz until) {
-    Oid types[] = {INT4OID};
-    Datum values[] = {Int32GetDatum(row->id)};
-    execute("SELECT accept_past, accept_future FROM topk.rollup WHERE id = $1", SPI_OK_SELECT, 1, types, values);
-    bool null;
-    HeapTuple tuple = SPI_tuptable->vals[0];
-    const Span span = accepted(GetCurrentTransactionStartTimestamp(),
-                               *DatumGetIntervalP(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 1, &null)),
-                               *DatumGetIntervalP(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2, &null)));
+    execute("SELECT accept_past, accept_future FROM topk.rollup WHERE id = $1", {Value::int4(row->id)});
+    const Span span = accepted(GetCurrentTransactionStartTimestamp(), *DatumGetIntervalP(result_value(0, 1)),
+                               *DatumGetIntervalP(result_value(0, 2)));
     since = std::max(since, span.start);
     until = std::min(until, span.stop);
     if (until <= since)
@@ -82,11 +74,12 @@ Span accepted_span(const RollupRow *row, TimestampTz since, TimestampTz until) {
     return {window_of(row, Level::tile, since).start, window_of(row, Level::tile, until - 1).stop};
 }
 
-char *recount_query(const RollupRow *row) {
-    Oid types[] = {INT4OID};
-    Datum values[] = {Int32GetDatum(row->id)};
-    execute("SELECT topk.recount_query($1)", SPI_OK_SELECT, 1, types, values);
-    return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+// A query that a function of the extension makes for the rollup.
+char *query_by(const char *statement, const RollupRow *row) {
+    return as_owner([&] {
+        execute(statement, {Value::int4(row->id)});
+        return result_string(0, 1);
+    });
 }
 
 void count_row(Recount *recount, Counter *counter, const Rollup *rollup, HeapTuple tuple, TupleDesc descriptor,
@@ -131,21 +124,12 @@ const Rollup *definition_of(const Source *source, int32 id) {
     pg_unreachable();
 }
 
-// Counts the rows as the owner of the table, whose expressions these are: nobody else's rights are theirs to use.
-void count_rows(Recount *recount, const char *query) {
-    Relation table = table_open(recount->row.source, AccessShareLock);
-    const Source *source = pin_source(table);
-    const Rollup *rollup = definition_of(source, recount->row.id);
-    Counter *counter = begin_counting(Times::finite);
-
-    const Owner before = become_source_owner(table->rd_rel->relowner);
-    const int settings = pin_settings(recount->row.zone);
-
+void fetch_rows(Recount *recount, Counter *counter, const Rollup *rollup, const char *query) {
     Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
     Datum values[] = {TimestampTzGetDatum(recount->span.start), TimestampTzGetDatum(recount->span.stop)};
     PushActiveSnapshot(recount->snapshot);
     Portal portal = SPI_cursor_open_with_args(nullptr, query, 2, types, values, nullptr, true, 0);
-    pgstat_progress_start_command(PROGRESS_COMMAND_COPY, RelationGetRelid(table));
+    pgstat_progress_start_command(PROGRESS_COMMAND_COPY, recount->row.source);
     auto *groups = static_cast<Datum *>(palloc((recount->row.group_count + 1) * sizeof(Datum)));
     auto *group_is_null = static_cast<bool *>(palloc(recount->row.group_count + 1));
     int64 rows = 0;
@@ -162,8 +146,14 @@ void count_rows(Recount *recount, const char *query) {
     }
     SPI_cursor_close(portal);
     PopActiveSnapshot();
-    unpin_settings(settings);
-    leave_owner(before);
+}
+
+// Counts the rows as the owner of the table, whose expressions these are: nobody else's rights are theirs to use.
+void count_rows(Recount *recount, const char *query) {
+    Relation table = table_open(recount->row.source, AccessShareLock);
+    const Rollup *rollup = definition_of(pin_source(table), recount->row.id);
+    Counter *counter = begin_counting(Times::finite);
+    as_source_owner(table->rd_rel->relowner, recount->row.zone, [&] { fetch_rows(recount, counter, rollup, query); });
     finish_counting(counter);
     pgstat_progress_end_command();
     table_close(table, NoLock);
@@ -191,10 +181,9 @@ void remove_deltas(const Recount *recount) {
         simple_heap_delete(scan.relation, &tuple->t_self);
     }
     CommandCounterIncrement();
-    Oid types[] = {INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8OID};
-    Datum values[] = {Int32GetDatum(recount->row.id), TimestampTzGetDatum(recount->span.start),
-                      TimestampTzGetDatum(recount->span.stop), Int64GetDatum(events), Int64GetDatum(weight)};
-    execute("SELECT topk.uncount($1, $2, $3, $4, $5)", SPI_OK_SELECT, 5, types, values);
+    execute("SELECT topk.uncount($1, $2, $3, $4, $5)",
+            {Value::int4(recount->row.id), Value::time(recount->span.start), Value::time(recount->span.stop),
+             Value::int8(events), Value::int8(weight)});
 }
 
 bool has_deltas_before(const Recount *recount, TimestampTz limit) {
@@ -211,24 +200,14 @@ bool has_deltas_before(const Recount *recount, TimestampTz limit) {
 // Whether the table has a row from before the span. Then what the span lacks was deleted, and is not what the table was rid
 // of with everything older.
 bool has_older_row(const Recount *recount) {
-    Oid types[] = {INT4OID};
-    Datum values[] = {Int32GetDatum(recount->row.id)};
-    Owner owner = become_owner();
-    execute("SELECT topk.older_row_query($1)", SPI_OK_SELECT, 1, types, values);
-    char *query = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-    leave_owner(owner);
+    const char *statement = query_by("SELECT topk.older_row_query($1)", &recount->row);
     Relation table = table_open(recount->row.source, AccessShareLock);
-    owner = become_source_owner(table->rd_rel->relowner);
-    const int settings = pin_settings(recount->row.zone);
-    Oid time_type[] = {TIMESTAMPTZOID};
-    Datum start[] = {TimestampTzGetDatum(recount->span.start)};
-    PushActiveSnapshot(recount->snapshot);
-    if (SPI_execute_with_args(query, 1, time_type, start, nullptr, true, 1) != SPI_OK_SELECT)
-        elog(ERROR, "could not look for older rows");
-    const bool found = SPI_processed != 0;
-    PopActiveSnapshot();
-    unpin_settings(settings);
-    leave_owner(owner);
+    bool found = false;
+    as_source_owner(table->rd_rel->relowner, recount->row.zone, [&] {
+        PushActiveSnapshot(recount->snapshot);
+        found = query(statement, {Value::time(recount->span.start)}) != 0;
+        PopActiveSnapshot();
+    });
     table_close(table, NoLock);
     return found;
 }
@@ -241,59 +220,50 @@ struct Upper {
 
 // Windows that have other tiles too are made of those alone; the recounted ones come back to them when they are folded.
 void remove_tiles(const Recount *recount) {
-    Oid types[] = {INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTARRAYOID};
-    Datum values[] = {Int32GetDatum(recount->row.id), TimestampTzGetDatum(recount->span.start),
-                      TimestampTzGetDatum(recount->span.stop), 0};
-    execute("SELECT t.start FROM topk.tile t JOIN topk.rollup r ON r.id = t.rollup"
+    const Value id = Value::int4(recount->row.id), start = Value::time(recount->span.start),
+                stop = Value::time(recount->span.stop);
+    if (execute(
+            "SELECT t.start FROM topk.tile t JOIN topk.rollup r ON r.id = t.rollup"
             " WHERE t.rollup = $1 AND t.level > 0 AND t.start < $3 AND t.stop > $2 AND NOT (t.start >= $2 AND t.stop <= $3)"
             "   AND t.start < topk.ago((r.retention ->> 'tile')::interval) ORDER BY t.start LIMIT 1",
-            SPI_OK_SELECT, 3, types, values);
-    if (SPI_processed != 0)
+            {id, start, stop}) != 0)
         ereport(ERROR,
                 (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("cannot recount a part of the window that begins at %s",
-                        SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)),
+                 errmsg("cannot recount a part of the window that begins at %s", result_string(0, 1)),
                  errdetail("The tiles of its other parts may no longer be kept."), errhint("Recount the whole window.")));
     WindowWriter windows_made = begin_windows(&recount->row);
     execute("WITH gone AS (DELETE FROM topk.tile WHERE rollup = $1 AND level = 0 AND start >= $2 AND stop <= $3"
             " RETURNING topk.stored_bytes(summary, sketch, registers) AS bytes)"
             " SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM gone",
-            SPI_OK_SELECT, 3, types, values);
-    bool null;
-    windows_made.added[0] = -DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
-    windows_made.added_bytes[0] = -DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &null));
-    execute("DELETE FROM topk.snapshot WHERE rollup = $1 AND start >= $2 AND stop <= $3", SPI_OK_DELETE, 3, types, values);
-    execute("DELETE FROM topk.tile WHERE rollup = $1 AND level > 0 AND start < $3 AND stop > $2"
-            " RETURNING level, grp, start, stop, topk.stored_bytes(summary, sketch, registers)",
-            SPI_OK_DELETE_RETURNING, 3, types, values);
-    const int n = static_cast<int>(SPI_processed);
+            {id, start, stop});
+    windows_made.added[0] = -DatumGetInt64(result_value(0, 1));
+    windows_made.added_bytes[0] = -DatumGetInt64(result_value(0, 2));
+    execute("DELETE FROM topk.snapshot WHERE rollup = $1 AND start >= $2 AND stop <= $3", {id, start, stop});
+    const int n =
+        static_cast<int>(execute("DELETE FROM topk.tile WHERE rollup = $1 AND level > 0 AND start < $3 AND stop > $2"
+                                 " RETURNING level, grp, start, stop, topk.stored_bytes(summary, sketch, registers)",
+                                 {id, start, stop}));
     auto *windows = static_cast<Upper *>(palloc(n * sizeof(Upper) + 1));
     for (int i = 0; i < n; ++i) {
-        HeapTuple tuple = SPI_tuptable->vals[i];
-        TupleDesc descriptor = SPI_tuptable->tupdesc;
-        windows[i].level = static_cast<Level>(DatumGetInt16(SPI_getbinval(tuple, descriptor, 1, &null)));
-        const Datum grp = SPI_getbinval(tuple, descriptor, 2, &null);
-        windows[i].grp = null ? nullptr : DatumGetArrayTypePCopy(grp);
-        windows[i].span.start = DatumGetTimestampTz(SPI_getbinval(tuple, descriptor, 3, &null));
-        windows[i].span.stop = DatumGetTimestampTz(SPI_getbinval(tuple, descriptor, 4, &null));
+        windows[i].level = static_cast<Level>(DatumGetInt16(result_value(i, 1)));
+        bool all_groups;
+        const Datum grp = result_value(i, 2, &all_groups);
+        windows[i].grp = all_groups ? nullptr : DatumGetArrayTypePCopy(grp);
+        windows[i].span.start = DatumGetTimestampTz(result_value(i, 3));
+        windows[i].span.stop = DatumGetTimestampTz(result_value(i, 4));
         const int level = static_cast<int>(windows[i].level);
         --windows_made.added[level];
-        windows_made.added_bytes[level] -= DatumGetInt64(SPI_getbinval(tuple, descriptor, 5, &null));
+        windows_made.added_bytes[level] -= DatumGetInt64(result_value(i, 5));
     }
     for (int i = 0; i < n; ++i) {
         const Upper &upper = windows[i];
         if (recount->span.start <= upper.span.start && upper.span.stop <= recount->span.stop)
             continue;
-        values[1] = TimestampTzGetDatum(upper.span.start);
-        values[2] = TimestampTzGetDatum(upper.span.stop);
-        values[3] = PointerGetDatum(upper.grp);
-        const char nulls[] = {' ', ' ', ' ', upper.grp == nullptr ? 'n' : ' '};
-        if (SPI_execute_with_args("SELECT events, summary, sketch, registers FROM topk.tile WHERE rollup = $1 AND level = 0"
-                                  " AND finished AND start >= $2 AND stop <= $3 AND grp IS NOT DISTINCT FROM $4",
-                                  4, types, values, nulls, false, 0) != SPI_OK_SELECT)
-            elog(ERROR, "could not read tiles");
+        const uint64 tile_count =
+            execute("SELECT events, summary, sketch, registers FROM topk.tile WHERE rollup = $1 AND level = 0"
+                    " AND finished AND start >= $2 AND stop <= $3 AND grp IS NOT DISTINCT FROM $4",
+                    {id, Value::time(upper.span.start), Value::time(upper.span.stop), Value::strings(upper.grp)});
         SPITupleTable *tiles = SPI_tuptable;
-        const uint64 tile_count = SPI_processed;
         for (uint64 t = 0; t < tile_count; ++t) {
             Datum v[4];
             bool is_null[4];
@@ -308,19 +278,15 @@ void remove_tiles(const Recount *recount) {
         SPI_freetuptable(tiles);
     }
     write_open_windows(&windows_made);
-    Oid change_types[] = {INT4OID, INT8ARRAYOID, INT8ARRAYOID};
-    Datum changes[] = {Int32GetDatum(recount->row.id), by_level(windows_made.added), by_level(windows_made.added_bytes)};
     execute("UPDATE topk.rollup_state SET level_windows = topk.add_by_level(level_windows, $2),"
             " level_bytes = topk.add_by_level(level_bytes, $3) WHERE rollup = $1",
-            SPI_OK_UPDATE, 3, change_types, changes);
+            {id, Value::of(INT8ARRAYOID, by_level(windows_made.added)),
+             Value::of(INT8ARRAYOID, by_level(windows_made.added_bytes))});
 }
 
 bool has_tiles_before(const Recount *recount, TimestampTz limit) {
-    Oid types[] = {INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID};
-    Datum values[] = {Int32GetDatum(recount->row.id), TimestampTzGetDatum(recount->span.start), TimestampTzGetDatum(limit)};
-    execute("SELECT FROM topk.tile WHERE rollup = $1 AND level = 0 AND start >= $2 AND stop <= $3 LIMIT 1", SPI_OK_SELECT, 3,
-            types, values);
-    return SPI_processed != 0;
+    return execute("SELECT FROM topk.tile WHERE rollup = $1 AND level = 0 AND start >= $2 AND stop <= $3 LIMIT 1",
+                   {Value::int4(recount->row.id), Value::time(recount->span.start), Value::time(limit)}) != 0;
 }
 
 // False when the rollup has been dropped before its lock was there.
@@ -330,25 +296,8 @@ bool lock_row(RollupRow *row) {
     return read_rollup(row->id, nullptr, row);
 }
 
-int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
-    SPI_connect();
-    Owner owner = become_owner();
-    recount->span = accepted_span(&recount->row, since, until);
-    leave_owner(owner);
-
-    recount->snapshot = boundary_snapshot(recount->row.source);
-    owner = become_owner();
-    char *query = recount_query(&recount->row);
-    leave_owner(owner);
-    recount->oldest = DT_NOEND;
-    count_rows(recount, query);
-
-    // What is older than every row has been counted from rows that are gone.
-    TimestampTz kept =
-        recount->oldest == DT_NOEND ? recount->span.stop : window_of(&recount->row, Level::tile, recount->oldest).start;
-    if (kept > recount->span.start && has_older_row(recount))
-        kept = recount->span.start;
-    owner = become_owner();
+// In place of what the log and the tiles have of the span, from `kept` on.
+void remove_counted(Recount *recount, TimestampTz kept) {
     if (recount->mode == Mode::refresh && (has_tiles_before(recount, kept) || has_deltas_before(recount, kept)))
         ereport(ERROR,
                 (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -361,9 +310,24 @@ int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
         remove_deltas(recount);
         remove_tiles(recount);
     }
-    UnregisterSnapshot(recount->snapshot);
-    leave_owner(owner);
+}
+
+int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
+    recount->span = as_owner([&] { return accepted_span(&recount->row, since, until); });
+    recount->snapshot = boundary_snapshot(recount->row.source);
+    const char *query = query_by("SELECT topk.recount_query($1)", &recount->row);
+    SPI_connect();
+    recount->oldest = DT_NOEND;
+    count_rows(recount, query);
+
+    // What is older than every row has been counted from rows that are gone.
+    TimestampTz kept =
+        recount->oldest == DT_NOEND ? recount->span.stop : window_of(&recount->row, Level::tile, recount->oldest).start;
+    if (kept > recount->span.start && has_older_row(recount))
+        kept = recount->span.start;
     SPI_finish();
+    as_owner([&] { remove_counted(recount, kept); });
+    UnregisterSnapshot(recount->snapshot);
     return recount->counted;
 }
 
@@ -390,14 +354,10 @@ Datum run_backfill(FunctionCallInfo fcinfo) {
     if (!read_rollup(PG_GETARG_INT32(0), nullptr, &r.row) || !lock_row(&r.row))
         PG_RETURN_NULL();
     const int64 counted = recount(&r, DT_NOBEGIN, DT_NOEND);
-    const Owner owner = become_owner();
-    SPI_connect();
-    Oid types[] = {INT4OID};
-    Datum values[] = {Int32GetDatum(r.row.id)};
-    execute("UPDATE topk.rollup_state SET backfill = 'done', failures = 0, retry_at = NULL WHERE rollup = $1", SPI_OK_UPDATE,
-            1, types, values);
-    SPI_finish();
-    leave_owner(owner);
+    as_owner([&] {
+        execute("UPDATE topk.rollup_state SET backfill = 'done', failures = 0, retry_at = NULL WHERE rollup = $1",
+                {Value::int4(r.row.id)});
+    });
     PG_RETURN_INT64(counted);
 }
 

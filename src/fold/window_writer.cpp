@@ -1,5 +1,6 @@
 #include "window_writer.h"
 
+#include "../catalog/statement.h"
 #include "../stream/delta_log.h"
 
 namespace topk::fold {
@@ -15,11 +16,8 @@ void write_snapshot(const RollupRow *row, Tile *tile) {
     const char *kind = kind_of(row, tile->key.level);
     if (kind == nullptr)
         return;
-    static SPIPlanPtr plan = nullptr;
-    prepare(plan, "SELECT topk.write_snapshot($1, $2, $3)", {TIDOID, TEXTOID, INT4OID});
-    Datum values[] = {PointerGetDatum(&tile->place), CStringGetTextDatum(kind), Int32GetDatum(row->k)};
-    if (SPI_execute_plan(plan, values, nullptr, false, 0) != SPI_OK_SELECT)
-        elog(ERROR, "could not write a snapshot");
+    static Prepared statement = {"SELECT topk.write_snapshot($1, $2, $3)"};
+    execute(&statement, {Value::pointer(TIDOID, &tile->place), Value::string(kind), Value::int4(row->k)});
     SPI_freetuptable(SPI_tuptable);
 }
 

@@ -2,6 +2,7 @@
 
 #include "counter.h"
 #include "limits.h"
+#include "../catalog/as_owner.h"
 
 namespace topk::stream {
 namespace {

@@ -1,5 +1,6 @@
 #include "definition.h"
 
+#include "../catalog/as_owner.h"
 #include "../catalog/calendar.h"
 #include "../catalog/tables.h"
 
@@ -215,12 +216,11 @@ CachedSource *load(Relation relation) {
         source.ancestors[source.ancestor_count++] = lfirst_oid(cell);
     if (rows != NIL) {
         // Literals of a user's types and functions of constants run here, whoever is the first to insert.
-        const Owner before = become_source_owner(relation->rd_rel->relowner);
-        const int level = pin_settings();
-        foreach (cell, rows)
-            prepare(&source.rollups[source.rollup_count++], relation, static_cast<StoredRollup *>(lfirst(cell)), scratch);
-        unpin_settings(level);
-        leave_owner(before);
+        as_source_owner(relation->rd_rel->relowner, nullptr, [&] {
+            foreach (cell, rows)
+                prepare(&source.rollups[source.rollup_count++], relation, static_cast<StoredRollup *>(lfirst(cell)),
+                        scratch);
+        });
     }
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(scratch);

@@ -1,5 +1,7 @@
 // Rotation of the delta log (README.md): a slot is emptied by TRUNCATE, and not by vacuum, so that one old snapshot does not
 // make the log grow without end.
+#include "../catalog/as_owner.h"
+#include "../catalog/statement.h"
 #include "../pg/sketch.h"
 #include "delta_log.h"
 
@@ -19,41 +21,30 @@ constexpr BlockNumber rotate_at = 512; // blocks: small enough to read in a mill
 struct LogSlot {
     char state;
     TransactionId changed_by;
-    Datum holders;
+    ArrayType *holders;
 };
 
-void run(const char *query, int expected, int nargs = 0, Oid *types = nullptr, Datum *values = nullptr) {
-    if (SPI_execute_with_args(query, nargs, types, values, nullptr, false, 0) != expected)
-        elog(ERROR, "could not execute: %s", query);
-}
-
 void set_state(int slot, const char *state) {
-    Oid types[] = {INT4OID, TEXTOID};
-    Datum values[] = {Int32GetDatum(slot), CStringGetTextDatum(state)};
-    run("UPDATE topk.log_slot SET state = $2 WHERE slot = $1", SPI_OK_UPDATE, 2, types, values);
+    execute("UPDATE topk.log_slot SET state = $2 WHERE slot = $1", {Value::int4(slot), Value::string(state)});
     CacheInvalidateRelcacheByRelid(table_oid(Table::log_slot));
 }
 
 // holders: who can see none of what the slot will hold until it is emptied again.
 void activate(int slot, ArrayType *holders) {
-    Oid types[] = {INT4OID, TEXTARRAYOID};
-    Datum values[] = {Int32GetDatum(slot), PointerGetDatum(holders)};
-    run("UPDATE topk.log_slot SET state = 'active', holders = $2 WHERE slot = $1", SPI_OK_UPDATE, 2, types, values);
+    execute("UPDATE topk.log_slot SET state = 'active', holders = $2 WHERE slot = $1",
+            {Value::int4(slot), Value::strings(holders)});
     CacheInvalidateRelcacheByRelid(table_oid(Table::log_slot));
 }
 
 void read_slots(LogSlot *slots) {
-    run("SELECT slot, state, holders, xmin FROM topk.log_slot", SPI_OK_SELECT);
-    for (uint64 i = 0; i < SPI_processed; ++i) {
-        HeapTuple row = SPI_tuptable->vals[i];
-        TupleDesc descriptor = SPI_tuptable->tupdesc;
-        bool null;
-        const int32 slot = DatumGetInt32(SPI_getbinval(row, descriptor, 1, &null));
+    const uint64 count = execute("SELECT slot, state, holders, xmin FROM topk.log_slot");
+    for (uint64 i = 0; i < count; ++i) {
+        const int32 slot = DatumGetInt32(result_value(i, 1));
         if (slot < 0 || slot >= slot_count)
             continue;
-        slots[slot].state = SPI_getvalue(row, descriptor, 2)[0];
-        slots[slot].holders = SPI_getbinval(row, descriptor, 3, &null);
-        slots[slot].changed_by = DatumGetTransactionId(SPI_getbinval(row, descriptor, 4, &null));
+        slots[slot].state = result_string(i, 2)[0];
+        slots[slot].holders = reinterpret_cast<ArrayType *>(DatumGetPointer(result_value(i, 3)));
+        slots[slot].changed_by = DatumGetTransactionId(result_value(i, 4));
     }
 }
 
@@ -91,10 +82,7 @@ ArrayType *snapshot_holders(TransactionId limit) {
     return construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
-bool is_empty(int slot) {
-    run(psprintf("SELECT FROM topk.delta_%d LIMIT 1", slot), SPI_OK_SELECT);
-    return SPI_processed == 0;
-}
+bool is_empty(int slot) { return execute(psprintf("SELECT FROM topk.delta_%d LIMIT 1", slot)) == 0; }
 
 // A dump restored with triggers disabled may bring rows to a slot that nobody reads.
 bool read_again(int slot) {
@@ -115,12 +103,11 @@ bool try_mark_folded(int slot) {
 bool try_empty(int slot, const LogSlot &state) {
     if (TransactionIdIsCurrentTransactionId(state.changed_by))
         return false;
-    Oid types[] = {TEXTARRAYOID, TEXTARRAYOID};
-    Datum values[] = {PointerGetDatum(snapshot_holders(state.changed_by)), state.holders};
-    run("SELECT WHERE $1 <@ $2", SPI_OK_SELECT, 2, types, values);
-    if (SPI_processed == 0 || !ConditionalLockRelationOid(slot_oid(slot), AccessExclusiveLock) || read_again(slot))
+    if (execute("SELECT WHERE $1 <@ $2",
+                {Value::strings(snapshot_holders(state.changed_by)), Value::strings(state.holders)}) == 0 ||
+        !ConditionalLockRelationOid(slot_oid(slot), AccessExclusiveLock) || read_again(slot))
         return false;
-    run(psprintf("TRUNCATE topk.delta_%d", slot), SPI_OK_UTILITY);
+    execute(psprintf("TRUNCATE topk.delta_%d", slot));
     set_state(slot, "empty");
     return true;
 }
@@ -132,13 +119,7 @@ bool has_grown(int slot) {
     return blocks >= rotate_at;
 }
 
-} // namespace
-
-void rotate_log() {
-    if (!ConditionalLockRelationOid(table_oid(Table::log_slot), ShareUpdateExclusiveLock))
-        return;
-    const Owner before = become_owner();
-    SPI_connect();
+void rotate() {
     LogSlot slots[slot_count] = {};
     read_slots(slots);
     int active = -1, empty = -1;
@@ -154,8 +135,13 @@ void rotate_log() {
         set_state(active, "draining");
         activate(empty, snapshot_holders(InvalidTransactionId));
     }
-    SPI_finish();
-    leave_owner(before);
+}
+
+} // namespace
+
+void rotate_log() {
+    if (ConditionalLockRelationOid(table_oid(Table::log_slot), ShareUpdateExclusiveLock))
+        as_owner([] { rotate(); });
 }
 
 namespace {
@@ -164,15 +150,11 @@ Datum log_restored(FunctionCallInfo fcinfo) {
     if (!CALLED_AS_TRIGGER(fcinfo))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("function must be called as a trigger")));
     const auto *trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
-    const Owner before = become_owner();
-    SPI_connect();
-    Oid types[] = {TEXTOID};
-    Datum values[] = {CStringGetTextDatum(trigger->tg_trigger->tgargs[0])};
-    run("UPDATE topk.log_slot SET state = 'draining' WHERE slot::text = $1 AND state <> 'active'", SPI_OK_UPDATE, 1, types,
-        values);
+    as_owner([&] {
+        execute("UPDATE topk.log_slot SET state = 'draining' WHERE slot::text = $1 AND state <> 'active'",
+                {Value::string(trigger->tg_trigger->tgargs[0])});
+    });
     CacheInvalidateRelcacheByRelid(table_oid(Table::log_slot));
-    SPI_finish();
-    leave_owner(before);
     return PointerGetDatum(nullptr);
 }
 

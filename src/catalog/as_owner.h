@@ -1,0 +1,59 @@
+// Who runs a statement, and under which settings.
+#pragma once
+
+#include <type_traits>
+
+#include "../pg/pg.h"
+
+namespace topk::catalog {
+
+// Pins search_path and the formats of dates and intervals, so that no session's settings change the meaning of a statement
+// or of a stored expression; with a zone, TimeZone too. An error ends it by itself.
+int pin_settings(pg_tz *zone = nullptr);
+void unpin_settings(int level);
+
+// What a bracket puts back. An error needs no help: the abort of the transaction does the same.
+struct Caller {
+    Oid user;
+    int context;
+    int settings;
+};
+Caller become_owner();
+Caller become_source_owner(Oid owner, pg_tz *zone);
+void become_caller(const Caller &caller);
+
+// Runs statements on the tables of schema topk: as the owner of the schema, who alone may write them, under pinned settings,
+// with SPI connected. The work is ours alone: nothing of a user's may run in it. Memory that it allocates is gone
+// afterwards, except what comes from SPI_palloc() and its like.
+//
+// An error leaves the bracket by a longjmp, so neither the work nor its result may have a destructor.
+template <class Work>
+auto as_owner(const Work &work) {
+    using Result = decltype(work());
+    static_assert(std::is_trivially_destructible_v<Work>, "capture by reference");
+    const Caller caller = become_owner();
+    SPI_connect();
+    if constexpr (std::is_void_v<Result>) {
+        work();
+        SPI_finish();
+        become_caller(caller);
+    } else {
+        static_assert(std::is_trivially_destructible_v<Result>);
+        const Result result = work();
+        SPI_finish();
+        become_caller(caller);
+        return result;
+    }
+}
+
+// Runs what the owner of a source wrote, in whose expressions anything may be hidden: with the rights of that user and no
+// others, under pinned settings, and unable to change anything that outlives it. SPI is as it was.
+template <class Work>
+void as_source_owner(Oid owner, pg_tz *zone, const Work &work) {
+    static_assert(std::is_trivially_destructible_v<Work>, "capture by reference");
+    const Caller caller = become_source_owner(owner, zone);
+    work();
+    become_caller(caller);
+}
+
+} // namespace topk::catalog

@@ -1,0 +1,45 @@
+// SQL statements, with SPI connected (as_owner.h): their parameters and their results.
+#pragma once
+
+#include <initializer_list>
+
+#include "../pg/pg.h"
+
+namespace topk::catalog {
+
+// A parameter. Pointers may be nullptr, for NULL.
+struct Value {
+    Oid type;
+    Datum datum;
+    bool null;
+
+    static Value of(Oid type, Datum datum, bool null = false) { return {type, datum, null}; }
+    static Value int2(int16 value) { return {INT2OID, Int16GetDatum(value), false}; }
+    static Value int4(int32 value) { return {INT4OID, Int32GetDatum(value), false}; }
+    static Value int8(int64 value) { return {INT8OID, Int64GetDatum(value), false}; }
+    static Value boolean(bool value) { return {BOOLOID, BoolGetDatum(value), false}; }
+    static Value oid(Oid value) { return {OIDOID, ObjectIdGetDatum(value), false}; }
+    static Value time(TimestampTz value) { return {TIMESTAMPTZOID, TimestampTzGetDatum(value), false}; }
+    static Value pointer(Oid type, const void *value) { return {type, PointerGetDatum(value), value == nullptr}; }
+    static Value string(const char *value) { return pointer(TEXTOID, value == nullptr ? nullptr : cstring_to_text(value)); }
+    static Value strings(const ArrayType *value) { return pointer(TEXTARRAYOID, value); }
+};
+
+// Runs a statement and returns how many rows it changed or found. It sees what was committed before it began.
+uint64 execute(const char *statement, std::initializer_list<Value> values = {});
+// The same for a SELECT by the active snapshot.
+uint64 query(const char *statement, std::initializer_list<Value> values = {});
+
+// A statement that is run again and again: its plan lives as long as the backend.
+struct Prepared {
+    const char *statement;
+    SPIPlanPtr plan = nullptr;
+};
+uint64 execute(Prepared *prepared, std::initializer_list<Value> values);
+
+// Column (from 1) of a row (from 0) that the last statement found. null may be nullptr where the column cannot be NULL.
+Datum result_value(uint64 row, int column, bool *null = nullptr);
+// The same as text, which outlives the bracket; nullptr for NULL.
+char *result_string(uint64 row, int column);
+
+} // namespace topk::catalog
