@@ -1,4 +1,5 @@
 // topk.history(): the snapshots of windows that are over.
+#include "../catalog/group_key.h"
 #include "../catalog/tables.h"
 #include "arguments.h"
 #include "rows.h"

@@ -1,6 +1,6 @@
 #include "pieces.h"
 
-#include "../fold/groups.h"
+#include "../catalog/group_key.h"
 
 namespace topk::answer {
 namespace {
@@ -47,7 +47,7 @@ bool is_wanted(const Collector *c, HeapTuple tuple, TupleDesc descriptor, DeltaS
         return false;
     const Delta delta = read_delta(tuple, descriptor);
     return delta.grp == nullptr ||
-           !fold::has_own_counts(c->row, DatumGetArrayTypeP(PointerGetDatum(delta.grp)), c->snapshot);
+           !has_own_counts(c->row, DatumGetArrayTypeP(PointerGetDatum(delta.grp)), c->snapshot);
 }
 
 void add_deltas(Collector *c, Span span) {
@@ -68,7 +68,7 @@ void add_deltas(Collector *c, Span span) {
 // False for a group without counts of its own: it is part of the overflow group, and nothing by itself.
 bool begin(Collector *c, const RollupRow *row, ArrayType *grp) {
     *c = {row, grp, GetActiveSnapshot(), {}, 0};
-    return grp == nullptr || ARR_NDIM(grp) == 0 || fold::has_own_counts(row, grp, c->snapshot);
+    return grp == nullptr || ARR_NDIM(grp) == 0 || has_own_counts(row, grp, c->snapshot);
 }
 
 // The largest window that begins at `at` and ends in the span; otherwise the tile that contains `at`.

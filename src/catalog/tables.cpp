@@ -18,6 +18,15 @@ Oid oids[table_count];
 
 void forget(Datum, int, uint32) { memset(oids, 0, sizeof(oids)); }
 
+Oid relation_oid(const char *name) {
+    const Oid schema = get_namespace_oid("topk", true);
+    const Oid oid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+    if (!OidIsValid(oid))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"topk.%s\" does not exist", name),
+                        errhint("Run CREATE EXTENSION pg_topk in this database.")));
+    return oid;
+}
+
 } // namespace
 
 Oid table_oid(Table table) {
@@ -28,14 +37,12 @@ Oid table_oid(Table table) {
     }
     const int i = static_cast<int>(table);
     if (!OidIsValid(oids[i])) {
-        const Oid schema = get_namespace_oid("topk", true);
-        const Oid oid = OidIsValid(schema) ? get_relname_relid(names[i], schema) : InvalidOid;
-        if (!OidIsValid(oid))
-            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation \"topk.%s\" does not exist", names[i]),
-                            errhint("Run CREATE EXTENSION pg_topk in this database.")));
-        oids[i] = oid;
+        oids[i] = relation_oid(names[i]);
     }
     return oids[i];
 }
+
+// Not remembered: REINDEX CONCURRENTLY puts another index in its place.
+Oid index_oid(const char *name) { return relation_oid(name); }
 
 } // namespace topk::catalog

@@ -22,6 +22,8 @@ inline constexpr int table_count = static_cast<int>(Table::limit_rule) + 1;
 
 // Raises an error when the extension is not installed in this database.
 Oid table_oid(Table table);
+// An index, by its name as a table is: renaming either takes the owner of the schema, and no part of the extension follows.
+Oid index_oid(const char *name);
 inline Oid slot_oid(int slot) { return table_oid(static_cast<Table>(static_cast<int>(Table::delta_0) + slot)); }
 
 } // namespace topk::catalog

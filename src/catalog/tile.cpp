@@ -1,5 +1,6 @@
 #include "tile.h"
 
+#include "group_key.h"
 #include "statement.h"
 #include "tables.h"
 
@@ -67,15 +68,6 @@ void write(Prepared *statement, std::initializer_list<Value> values, Tile *tile)
 }
 
 } // namespace
-
-void group_scan_key(ScanKey key, AttrNumber column, ArrayType *group) {
-    if (group == nullptr)
-        ScanKeyEntryInitialize(key, SK_ISNULL | SK_SEARCHNULL, column, InvalidStrategy, InvalidOid, InvalidOid, InvalidOid,
-                               0);
-    else
-        ScanKeyEntryInitialize(key, 0, column, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_ARRAY_EQ,
-                               PointerGetDatum(group));
-}
 
 // They are compressed, or cannot be, before they come to the table (tally.cpp); so these are the same before and after.
 int64 stored_bytes(const StoredTally &values) {

@@ -37,9 +37,6 @@ void begin_unfinished(TileScan *scan, int32 rollup, Level level, bool any_group,
                       TimestampTz until, Snapshot snapshot);
 bool next_unfinished(TileScan *scan, Tile *tile);
 
-// Part of a scan key for an index with a column of groups: nullptr is the NULL of all groups.
-void group_scan_key(ScanKey key, AttrNumber column, ArrayType *group);
-
 // Within as_owner(). Each makes its change visible to what follows.
 void insert_tile(Tile *tile);
 void update_tile(Tile *tile); // events, finished and values, by place

@@ -1,7 +1,6 @@
 #include "groups.h"
 
-#include "../catalog/statement.h"
-#include "../stream/delta_log.h"
+#include "../catalog/group_key.h"
 
 namespace topk::fold {
 namespace {
@@ -24,33 +23,6 @@ void grow(Groups *groups) {
     groups->table = static_cast<int *>(palloc0(groups->slots * sizeof(int)));
     for (int i = 0; i < groups->count; ++i)
         enter(groups, i);
-}
-
-Oid primary_key(Relation relation) {
-    RelationGetIndexList(relation);
-    return relation->rd_pkindex;
-}
-
-bool is_registered(Relation relation, int32 rollup, const ArrayType *key, Snapshot snapshot) {
-    ScanKeyData keys[2];
-    ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(rollup));
-    ScanKeyEntryInitialize(&keys[1], 0, 2, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_ARRAY_EQ,
-                           PointerGetDatum(key));
-    SysScanDesc scan = systable_beginscan(relation, primary_key(relation), true, snapshot, 2, keys);
-    const bool found = HeapTupleIsValid(systable_getnext(scan));
-    systable_endscan(scan);
-    return found;
-}
-
-int32 registered_count(Relation relation, int32 rollup, int32 limit, Snapshot snapshot) {
-    ScanKeyData key;
-    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(rollup));
-    SysScanDesc scan = systable_beginscan(relation, primary_key(relation), true, snapshot, 1, &key);
-    int32 n = 0;
-    while (n < limit && HeapTupleIsValid(systable_getnext(scan)))
-        ++n;
-    systable_endscan(scan);
-    return n;
 }
 
 } // namespace
@@ -84,29 +56,19 @@ void register_groups(Groups *groups, const RollupRow *row) {
     if (groups->count == 0)
         return;
     const int overflow = group_number(groups, construct_empty_array(TEXTOID));
-    Relation relation = table_open(table_oid(Table::group_key), AccessShareLock);
     int32 registered = -1;
     for (int i = 0; i < groups->count; ++i) {
-        if (i == overflow || is_registered(relation, row->id, groups->keys[i], nullptr))
+        if (i == overflow || is_registered(row->id, groups->keys[i], nullptr))
             continue;
         if (registered == -1)
-            registered = registered_count(relation, row->id, row->max_groups, nullptr);
+            registered = registered_count(row->id, row->max_groups, nullptr);
         if (registered >= row->max_groups) {
             groups->effective[i] = overflow;
             continue;
         }
-        execute("INSERT INTO topk.group_key VALUES ($1, $2)", {Value::int4(row->id), Value::strings(groups->keys[i])});
+        register_group(row->id, groups->keys[i]);
         ++registered;
     }
-    table_close(relation, AccessShareLock);
-}
-
-bool has_own_counts(const RollupRow *row, const ArrayType *key, Snapshot snapshot) {
-    Relation relation = table_open(table_oid(Table::group_key), AccessShareLock);
-    const bool own = is_registered(relation, row->id, key, snapshot) ||
-                     registered_count(relation, row->id, row->max_groups, snapshot) < row->max_groups;
-    table_close(relation, AccessShareLock);
-    return own;
 }
 
 } // namespace topk::fold

@@ -17,11 +17,8 @@ struct Groups {
 void init_groups(Groups *groups);
 // The number of a group; -1 for nullptr. The key is copied.
 int group_number(Groups *groups, const ArrayType *key);
-// Finds or makes the row of each group in topk.group_key while there is room; the others' effective group is {}. By the
-// owner of the schema with SPI connected.
+// Finds or makes the row of each group in topk.group_key while there is room; the others' effective group is {}. Within
+// as_owner().
 void register_groups(Groups *groups, const RollupRow *row);
-
-// Whether the rollup counts a group by itself, or would: for readers.
-bool has_own_counts(const RollupRow *row, const ArrayType *key, Snapshot snapshot);
 
 } // namespace topk::fold

@@ -1,7 +1,7 @@
 #include "window_writer.h"
 
 #include "../catalog/statement.h"
-#include "../stream/delta_log.h"
+#include "../catalog/group_key.h"
 
 namespace topk::fold {
 namespace {

@@ -1,5 +1,7 @@
 #include "delta_log.h"
 
+#include "../catalog/group_key.h"
+
 extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
@@ -185,13 +187,6 @@ Delta read_delta(HeapTuple tuple, TupleDesc descriptor) {
     delta.sketch = value_or_null(values[sketch - 1], nulls[sketch - 1]);
     delta.registers = value_or_null(values[registers - 1], nulls[registers - 1]);
     return delta;
-}
-
-bool equal_groups(const ArrayType *a, const ArrayType *b) {
-    if (a == nullptr || b == nullptr)
-        return a == b;
-    const auto *x = reinterpret_cast<const struct varlena *>(a), *y = reinterpret_cast<const struct varlena *>(b);
-    return VARSIZE_ANY_EXHDR(x) == VARSIZE_ANY_EXHDR(y) && memcmp(VARDATA_ANY(x), VARDATA_ANY(y), VARSIZE_ANY_EXHDR(x)) == 0;
 }
 
 bool delta_in_group(HeapTuple tuple, TupleDesc descriptor, const ArrayType *group) {

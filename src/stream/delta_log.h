@@ -68,7 +68,6 @@ inline DeltaKey delta_key(HeapTuple tuple) {
 Delta read_delta(HeapTuple tuple, TupleDesc descriptor);
 // Whether it is of this group, nullptr being none.
 bool delta_in_group(HeapTuple tuple, TupleDesc descriptor, const ArrayType *grp);
-bool equal_groups(const ArrayType *a, const ArrayType *b);
 
 // Makes the next empty slot the active one when that has grown, and empties slots that nobody can need any more. One at a
 // time; returns without waiting when another transaction is at it. At READ COMMITTED only.

@@ -1,0 +1,21 @@
+// topk.group_key: the groups of each rollup that have counts of their own. And keys of groups, wherever they stand.
+#pragma once
+
+#include "rollup.h"
+
+namespace topk::catalog {
+
+bool equal_groups(const ArrayType *a, const ArrayType *b);
+// Part of a scan key for an index with a column of groups: nullptr is the NULL of all groups.
+void group_scan_key(ScanKey key, AttrNumber column, const ArrayType *group);
+
+// By the snapshot, nullptr being the latest.
+bool is_registered(int32 rollup, const ArrayType *key, Snapshot snapshot);
+int32 registered_count(int32 rollup, int32 limit, Snapshot snapshot); // counts up to the limit
+// Whether the rollup counts a group by itself, or would.
+bool has_own_counts(const RollupRow *row, const ArrayType *key, Snapshot snapshot);
+
+// Within as_owner().
+void register_group(int32 rollup, const ArrayType *key);
+
+} // namespace topk::catalog
