@@ -16,10 +16,10 @@ Datum timed_answer(Datum (*function)(FunctionCallInfo, const RollupRow *), Funct
 void rollup_argument(FunctionCallInfo fcinfo, RollupRow *row);
 // The level that answers for a kind of window.
 Level level_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row);
-// A finite time; now() for NULL.
+// A finite time. NULL stands for now().
 TimestampTz time_argument(FunctionCallInfo fcinfo, int position);
 int32 k_argument(FunctionCallInfo fcinfo, int position); // 10 for NULL
-// nullptr: all groups.
+// NULL stands for all groups, and becomes nullptr.
 ArrayType *group_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row);
 // Raises 22023 when a span would end before it begins.
 void require_later(TimestampTz until, TimestampTz since);

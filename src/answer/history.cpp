@@ -14,7 +14,7 @@ namespace {
 using namespace topk;
 using namespace topk::answer;
 
-// Of topk.snapshot
+// The columns of topk.snapshot
 enum Column { rollup = 1, window_kind, start, stop, grp, events, weight, distinct_items, entries, column_count = entries };
 
 Oid index_by_key(Relation relation) {
@@ -111,7 +111,7 @@ Datum history(FunctionCallInfo fcinfo, const RollupRow *row) {
     wanted.row = row;
     const Level level = level_argument(fcinfo, 1, row);
     wanted.kind = PG_GETARG_DATUM(1);
-    // Infinite times are the ends of what there is.
+    // Infinite times stand for the first and the last snapshot.
     wanted.windows.start = PG_ARGISNULL(2) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(2);
     wanted.windows.stop = PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3);
     if (!TIMESTAMP_NOT_FINITE(wanted.windows.start))

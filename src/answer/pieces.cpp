@@ -37,7 +37,7 @@ void add_unfinished_tiles(Collector *c, Span span) {
         add(c, tile.events, tile.values);
 }
 
-// A raw row counts for its own group, or for the overflow group where it has no counts of its own.
+// A raw delta counts for its own group, and for the overflow group if its own group has no counts.
 bool is_wanted(const Collector *c, HeapTuple tuple, TupleDesc descriptor, DeltaScope scope) {
     if (scope == DeltaScope::all || c->grp == nullptr)
         return c->grp == nullptr && scope != DeltaScope::group;
@@ -65,7 +65,7 @@ void add_deltas(Collector *c, Span span) {
     }
 }
 
-// False for a group without counts of its own: it is part of the overflow group, and nothing by itself.
+// False for a group without counts of its own: it is part of the overflow group, and empty by itself.
 bool begin(Collector *c, const RollupRow *row, ArrayType *grp) {
     *c = {row, grp, GetActiveSnapshot(), {}, 0};
     return grp == nullptr || ARR_NDIM(grp) == 0 || has_own_counts(row, grp, c->snapshot);
@@ -123,7 +123,7 @@ Sum sum_of(const RollupRow *row, const Pieces &pieces) {
     Sum sum = {};
     if (pieces.count == 0)
         return sum;
-    // The largest summary is where the others are added.
+    // The others are added to the largest summary.
     int largest = -1;
     Size size = 0;
     for (int i = 0; i < pieces.count; ++i) {

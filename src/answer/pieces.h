@@ -1,4 +1,4 @@
-// What a rollup knows of a span of time, by one snapshot: rows of levels, tiles that are not in them yet, and deltas.
+// All that a rollup holds for a span of time, by one snapshot: rows of levels, tiles that are not in them yet, and deltas.
 #pragma once
 
 #include "../stream/delta_log.h"
@@ -6,7 +6,7 @@
 
 namespace topk::answer {
 
-// One part of an answer. Its values are toasted, perhaps.
+// One part of an answer. Its values may be toasted.
 struct Piece {
     int64 events;
     StoredTally values;

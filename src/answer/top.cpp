@@ -14,7 +14,7 @@ Datum top(FunctionCallInfo fcinfo, const RollupRow *row) {
     return return_ranking(fcinfo, row, ranking_of(row, window_pieces(row, window), k));
 }
 
-// range(rollup, since, until, k, group_key): outwards to whole tiles.
+// range(rollup, since, until, k, group_key). The span is widened to whole tiles.
 Datum range(FunctionCallInfo fcinfo, const RollupRow *row) {
     const TimestampTz since = time_argument(fcinfo, 1), until = time_argument(fcinfo, 2);
     require_later(until, since);
@@ -44,7 +44,7 @@ Datum heavy_hitters(FunctionCallInfo fcinfo, const RollupRow *row) {
     return return_ranking(fcinfo, row, ranking);
 }
 
-// Bounds of different parts of a window add up, to the total weight at most.
+// The bounds of disjoint parts of a window add up, to the total weight at most.
 uint64_t add_bound(uint64_t a, uint64_t b) { return std::min(a + b, max_total); }
 
 // frequency(rollup, item, window_kind, at, group_key)

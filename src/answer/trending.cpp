@@ -11,8 +11,8 @@ namespace {
 using namespace topk;
 using namespace topk::answer;
 
-// The window before, as far as it is compared: whole tiles, and a share of the one in which as much of that window has
-// passed as of the present one. Either may be nullptr.
+// The part of the window before that is compared: as much of it as has passed of the present window. It consists of whole
+// tiles and a share of one more tile. Either may be nullptr.
 struct Before {
     Tally *whole;
     Tally *part;
@@ -36,12 +36,12 @@ Tally *sum_with_sketch(const RollupRow *row, const Pieces &pieces) {
     return tally;
 }
 
-// Nothing for an empty span.
+// An empty span has no pieces.
 Pieces pieces_of(const RollupRow *row, Span span, ArrayType *grp) {
     return span.start < span.stop ? range_pieces(row, span, grp) : Pieces{};
 }
 
-// The first `passed` of the window before this one.
+// Reads the first part of the window before this one; passed is its share of that window.
 Before read_before(const RollupRow *row, const AskedWindow &window, double passed) {
     const Span span = window_of(row, window.level, window.span.start - 1);
     const Pieces all = window_pieces(row, {window.level, span, window.grp});
@@ -53,7 +53,7 @@ Before read_before(const RollupRow *row, const AskedWindow &window, double passe
     const Span tile = window_of(row, Level::tile, cut);
     const Pieces whole = pieces_of(row, {span.start, tile.start}, window.grp), part = pieces_of(row, tile, window.grp),
                  rest = pieces_of(row, {tile.stop, span.stop}, window.grp);
-    // Where tiles are gone, and no smaller windows in their place, every hour of the window counts alike.
+    // Where tiles are gone and no smaller windows are there instead, the events are taken as spread evenly over the window.
     if (events_of(whole) + events_of(part) + events_of(rest) != events_of(all))
         return {nullptr, sum_with_sketch(row, all), passed};
     return {sum_with_sketch(row, whole), sum_with_sketch(row, part),
@@ -79,13 +79,13 @@ Bounds bounds_of(const Before &before, const Ranked &entry) {
     return sum;
 }
 
-// From the least that an item has grown for certain, so that no error of a sketch makes a trend.
+// The score of what the item has grown at least, so that no error of a sketch makes a trend.
 double score_of(const Ranked &entry, const Bounds &previous) {
     const auto least = static_cast<double>(entry.count - entry.error);
     return least > previous.upper ? growth_score(least, previous.upper) : 0;
 }
 
-// Those that grew, by score; then by rank.
+// The items that grew, by score, then by rank.
 Trend *find_trends(const Ranking &ranking, const Before &before, uint64_t min_count, uint32_t k, int *count) {
     auto *trends = static_cast<Trend *>(palloc((size_t{ranking.n} + 1) * sizeof(Trend)));
     int n = 0;

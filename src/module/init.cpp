@@ -1,4 +1,4 @@
-// What the server does with the library: the magic block, _PG_init, and the hooks that set up shared memory.
+// The entry points of the library: the magic block, _PG_init, and the hooks that set up shared memory.
 #include "../statistics/statistics.h"
 #include "../stream/token_bucket.h"
 #include "../worker/launcher.h"

@@ -123,7 +123,7 @@ RollupCounters *find_or_take_counters(uint64 key) {
 void lock_counters() { LWLockAcquire(lock, LW_EXCLUSIVE); }
 void unlock_counters() { LWLockRelease(lock); }
 
-// They keep their next, for a backend that is following the chain.
+// `next` stays, for a backend that is following the chain.
 void free_counters(RollupCounters *counters) {
     const auto number = static_cast<uint32>(counters - all_counters + 1);
     pg_atomic_uint32 *link = head_of(pg_atomic_read_u64(&counters->key));

@@ -15,8 +15,8 @@ inline constexpr int ring_seconds = 64;
 inline constexpr int inner_buckets = 170;
 inline constexpr int bucket_count = inner_buckets + 2;
 
-// They are found and counted in without a lock. RollupCounters that are freed while a backend counts in them get a moment's
-// worth of events or answers too many when another rollup takes them.
+// Backends find them and count in them without a lock. If they are freed while a backend counts in them, the next rollup
+// that takes them gets a moment's worth of events or answers too many.
 struct RollupCounters {
     pg_atomic_uint64 key;  // database and rollup; 0: free
     pg_atomic_uint32 next; // in the chain of its hash value, as a number from 1; 0: none
@@ -62,8 +62,8 @@ void free_counters_where(const Test &test) {
     unlock_counters();
 }
 
-// From the commit of appended deltas, and of a fold. `oldest` is never lost between them: a commit counts itself before it
-// checks whether it is the oldest; a fold sets that nothing is left before it checks whether a commit has come.
+// Called at the commit of appended deltas, and of a fold. `oldest` is never lost between them: a commit counts itself before
+// it checks whether it is the oldest; a fold resets `oldest` before it checks whether a commit has come.
 void count_commit(RollupCounters *counters, TimestampTz now, uint64 events);
 void count_fold(RollupCounters *counters, const FoldMark &mark);
 

@@ -1,4 +1,4 @@
-// What a transaction tells the statistics when it commits.
+// What the current transaction will count when it commits.
 #include "../stream/delta_log.h"
 #include "counters.h"
 
@@ -50,7 +50,7 @@ void add_appended(int32 rollup, SubTransactionId subtransaction, uint64 events) 
 }
 
 void delta_appended(const Delta &delta) {
-    if (delta.scope == DeltaScope::raw) // the others are folds'
+    if (delta.scope == DeltaScope::raw) // folds append the others
         add_appended(delta.rollup, GetCurrentSubTransactionId(),
                      delta.tile == DT_NOBEGIN ? 0 : static_cast<uint64>(delta.events));
 }
@@ -93,7 +93,7 @@ void at_subtransaction_event(SubXactEvent event, SubTransactionId self, SubTrans
         notice_count = first;
         return;
     }
-    // They become the parent's, in whose own they may be counted already.
+    // The notices become the parent's. It may have one of the same rollup, to which the events are added then.
     notice_count = first;
     for (int i = first; i < end; ++i) {
         const Notice notice = notices[i]; // no more are added than are taken away, so there is room

@@ -7,7 +7,7 @@ namespace topk::statistics {
 namespace {
 
 constexpr int rate_seconds = 60;
-// A second of the ring: the low bits of its number, and the events that were committed in it.
+// A second of the ring is one number: the low bits of the second, and the events that were committed in it.
 constexpr int count_bits = 40;
 constexpr uint64 count_mask = (uint64{1} << count_bits) - 1;
 
@@ -37,7 +37,7 @@ int bucket_of(int64 nanoseconds) {
     return 1 + Min(static_cast<int>(std::log(ns / shortest) / bucket_width), inner_buckets - 1);
 }
 
-// Its middle by ratio, in ms.
+// The geometric middle of a bucket, in ms.
 double milliseconds_of(int bucket) {
     const double place = bucket == 0 ? 0 : Min(bucket - 0.5, static_cast<double>(inner_buckets));
     return shortest * std::exp(place * bucket_width) / 1e6;

@@ -1,4 +1,4 @@
-// What topk.stats is made of, besides tables: what waits in the delta log, and what shared memory knows.
+// The parts of topk.stats that stand in no table: what waits in the delta log, and the counters in shared memory.
 #include "../core/item_list.h"
 #include "../catalog/tables.h"
 #include "../stream/definition.h"
@@ -17,7 +17,7 @@ struct Waiting {
     int32 rollup;
     bool readable;
     int64 deltas; // rows of the log
-    // Of those that no fold has counted:
+    // Of the raw ones, which no fold has counted:
     int64 events;
     int64 weight;
     int64 rejected;

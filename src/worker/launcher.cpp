@@ -17,18 +17,18 @@ extern "C" {
 namespace topk::worker {
 namespace {
 
-constexpr int max_starting = 3; // workers that have not yet looked for the extension: they take places of parallel queries
+constexpr int max_starting = 3; // workers that are still looking for the extension, as they take places of parallel queries
 constexpr int64 longest_back_off = 5 * 60 * 1000; // ms
-constexpr int64 settled = 60 * 1000;              // a worker that ran so long has not failed at once
+constexpr int64 settled = 60 * 1000;              // a worker that ran so long did not fail because it was started again
 constexpr int64 start_limit = 60 * 1000;
 
 struct Database {
     Oid oid; // the hash key
     bool listed;
-    bool wanted;    // may have the extension
-    bool requested; // since its worker was started last
-    bool running;   // has a worker, as far as is known
-    bool refused;   // the server had no place for its worker
+    bool wanted;    // it may have the extension
+    bool requested; // a backend asked since its worker was started last
+    bool running;   // it has a worker, as far as we know
+    bool refused;   // the server had no room for its worker
     int failures;
     TimestampTz next_try;
     BackgroundWorkerHandle *handle; // nullptr for a worker that an earlier launcher started
@@ -66,7 +66,7 @@ void list_databases(TimestampTz now) {
     while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection)) {
         const auto *row = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple));
         existing = lappend_oid(existing, row->oid);
-        // datconnlimit -2: left behind by an interrupted DROP DATABASE
+        // datconnlimit is -2 after an interrupted DROP DATABASE.
         if (row->datallowconn && !row->datistemplate && row->datconnlimit != -2)
             enter_database(row->oid, now)->listed = true;
     }
@@ -79,7 +79,7 @@ void list_databases(TimestampTz now) {
 void note_requests() {
     const Requests requests = take_requests();
     const auto request = [](Database *database) {
-        // One that fails keeps its back-off.
+        // A database whose worker fails keeps its delay.
         database->requested = database->wanted = true;
     };
     if (requests.overflowed)
@@ -89,7 +89,7 @@ void note_requests() {
             request(database);
 }
 
-// Workers that an earlier launcher left behind.
+// Takes over the workers that an earlier launcher started.
 void adopt_workers(TimestampTz now) {
     int count;
     const SlotStatus *slots = read_slots(&count);
@@ -98,7 +98,7 @@ void adopt_workers(TimestampTz now) {
             enter_database(slots[i].database, now)->running = true;
 }
 
-// The next start, after a worker has left. slot: nullptr when nothing of it is left there.
+// Sets the next start, after a worker has left. slot is nullptr when the database has none any more.
 void schedule(Database *database, const SlotStatus *slot, TimestampTz now) {
     database->running = false;
     if (database->handle != nullptr)
@@ -121,7 +121,7 @@ void schedule(Database *database, const SlotStatus *slot, TimestampTz now) {
                          static_cast<int>(delay / 1000))));
 }
 
-// A worker that was never made, or died before it came to its slot, leaves no word there.
+// Whether the worker died before it took its place, so that it gave no reason.
 bool never_came(const Database *database, const SlotStatus &slot, TimestampTz now) {
     if (slot.state != State::starting || slot.worker != 0)
         return false;
@@ -169,7 +169,7 @@ void start_worker(Database *database, TimestampTz now) {
     database->refused = !database->running;
 }
 
-// Time until something is due.
+// Returns the time until the next thing is due, in ms.
 int64 look_after_all(TimestampTz now) {
     int64 wait = launcher_interval * INT64CONST(1000);
     int starting = 0;
@@ -213,7 +213,7 @@ void topk_launcher_main(Datum) {
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     pqsignal(SIGTERM, die);
     BackgroundWorkerUnblockSignals();
-    BackgroundWorkerInitializeConnection(nullptr, nullptr, 0); // the shared catalogs alone
+    BackgroundWorkerInitializeConnection(nullptr, nullptr, 0); // to the shared catalogs alone
     before_shmem_exit(at_exit, (Datum)0);
     enter_launcher();
 

@@ -3,7 +3,7 @@
 
 namespace topk::worker {
 
-// In _PG_init, from shared_preload_libraries.
+// Called in _PG_init when shared_preload_libraries loads the library.
 void register_launcher();
 
 } // namespace topk::worker

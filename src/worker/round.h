@@ -7,9 +7,9 @@ namespace topk::worker {
 
 struct Due {
     int32 id;
-    bool backfill; // topk.create_rollup asked for one that has not been done
-    bool failed;   // the last fold did
-    int64 wait;    // ms until it is tried again, 0: now
+    bool backfill; // topk.create_rollup asked for a backfill, which is not done yet
+    bool failed;   // the last fold failed
+    int64 wait;    // ms until it may be folded, 0: now
 };
 
 struct DueList {
@@ -17,13 +17,13 @@ struct DueList {
     int count;
 };
 
-// All in the current transaction, where nothing of it is anybody's but the extension owner's.
+// These run in the current transaction, as the owner of schema topk.
 DueList list_due(); // in the current memory context
 void start_backfill(int32 id);
 void run_backfill(int32 id);
 void forget_failures(int32 id);
 
-// Counts the failure, writes topk.error_log. Logs it too, at the given level.
+// Counts the failure and writes it to topk.error_log, and to the log of the server at the given level.
 void record_failure(int32 id, bool backfill, const ErrorData *error, int level);
 
 // The version of the extension in this database; nullptr: it is not installed.

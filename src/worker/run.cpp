@@ -13,7 +13,7 @@ namespace {
 using namespace topk;
 using namespace topk::worker;
 
-// Runs work in a subtransaction. nullptr, or the error that undid it, in the current memory context.
+// Runs work in a subtransaction. Returns nullptr, or the error that undid it, in the current memory context.
 template <class Work>
 [[gnu::noinline]] ErrorData *in_subtransaction(const Work &work) {
     MemoryContext context = CurrentMemoryContext;
@@ -41,7 +41,7 @@ template <class Work>
     return error;
 }
 
-// A cancelled or failed transaction must end as such; anything else is the matter of one rollup.
+// The cancellation of the query ends the call; any other error concerns one rollup alone.
 void rethrow_cancel(ErrorData *error) {
     if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
         ReThrowError(error);
@@ -61,7 +61,7 @@ void backfill(int32 id, bool atomic) {
     finish_step(atomic);
 }
 
-// The lock is waited for: after the call, what was committed before it is folded.
+// Waits for the lock, so that after the call all is folded that was committed before it.
 void fold(const Due &due, bool atomic) {
     for (;;) {
         FoldResult result = {};
@@ -82,7 +82,7 @@ void fold(const Due &due, bool atomic) {
 
 Datum run(FunctionCallInfo fcinfo) {
     require_read_committed("topk.run()");
-    // In a transaction of the caller's everything is part of that; otherwise each rollup has one of its own.
+    // Inside a transaction block everything is part of that transaction; otherwise each rollup has one of its own.
     const bool atomic = fcinfo->context == nullptr || !IsA(fcinfo->context, CallContext) ||
                         reinterpret_cast<CallContext *>(fcinfo->context)->atomic;
     SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);

@@ -14,7 +14,8 @@ int fold_interval = 1000;
 int wake_deltas = 1000;
 int launcher_interval = 10;
 
-// Defined without shared_preload_libraries too, where nothing reads them: a line in postgresql.conf is right all the same.
+// They are defined without shared_preload_libraries too, although nothing reads them then, so that a line in postgresql.conf
+// is never wrong.
 void define_settings() {
     DefineCustomBoolVariable("pg_topk.worker", "Folds rollups automatically.",
                              "Needs pg_topk in shared_preload_libraries. CALL topk.run() does one round by hand.",
@@ -26,7 +27,7 @@ void define_settings() {
                             nullptr, &wake_deltas, 1000, 1, INT_MAX / 2, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_topk.launcher_interval", "Time between two looks at the list of databases.", nullptr,
                             &launcher_interval, 10, 1, 60 * 60, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
-    // The server refuses to define a setting of the postmaster's in a session.
+    // A session cannot define a setting that only the postmaster may change.
     DefineCustomIntVariable(
         "pg_topk.max_rollups", "Number of rollups, of all databases, that the server keeps statistics of.",
         "Takes 2 kB of shared memory each.", &max_rollups, 1000, 0, 100000,

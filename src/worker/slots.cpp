@@ -47,12 +47,12 @@ SharedSlots *shared = nullptr; // nullptr: there is no shared memory
 WorkerSlot *mine = nullptr;    // of this process
 bool is_backfill;
 
-// Each worker takes one of max_worker_processes; a database that is held may have a slot besides.
+// One for each worker, which takes one of max_worker_processes, and some for databases that are held and have none.
 int slots_wanted() { return max_worker_processes + max_held; }
 
 Size shared_size() { return add_size(offsetof(SharedSlots, slots), mul_size(slots_wanted(), sizeof(WorkerSlot))); }
 
-// Runs work with the lock, under which no error may be raised.
+// Runs work with the lock held. It must not raise an error.
 template <class Work>
 auto locked(LWLockMode mode, const Work &work) {
     LWLockAcquire(shared->lock, mode);
@@ -85,7 +85,7 @@ WorkerSlot *find_or_make_slot(Oid database) {
     slot = find_slot(InvalidOid);
     if (slot == nullptr)
         return nullptr;
-    const uint32 generation = slot->generation; // processes of the slot's last database may come yet
+    const uint32 generation = slot->generation; // a process for the last database of this slot may still come
     *slot = {};
     slot->database = database;
     slot->exit = Exit::stopped;
@@ -115,7 +115,7 @@ void wake(Latch *latch) {
 bool withdraw_from(WorkerSlot *slot, Exit reason) {
     if (slot->state != State::starting || slot->worker != 0)
         return false;
-    ++slot->generation; // a process that comes all the same finds that it is not expected
+    ++slot->generation; // so that a process that comes all the same does not enter
     slot->state = State::none;
     slot->exit = reason;
     return true;
@@ -128,7 +128,7 @@ void ask(WorkerSlot *slot) {
 
 // Without the lock:
 
-// After the commit of a transaction that appended rows, at least one. It must be quick.
+// Called after the commit of a transaction that appended rows. It must be quick.
 void rows_committed(uint32 rows) {
     static WorkerSlot *slot = nullptr;
     static TimestampTz asked = 0;
@@ -138,7 +138,7 @@ void rows_committed(uint32 rows) {
     if (slot != nullptr) {
         const uint32 before = pg_atomic_fetch_add_u32(&slot->pending, rows);
         const auto limit = static_cast<uint32>(wake_deltas);
-        // A latch that has gone to another process by now wakes that one for nothing.
+        // If the latch belongs to another process by now, that one wakes up for nothing.
         if (before == 0 || (before < limit && before + rows >= limit))
             wake(slot->latch);
     }
@@ -315,7 +315,7 @@ void release(Oid database) {
     });
 }
 
-// Signals are sent with the lock held, as the processes are those of the slot then.
+// Signals are sent with the lock held, as the process ids are sure to be right then.
 Processes expel(Oid database, bool terminate) {
     return locked(LW_EXCLUSIVE, [&]() -> Processes {
         WorkerSlot *slot = find_slot(database);
@@ -335,7 +335,7 @@ void request_worker(Oid database) {
     change([&] {
         WorkerSlot *slot = find_slot(database);
         if (slot != nullptr && slot->latch != nullptr) {
-            // As if there were much to fold: it begins its round, which looks at the extension first.
+            // As if there were much to fold. The worker begins a round, which looks at the extension first.
             pg_atomic_fetch_add_u32(&slot->pending, static_cast<uint32>(wake_deltas));
             SetLatch(slot->latch);
         }

@@ -44,7 +44,7 @@ struct SlotStatus {
     uint32 pending; // rows of the delta log that were written since the last round began
 };
 
-// From the hooks of the module that set up shared memory.
+// The module calls these in its hooks for shared memory.
 void request_slots();
 void attach_slots();
 

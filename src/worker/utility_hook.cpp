@@ -32,7 +32,7 @@ void nap(long ms) {
 
 bool is_connected(pid_t pid) { return pid != 0 && BackendPidGetProc(pid) != nullptr; }
 
-// No process of ours is connected to the database, nor will be one, until the transaction ends.
+// Keeps our processes out of the database until the transaction ends.
 void hold_database(Oid database) {
     if (held_count == max_held)
         return;
@@ -60,7 +60,7 @@ void release_held() {
     held_count = 0;
 }
 
-// Whoever may not do what the statement says does not stop a worker by it.
+// Only the owner of the database may run these statements, so nobody else can stop its worker by one.
 void hold_named(const char *name) {
     const Oid database = name == nullptr ? InvalidOid : get_database_oid(name, true);
     if (!OidIsValid(database))

@@ -45,7 +45,7 @@ bool sleep_until_woken(int64 ms) {
 #endif
     (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, static_cast<long>(ms), event);
     ResetLatch(MyLatch);
-    QueryCancelPending = false; // came too late for what it was to cancel
+    QueryCancelPending = false; // what it was meant for has ended
     CHECK_FOR_INTERRUPTS();
     if (!ConfigReloadPending)
         return false;
@@ -56,7 +56,7 @@ bool sleep_until_woken(int64 ms) {
 
 namespace {
 
-constexpr int64 longest_sleep = 10 * 1000; // ms; what no commit tells: windows that are over, COMMIT PREPARED
+constexpr int64 longest_sleep = 10 * 1000; // ms; no commit wakes the worker for windows that are over, nor COMMIT PREPARED
 constexpr int64 backfill_retry = 10 * 1000;
 constexpr int64 never = PG_INT64_MAX;
 
@@ -90,7 +90,7 @@ void enter_slot() {
 
 void set_option(const char *name, const char *value) { SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE); }
 
-// What ALTER DATABASE or ALTER ROLE set for sessions of users is not for this one.
+// ALTER DATABASE and ALTER ROLE may have set these for sessions of users.
 void set_options() {
     set_option("application_name", MyBgworkerEntry->bgw_type);
     set_option("search_path", "pg_catalog, pg_temp");
@@ -104,7 +104,7 @@ void set_options() {
 #if PG_VERSION_NUM >= 170000
     set_option("transaction_timeout", "0");
 #endif
-    // Deltas and tiles are lost or kept together: what a crash undoes is folded again.
+    // A crash loses or keeps deltas and tiles together, and what it undoes is folded again.
     set_option("synchronous_commit", "off");
 }
 
@@ -117,7 +117,7 @@ void connect() {
     set_options();
 }
 
-// Runs work in a transaction of its own. nullptr, or the error that undid it, in the given memory context.
+// Runs work in a transaction of its own. Returns nullptr, or the error that undid it, in the given memory context.
 template <class Work>
 [[gnu::noinline]] ErrorData *in_transaction(MemoryContext context, const Work &work) {
     ErrorData *volatile error = nullptr;
@@ -152,7 +152,7 @@ void report(const char *what, int32 id) {
     pgstat_report_activity(STATE_RUNNING, id != 0 ? psprintf("%s %d", what, id) : what);
 }
 
-// Leaves when the extension is gone, or is not what it was. Before the first time, version is nullptr.
+// Exits when the extension is gone or has another version. Before the first call, worker->version is nullptr.
 void check_extension(Worker *worker) {
     char *version = nullptr;
     if (ErrorData *error = in_transaction(worker->round, [&] {
@@ -171,13 +171,13 @@ void check_extension(Worker *worker) {
 }
 
 void record(Worker *worker, int32 id, bool backfill, const ErrorData *error) {
-    check_extension(worker); // whose absence is no failure of a rollup
+    check_extension(worker); // without it, the error is no failure of the rollup
     if (ErrorData *second = in_transaction(worker->round, [&] { record_failure(id, backfill, error, LOG); }))
         ereport(LOG,
                 (errcode(second->sqlerrcode), errmsg("could not record a failure of rollup %d: %s", id, second->message)));
 }
 
-// Time until it wants to be folded again.
+// Returns the time until the rollup is due again, in ms.
 int64 fold(Worker *worker, const Due &due) {
     report("fold of rollup", due.id);
     FoldResult result = {};
@@ -187,14 +187,14 @@ int64 fold(Worker *worker, const Due &due) {
                 forget_failures(due.id);
         })) {
         record(worker, due.id, false, error);
-        return fold_interval; // the next round reads until when it is put off
+        return fold_interval; // the next round reads when it is tried again
     }
     if (result.more)
         return 0;
     return result.locked ? never : fold_interval;
 }
 
-// One at a time, in a process of its own: it may take hours.
+// Starts one backfill at a time, in a process of its own, as it may take hours.
 void look_after_backfill(Worker *worker, const DueList &list) {
     pid_t pid;
     if (worker->backfill != nullptr && GetBackgroundWorkerPid(worker->backfill, &pid) == BGWH_STOPPED) {
@@ -235,7 +235,7 @@ void maintain(Worker *worker) {
                   error->context != nullptr ? errcontext("%s", error->context) : 0));
 }
 
-// Only where others may want their places.
+// Only when other rollups may need their room.
 void sweep_statistics(const DueList &list) {
     if (!are_statistics_full())
         return;
@@ -245,7 +245,7 @@ void sweep_statistics(const DueList &list) {
     forget_rollups_except(ids, list.count);
 }
 
-// Time until the next one at the latest.
+// Returns the time until the next round, in ms.
 int64 run_round(Worker *worker) {
     MemoryContextSwitchTo(worker->round);
     begin_round();
@@ -281,7 +281,7 @@ int64 run_round(Worker *worker) {
 
 void work() {
     Worker worker = {};
-    deltas_appended_hook = nullptr; // what a fold puts back into the log is no reason for another
+    deltas_appended_hook = nullptr; // a fold that puts rows back into the log must not cause another one
     worker.round = AllocSetContextCreate(TopMemoryContext, "pg_topk round", ALLOCSET_DEFAULT_SIZES);
     check_extension(&worker);
     mark_running();

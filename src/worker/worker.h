@@ -1,4 +1,4 @@
-// The worker of a database: folds its rollups in turn (README.md draws its states).
+// The worker of a database, which folds its rollups in turn (README.md draws its round).
 #pragma once
 
 #include "slots.h"
@@ -19,7 +19,7 @@ inline constexpr Process backfill_process = {"pg_topk backfill", "topk_backfill_
 // Registers a process for the place. nullptr when the server has no room for another one.
 BackgroundWorkerHandle *start_process(const Process &process, const Assignment &assignment);
 
-// Looks for signals too. True when the configuration was read again.
+// Handles signals too. True when the configuration was read again.
 bool sleep_until_woken(int64 ms);
 
 } // namespace topk::worker
