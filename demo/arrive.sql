@@ -1,4 +1,5 @@
--- Inserts events of now until its session ends: 500 of the loaded items, drawn at random, twenty times a second.
+-- Inserts 500 events with the present time, twenty times a second, until the session ends. Their items are drawn at random from
+-- the loaded ones.
 \set QUIET on
 SET client_min_messages = warning;
 CREATE TABLE sample AS

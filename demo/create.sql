@@ -1,4 +1,4 @@
--- What ./run demo counts with: a stream, a rollup, and an ordinary table to compare with.
+-- Creates what ./run demo loads: a stream with a rollup, and an ordinary table for comparison.
 \set QUIET on
 SET client_min_messages = warning;
 \echo

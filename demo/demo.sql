@@ -1,5 +1,5 @@
--- What ./run demo shows of the events that it has copied into the stream events and the table loaded. The variable planted is
--- the late riser of the generated stream, or nothing.
+-- Asks questions about the events that ./run demo has copied into the stream events and the table loaded. The variable planted is
+-- the late riser, an item of the generated stream that starts late; it is empty for the events of a file.
 
 \set QUIET on
 \pset footer off
@@ -14,7 +14,7 @@ SELECT count(*) = 0 AS nothing FROM loaded \gset
     \echo 'No events.'
     \quit
 \endif
--- The day to look at: the last 24 hours of a stream of at most a day and an hour, else the day (UTC) with events in most hours.
+-- If the events span at most 25 hours, ask about all of them. Otherwise ask about the day (UTC) that has events in the most hours.
 SELECT to_timestamp(min(epoch)) AS first, to_timestamp(max(epoch)) + interval '1 second' AS last,
        max(epoch) - min(epoch) > 25 * 3600 AS many_days FROM loaded \gset
 \if :many_days
@@ -28,10 +28,10 @@ SELECT to_timestamp(min(epoch)) AS first, to_timestamp(max(epoch)) + interval '1
 \echo
 \echo == The events
 \if :weighted
-    \echo Rows with a negative weight, left out: :left_out
+    \echo Rows left out because their weight is negative or NULL: :left_out
 \endif
 \if :has_planted
-    \echo Planted: :planted, which nobody sees but in the last four and a half hours. It has to climb past all others in that time.
+    \echo The late riser is :planted. It has views in the last four and a half hours only.
 \endif
 \set ECHO queries
 \echo
@@ -39,8 +39,8 @@ SELECT count(*) AS events, count(DISTINCT item) AS items, to_timestamp(min(epoch
 FROM loaded;
 \set ECHO none
 
-\echo == The first three of each hour
-\echo 'An answer is ready as soon as an event is committed, whether the background worker has folded it or not.'
+\echo == The top 3 of each hour
+\echo 'Answers count an event from its commit on, whether the background worker has folded it or not.'
 \echo
 \set ECHO queries
 \timing on
@@ -53,7 +53,7 @@ WHERE events > 0 ORDER BY 1;
 \set ECHO none
 
 \echo
-\echo == What the worker does in the background: fold all of it (CALL does it here and now), and the same is asked of less
+\echo == The top 10 after a fold. The background worker folds by itself; CALL topk.run() does it now
 \echo
 \set ECHO queries
 CALL topk.run();
@@ -62,10 +62,10 @@ SELECT * FROM topk.range('events', :'since', :'until');
 \timing off
 \echo
 \set ECHO none
-\echo 'The true count lies between count - error and count. guaranteed: no item outside the answer has more.'
+\echo 'The true count lies between count - error and count. If guaranteed is true, no item outside the answer has a larger count.'
 \echo
 
-\echo == The same from the rows, exactly
+\echo == Exact counts, from the rows of the table
 \echo
 \set ECHO queries
 \timing on
@@ -76,7 +76,7 @@ CREATE TABLE exact AS
 \set ECHO none
 
 \echo
-\echo == Side by side
+\echo == The answer beside the exact counts
 \echo
 \set ECHO queries
 SELECT top.rank, e.place AS exact_rank, item, count, error, guaranteed, exact,
@@ -86,7 +86,7 @@ JOIN (SELECT *, rank() OVER (ORDER BY exact DESC) AS place FROM exact) AS e USIN
 \set ECHO none
 
 \if :has_planted
-\echo == The late riser :planted: its place in each hour, and in the time up to there
+\echo == The late riser :planted: its place in each hour, and its place in all the time up to the end of that hour
 \echo
 \set ECHO queries
 SELECT to_char(hour, 'HH24:MI') AS hour, h.count, h.rank AS place_in_hour,
@@ -98,7 +98,7 @@ ORDER BY hour.hour;
 \endif
 
 \if :many_days
-\echo == The whole stream, beside exact counts
+\echo == The answer for the whole stream beside the exact counts
 \echo
 \set ECHO queries
 \timing on
@@ -112,7 +112,7 @@ FROM whole JOIN (SELECT item, sum(weight) AS exact, rank() OVER (ORDER BY sum(we
 \set ECHO none
 \endif
 
-\echo == What is stored
+\echo == The size of the rows, and of the tiles that the rollup stores
 \echo
 \set ECHO queries
 SELECT pg_size_pretty(pg_total_relation_size('loaded')) AS rows, pg_size_pretty(sum(pg_column_size(t.*))) AS tiles,

@@ -1,6 +1,6 @@
-// A day of video views for ./run demo, as epoch<TAB>item: the 24 hours before the time given as an epoch, 99,990 videos whose
-// popularity follows Zipf's law, more views at its end than in its middle, and one new video, video_99999, that nobody sees
-// before the last four and a half hours. The same each time, but for when it begins.
+// Prints a day of video views for ./run demo, as epoch<TAB>item: the 24 hours before the epoch that is its argument. There are
+// 99,990 videos whose popularity follows Zipf's law, and one new video, video_99999, which has views only in the last four and a
+// half hours. The output is the same each time, except for the beginning of the day.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -19,7 +19,7 @@ int main(int argc, char **argv) {
     streams::Random random(20260105);
     std::vector<int64_t> times(events);
     for (int64_t &time : times) {
-        // Least in the sixth hour, most in the eighteenth.
+        // The sixth hour has the fewest views, the eighteenth the most.
         int64_t second;
         do
             second = static_cast<int64_t>(random.below(86400));
@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
     const streams::Zipf popularity(videos, 1.0);
     for (const int64_t time : times) {
         uint64_t video = popularity(random) * 38'501 % prime;
-        // It spreads: the share of views grows through the evening.
+        // The share of the new video grows through the evening.
         if (time >= uploaded && random.unit() < 0.16 * static_cast<double>(time - uploaded) / (4.5 * 3600))
             video = late;
         std::printf("%lld\tvideo_%05llu\n", static_cast<long long>(time), static_cast<unsigned long long>(video));

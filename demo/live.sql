@@ -1,4 +1,4 @@
--- One refresh of what ./run demo shows while events arrive.
+-- Shows the top 10 of this hour and of today; ./run demo runs it a few times while events arrive.
 \set QUIET on
 \pset footer off
 \echo
