@@ -34,8 +34,8 @@ void fetch_all(Portal portal, ReturnSetInfo *result) {
     }
 }
 
-// exact_counts(rollup, since, until, group_key): as the owner of the table, whose expressions these are: who asks need not
-// trust them.
+// exact_counts(rollup, since, until, group_key). The expressions of the rollup run as the owner of the table, so that nobody
+// who asks has to trust them.
 Datum exact_counts(FunctionCallInfo fcinfo) {
     RollupRow row;
     rollup_argument(fcinfo, &row);

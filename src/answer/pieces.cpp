@@ -9,6 +9,8 @@ struct Collector {
     const RollupRow *row;
     ArrayType *grp;
     Snapshot snapshot;
+    OwnGroups own; // read when the first delta needs it
+    bool own_is_read;
     Pieces result;
     int room;
 };
@@ -38,7 +40,7 @@ void add_unfinished_tiles(Collector *c, Span span) {
 }
 
 // A raw delta counts for its own group, and for the overflow group if its own group has no counts.
-bool is_wanted(const Collector *c, HeapTuple tuple, TupleDesc descriptor, DeltaScope scope) {
+bool is_wanted(Collector *c, HeapTuple tuple, TupleDesc descriptor, DeltaScope scope) {
     if (scope == DeltaScope::all || c->grp == nullptr)
         return c->grp == nullptr && scope != DeltaScope::group;
     if (delta_in_group(tuple, descriptor, c->grp))
@@ -46,8 +48,13 @@ bool is_wanted(const Collector *c, HeapTuple tuple, TupleDesc descriptor, DeltaS
     if (scope != DeltaScope::raw || ARR_NDIM(c->grp) != 0)
         return false;
     const Delta delta = read_delta(tuple, descriptor);
-    return delta.grp == nullptr ||
-           !has_own_counts(c->row, DatumGetArrayTypeP(PointerGetDatum(delta.grp)), c->snapshot);
+    if (delta.grp == nullptr)
+        return true;
+    if (!c->own_is_read) {
+        c->own = read_own_groups(c->row, c->snapshot);
+        c->own_is_read = true;
+    }
+    return !contains(c->own, DatumGetArrayTypeP(PointerGetDatum(delta.grp)));
 }
 
 void add_deltas(Collector *c, Span span) {
@@ -67,7 +74,10 @@ void add_deltas(Collector *c, Span span) {
 
 // False for a group without counts of its own: it is part of the overflow group, and empty by itself.
 bool begin(Collector *c, const RollupRow *row, ArrayType *grp) {
-    *c = {row, grp, GetActiveSnapshot(), {}, 0};
+    *c = {};
+    c->row = row;
+    c->grp = grp;
+    c->snapshot = GetActiveSnapshot();
     return grp == nullptr || ARR_NDIM(grp) == 0 || has_own_counts(row, grp, c->snapshot);
 }
 

@@ -9,6 +9,10 @@ namespace {
 enum Column { rollup = 1, grp };
 constexpr const char *primary_key = "group_key_pkey"; // rollup, grp
 
+size_t size_of(const ArrayType *key) { return key == nullptr ? 0 : VARSIZE_ANY_EXHDR(key); }
+
+bool is_before(const ArrayType *a, const ArrayType *b) { return compare_groups(a, b) < 0; }
+
 int32 count_rows(int nkeys, ScanKey keys, int32 limit, Snapshot snapshot) {
     Relation relation = table_open(table_oid(Table::group_key), AccessShareLock);
     SysScanDesc scan = systable_beginscan(relation, index_oid(primary_key), true, snapshot, nkeys, keys);
@@ -22,11 +26,13 @@ int32 count_rows(int nkeys, ScanKey keys, int32 limit, Snapshot snapshot) {
 
 } // namespace
 
-bool equal_groups(const ArrayType *a, const ArrayType *b) {
-    if (a == nullptr || b == nullptr)
-        return a == b;
-    const auto *x = reinterpret_cast<const struct varlena *>(a), *y = reinterpret_cast<const struct varlena *>(b);
-    return VARSIZE_ANY_EXHDR(x) == VARSIZE_ANY_EXHDR(y) && memcmp(VARDATA_ANY(x), VARDATA_ANY(y), VARSIZE_ANY_EXHDR(x)) == 0;
+bool equal_groups(const ArrayType *a, const ArrayType *b) { return compare_groups(a, b) == 0; }
+
+int compare_groups(const ArrayType *a, const ArrayType *b) {
+    const size_t x = size_of(a), y = size_of(b);
+    if (x != y)
+        return x < y ? -1 : 1;
+    return x == 0 ? 0 : memcmp(VARDATA_ANY(a), VARDATA_ANY(b), x);
 }
 
 void group_scan_key(ScanKey key, AttrNumber column, const ArrayType *group) {
@@ -53,6 +59,27 @@ int32 registered_count(int32 id, int32 limit, Snapshot snapshot) {
 
 bool has_own_counts(const RollupRow *row, const ArrayType *key, Snapshot snapshot) {
     return is_registered(row->id, key, snapshot) || registered_count(row->id, row->max_groups, snapshot) < row->max_groups;
+}
+
+OwnGroups read_own_groups(const RollupRow *row, Snapshot snapshot) {
+    OwnGroups groups = {false, static_cast<ArrayType **>(palloc(row->max_groups * sizeof(ArrayType *) + 1)), 0};
+    Relation relation = table_open(table_oid(Table::group_key), AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(row->id));
+    SysScanDesc scan = systable_beginscan(relation, index_oid(primary_key), true, snapshot, 1, &key);
+    while (HeapTuple tuple = groups.count < row->max_groups ? systable_getnext(scan) : nullptr) {
+        bool null;
+        groups.keys[groups.count++] = DatumGetArrayTypePCopy(heap_getattr(tuple, grp, RelationGetDescr(relation), &null));
+    }
+    systable_endscan(scan);
+    table_close(relation, AccessShareLock);
+    std::sort(groups.keys, groups.keys + groups.count, is_before);
+    groups.all = groups.count < row->max_groups;
+    return groups;
+}
+
+bool contains(const OwnGroups &groups, const ArrayType *key) {
+    return groups.all || std::binary_search(groups.keys, groups.keys + groups.count, key, is_before);
 }
 
 void register_group(int32 id, const ArrayType *key) {

@@ -6,6 +6,8 @@
 namespace topk::catalog {
 
 bool equal_groups(const ArrayType *a, const ArrayType *b);
+// An order of groups, with nullptr first: less than 0 when a comes before b.
+int compare_groups(const ArrayType *a, const ArrayType *b);
 // Part of a scan key for an index with a column of groups: nullptr is the NULL of all groups.
 void group_scan_key(ScanKey key, AttrNumber column, const ArrayType *group);
 
@@ -14,6 +16,15 @@ bool is_registered(int32 rollup, const ArrayType *key, Snapshot snapshot);
 int32 registered_count(int32 rollup, int32 limit, Snapshot snapshot); // counts up to the limit
 // Whether the rollup counts a group by itself, or would.
 bool has_own_counts(const RollupRow *row, const ArrayType *key, Snapshot snapshot);
+
+// The groups for which has_own_counts() is true, read once for many questions.
+struct OwnGroups {
+    bool all; // there is room for more
+    ArrayType **keys;
+    int count;
+};
+OwnGroups read_own_groups(const RollupRow *row, Snapshot snapshot); // in the current memory context
+bool contains(const OwnGroups &groups, const ArrayType *key);
 
 // Within as_owner().
 void register_group(int32 rollup, const ArrayType *key);

@@ -1,3 +1,4 @@
+#include "../catalog/group_key.h"
 #include "steps.h"
 
 namespace topk::fold {
@@ -22,14 +23,9 @@ TileList tiles_over(Fold *fold, Level level) {
         }
         list.tiles[list.count++] = tile;
     }
-    const auto size = [](const ArrayType *grp) { return grp == nullptr ? 0 : VARSIZE_ANY_EXHDR(grp); };
-    std::sort(list.tiles, list.tiles + list.count, [&](const Tile &a, const Tile &b) {
-        if (size(a.key.grp) != size(b.key.grp))
-            return size(a.key.grp) < size(b.key.grp);
-        if (a.key.grp != nullptr)
-            if (const int c = memcmp(VARDATA_ANY(a.key.grp), VARDATA_ANY(b.key.grp), size(a.key.grp)))
-                return c < 0;
-        return a.key.start < b.key.start;
+    std::sort(list.tiles, list.tiles + list.count, [](const Tile &a, const Tile &b) {
+        const int order = compare_groups(a.key.grp, b.key.grp);
+        return order != 0 ? order < 0 : a.key.start < b.key.start;
     });
     return list;
 }
