@@ -1,4 +1,4 @@
--- topk.accuracy: answers against exact counts of the table
+-- topk.accuracy compares answers with exact counts of the table
 SET timezone = 'UTC';
 \set SHOW_CONTEXT never
 CREATE TABLE plays (track text, n numeric, country text, device varchar(10), at timestamptz);
@@ -10,7 +10,7 @@ INSERT INTO plays VALUES ('a', 50, 'DE', 'tv', '2024-01-02 00:00+00'), ('b', 40.
     ('f', 1, NULL, NULL, '2024-01-02 23:59:59.999999+00'), ('g', 0, 'DE', 'tv', '2024-01-02 12:00+00'),
     (NULL, 99, 'DE', 'tv', '2024-01-02 12:00+00'), ('h', NULL, 'DE', 'tv', '2024-01-02 12:00+00'), ('i', 13, 'DE', 'tv', '2024-01-02 12:00+00'),
     ('yesterday', 99, 'DE', 'tv', '2024-01-01 23:59:59.999999+00'), ('tomorrow', 99, 'DE', 'tv', '2024-01-03 00:00+00');
--- Everything is exact, and any of c, d, e is right as the third
+-- Everything is exact; c, d and e tie, so any of them is right as the third item
 SELECT * FROM topk.accuracy('plays', 'day', '2024-01-02', 3);
 SELECT * FROM topk.accuracy('plays', 'day', '2024-01-02', NULL);
 SELECT * FROM topk.accuracy('plays', 'hour', '2024-01-02', 1);
@@ -30,14 +30,14 @@ CREATE AGGREGATE sum(bigint) (SFUNC = sum_state, STYPE = numeric);
 SELECT * FROM topk.accuracy('plays', 'day', '2024-01-02 23:00+00', 3);
 ROLLBACK;
 
--- Folded, and with rows of the own transaction: what the caller's snapshot sees
+-- After a fold, and with rows of the same transaction, which the caller's snapshot sees
 SELECT tiles > 0 AS folded FROM topk.rollup, topk.fold(id) WHERE name = 'plays';
 BEGIN;
 INSERT INTO plays VALUES ('f', 100, 'DE', 'tv', '2024-01-02 13:00+00');
 SELECT * FROM topk.accuracy('plays', 'day', '2024-01-02', 1);
 ROLLBACK;
 
--- Rows that are gone, and rows that were never counted, are told; each lets one kind of bound fail
+-- Deleted rows and rows that were never counted show up; each makes one kind of bound fail
 BEGIN;
 DELETE FROM plays WHERE track = 'b';
 SELECT * FROM topk.accuracy('plays', 'day', '2024-01-02', 3);
@@ -52,7 +52,7 @@ DELETE FROM plays;
 SELECT * FROM topk.accuracy('plays', 'day', '2024-01-02', 3);
 ROLLBACK;
 
--- Items and times of other types; partitions; a child that inherits is not part of its parent
+-- Items and times of other types; partitions; rows of a table that inherits do not belong to its parent
 CREATE TABLE typed (small smallint, u uuid, b bytea, c char(5), at timestamp) PARTITION BY RANGE (at);
 CREATE TABLE typed_1 PARTITION OF typed FOR VALUES FROM (MINVALUE) TO ('2024-03-31 00:00');
 CREATE TABLE typed_2 PARTITION OF typed DEFAULT;
@@ -71,7 +71,7 @@ INSERT INTO child VALUES ('a', 1000, 'DE', 'tv', '2024-01-02 12:00+00');
 SELECT * FROM topk.accuracy('plays', 'day', '2024-01-02', 1);
 DROP TABLE child, typed;
 
--- An expression that only works for what the filter lets through
+-- An expression that works only for rows that pass the filter
 CREATE TABLE raw (line text, at timestamptz);
 SELECT topk.create_rollup('raw', 'raw', item => '1000 / line::int', event_time => 'at', group_by => '{(10 / line::int)}',
                           filter => 'line ~ ''^[1-9]''', accept_past => '100 years') > 0 AS created;
@@ -80,7 +80,7 @@ SELECT * FROM topk.accuracy('raw', 'day', '2024-01-02', 3);
 SELECT * FROM topk.accuracy('raw', 'day', '2024-01-02', 3, '{1}');
 DROP TABLE raw;
 
--- Few counters for many items, against the definitions computed by hand
+-- Few counters for many items: the query computes the same figures from their definitions
 CREATE TABLE many (item bigint, n bigint, at timestamptz);
 SELECT topk.create_rollup('many', 'many', item => 'item', event_time => 'at', weight => 'n', k => 10, capacity => 64,
                           accept_past => '100 years', retention => '{"hour": "100 years", "tile": "100 years", "day": "100 years"}') > 0 AS created;
@@ -100,7 +100,7 @@ FROM by_hand AS h JOIN LATERAL topk.accuracy('many', 'day', '2024-01-02', k) AS 
 -- More items than there are counters
 SELECT precision < 1 AS precision, recall < 0.1 AS recall, guaranteed_wrong, bound_violations FROM topk.accuracy('many', 'day', '2024-01-02', 1000);
 DROP TABLE many, exact;
--- More items than can be listed, all of them monitored
+-- More items than topk.top lists, all of them monitored
 CREATE TABLE full_list (item int, at timestamptz);
 SELECT topk.create_rollup('full_list', 'full_list', item => 'item', event_time => 'at', capacity => 20000, accept_past => '100 years') > 0 AS created;
 INSERT INTO full_list SELECT i, '2024-01-02' FROM generate_series(1, 10007) AS i, generate_series(1, 2);

@@ -1,7 +1,7 @@
--- Schema topk_api: called as PostgREST calls it.
+-- The functions of schema topk_api, called in the way of PostgREST
 SELECT proname, provolatile, prorettype::regtype, pg_get_function_arguments(oid) AS arguments FROM pg_proc
 WHERE pronamespace = 'topk_api'::regnamespace ORDER BY 1;
--- What it needs to call a function by the names of its arguments
+-- PostgREST calls functions by the names of their arguments, so each must have names and types that it can read
 SELECT proname FROM pg_proc WHERE pronamespace = 'topk_api'::regnamespace
     AND (cardinality(proargnames) <> pronargs OR '' = ANY (proargnames) OR proretset OR prokind <> 'f' OR provariadic <> 0);
 
@@ -13,7 +13,7 @@ SELECT topk.create_rollup('by source', 'plays', 'item_id', 'ts', windows => '{da
 GRANT INSERT ON plays TO api_writer;
 GRANT SELECT ON plays TO api_reader;
 
--- POST and GET of a function with arguments in JSON, in a transaction as PostgREST sets it up; the error's code and message
+-- Calls a function with arguments in JSON, in a transaction that is set up as by PostgREST; returns the answer, or code and message of the error
 CREATE FUNCTION call(role name, method text, function text, arguments json) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     names text;
@@ -40,7 +40,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     RETURN jsonb_build_object('code', SQLSTATE, 'message', SQLERRM);
 END$$;
--- Without what differs each time
+-- Removes the values that differ each time
 CREATE FUNCTION fixed(result jsonb) RETURNS jsonb LANGUAGE sql AS $$SELECT result - '{computed_at,updated_at,event_ids}'::text[]$$;
 
 -- Single events
@@ -53,7 +53,7 @@ BEGIN; SELECT fixed(call('api_writer', 'POST', 'ingest_event', '{"stream": "play
 SELECT item, count FROM topk.top('plays', 'hour', '2026-03-01 10:30+00');
 SELECT item, count FROM topk.range('plays', now() - interval '2 hours', now() + interval '1 hour');
 
--- Wrong ones
+-- Wrong events
 SELECT a, e ->> 'code' AS code, e ->> 'message' AS message FROM unnest(ARRAY[
     '{"item_id": "a"}', '{"stream": "plays"}', '{"stream": null, "item_id": "a"}', '{"stream": "nowhere", "item_id": "a"}', '{"stream": "", "item_id": "a"}',
     '{"stream": "a.b.c.d", "item_id": "a"}', '{"stream": "plays; SELECT 1", "item_id": "a"}', '{"stream": "topk.rollups", "item_id": "a"}',
@@ -64,7 +64,7 @@ SELECT a, e ->> 'code' AS code, e ->> 'message' AS message FROM unnest(ARRAY[
 SELECT call('api_writer', 'POST', 'ingest_event', json_build_object('stream', 'plays', 'item_id', repeat('x', 8192)));
 SELECT fixed(call('api_writer', 'POST', 'ingest_event', json_build_object('stream', 'plays', 'item_id', repeat('x', 8191), 'timestamp', '2000-01-01T00:00:00Z')));
 
--- Who may: topk_writer calls it, INSERT on the stream lets it through
+-- Rights: the caller needs role topk_writer, and INSERT on the stream
 BEGIN; SELECT call('api_reader', 'POST', 'ingest_event', '{"stream": "plays", "item_id": "a"}'); ROLLBACK;
 BEGIN; SELECT call('api_reader', 'POST', 'ingest_events', '{"stream": "plays", "events": [{"item_id": "a"}]}'); ROLLBACK;
 BEGIN;
@@ -73,7 +73,7 @@ SELECT call('api_writer', 'POST', 'ingest_event', '{"stream": "others", "item_id
 ROLLBACK;
 BEGIN; SELECT call('api_writer', 'GET', 'ingest_event', '{"stream": "plays", "item_id": "a"}'); ROLLBACK;
 
--- Many at once: all or none
+-- Many events at once: all or none are inserted
 BEGIN;
 SELECT fixed(r), (SELECT count(DISTINCT id::uuid) FROM jsonb_array_elements_text(r -> 'event_ids') AS id) AS ids
 FROM call('api_writer', 'POST', 'ingest_events', '{"stream": "plays", "events": [
@@ -127,7 +127,7 @@ CREATE TABLE zoneless (item_id text, ts timestamp); CREATE TABLE timeless (item_
 GRANT INSERT ON zoneless, timeless, nameless TO api_writer;
 SELECT s, call('api_writer', 'POST', 'ingest_event', json_build_object('stream', s, 'item_id', 'a')) ->> 'message' AS message FROM unnest('{zoneless,timeless,nameless}'::text[]) AS s;
 
--- Asking, in a transaction that is read-only
+-- Questions, in a read-only transaction
 BEGIN; SELECT jsonb_pretty(fixed(call('api_reader', 'GET', 'get_topk', '{"rollup": "plays", "window_start": "2026-03-01T10:15:00Z", "time_window": "day", "k": "2"}'))); ROLLBACK;
 BEGIN; SELECT fixed(call('api_reader', 'GET', 'get_topk', '{"rollup": "by source", "window_start": "2026-03-01T00:00:00Z", "time_window": "day", "group_key": "{web}"}')); ROLLBACK;
 BEGIN; SELECT fixed(call('api_reader', 'POST', 'get_topk', '{"rollup": "by source", "window_start": "2026-03-01T00:00:00Z", "time_window": "day", "group_key": ["NULL"]}')); ROLLBACK;
@@ -143,7 +143,7 @@ SELECT a, e ->> 'code' AS code, e ->> 'message' AS message FROM unnest(ARRAY[
     call('api_reader', 'GET', 'get_topk', a::json) AS e;
 SELECT call('api_writer', 'GET', 'get_topk', '{"rollup": "plays"}');
 
--- Rows of an items table; the frequency of an item; what grew
+-- Rows of an items table; the frequency of an item; items that grew
 CREATE TABLE catalogue (id bigint PRIMARY KEY, title text);
 INSERT INTO catalogue VALUES (1, 'One'), (2, 'Two');
 CREATE FOREIGN TABLE sales (item_id bigint, ts timestamptz) SERVER topk;

@@ -1,9 +1,9 @@
--- What is inserted into streams and tables is counted, whatever the way it came.
--- The delta log, whichever slot is active
+-- Capture counts the rows that are inserted into streams and tables, whatever the statement
+-- The rows of the delta log, whichever slot is active
 CREATE VIEW the_log AS TABLE topk.delta_0 UNION ALL TABLE topk.delta_1 UNION ALL TABLE topk.delta_2 UNION ALL TABLE topk.delta_3;
 CREATE FUNCTION clear() RETURNS void LANGUAGE sql
     AS 'DELETE FROM topk.delta_0; DELETE FROM topk.delta_1; DELETE FROM topk.delta_2; DELETE FROM topk.delta_3';
--- The fold is not run here: all that was counted is in the delta log.
+-- No fold runs here: all counts are in the delta log.
 CREATE VIEW counted AS
     SELECT r.name, d.tile, d.grp, d.events, i.item, i.weight
     FROM topk.rollup r JOIN the_log d ON d.rollup = r.id LEFT JOIN LATERAL topk.items(d.items) i ON true;
@@ -11,7 +11,7 @@ CREATE FUNCTION counts(rollup text, OUT item text, OUT weight numeric) RETURNS S
     $$SELECT item, sum(weight) FROM counted WHERE name = rollup AND item IS NOT NULL GROUP BY item ORDER BY item COLLATE "C"$$;
 
 CREATE FOREIGN TABLE events (item_id text, ts timestamptz DEFAULT now(), source text, n integer DEFAULT 1) SERVER topk;
-INSERT INTO events VALUES ('lost'), ('too'); -- says so, once
+INSERT INTO events VALUES ('lost'), ('too'); -- warns once
 SELECT topk.create_rollup('views', 'events', item => 'item_id', event_time => 'ts') > 0 AS created;
 INSERT INTO events VALUES ('a');
 INSERT INTO events VALUES ('a'), ('b'), (NULL);
@@ -38,7 +38,7 @@ SELECT * FROM counts('views');
 SELECT sum(events) FROM the_log;
 SELECT clear();
 
--- Nothing is written where nothing is done
+-- A statement that inserts nothing writes nothing
 EXPLAIN (COSTS off) INSERT INTO events VALUES ('explained');
 INSERT INTO events SELECT 'none' WHERE false;
 SELECT count(*) FROM the_log;
@@ -46,7 +46,7 @@ DO $$BEGIN EXECUTE 'EXPLAIN ANALYZE INSERT INTO events VALUES (''analyzed'')'; E
 SELECT * FROM counts('views');
 SELECT clear();
 
--- A statement and its counts share their fate
+-- The counts of a statement are undone with it
 BEGIN;
 INSERT INTO events VALUES ('kept');
 SAVEPOINT s;
@@ -123,7 +123,7 @@ SELECT * FROM counted ORDER BY name, tile, grp, item;
 INSERT INTO orders VALUES ('2024-05-01', 'Tea', -1, 'DE', true);
 SELECT clear();
 
--- Rejected: no time, or one that is not accepted
+-- Events without a time, or with a time that is not accepted, are rejected
 SELECT topk.create_rollup('recent', 'orders', item => 'product', event_time => 'at', accept_past => '1 day', accept_future => '1 hour') > 0
     AS created;
 SELECT topk.drop_rollup('refs'), topk.drop_rollup('raws');
@@ -142,7 +142,7 @@ SELECT grp, item, weight FROM counted ORDER BY item;
 SELECT clear();
 INSERT INTO events VALUES (repeat('x', 8192));
 
--- More distinct items than a list holds: lists first, then a tally that forgets; more groups than memory holds
+-- More distinct items than a list holds become a tally that drops the smallest; more groups than memory holds are written early
 SELECT topk.drop_rollup('views');
 SELECT topk.create_rollup('views', 'events', 'item_id', 'ts', capacity => 100, k => 10, accept_past => '100 years') > 0 AS created;
 INSERT INTO events SELECT 'item_' || i, '2024-01-01' FROM generate_series(1, 40000) i;
@@ -186,7 +186,7 @@ SELECT clear();
 DROP TABLE visits;
 SELECT count(*) FROM topk.rollup WHERE name IN ('urls', 'extra');
 
--- Partitioned tables: rows that are routed and rows that go to a partition by name are counted once
+-- Partitioned tables: a row counts once, whether the statement names the table or the partition
 CREATE TABLE parted (region text, item text, ts timestamptz DEFAULT now()) PARTITION BY LIST (region);
 CREATE TABLE parted_a PARTITION OF parted FOR VALUES IN ('a');
 CREATE TABLE parted_b (ts timestamptz DEFAULT now(), waste integer, item text, region text);
@@ -231,7 +231,7 @@ SELECT clear();
 SELECT topk.create_rollup('parted', 'parted', item => 'item', event_time => 'ts');
 DROP TABLE parted;
 
--- Prepared plans and open transactions notice rollups that come and go
+-- Rollups that are created and dropped count in prepared plans and open transactions too
 PREPARE again AS INSERT INTO events VALUES ('again', now(), 'g');
 EXECUTE again;
 SELECT topk.create_rollup('second', 'events', 'source', 'ts') > 0 AS created;
@@ -248,7 +248,7 @@ EXECUTE again;
 SELECT * FROM counts('views');
 SELECT clear();
 
--- Who may insert may count, and needs no more
+-- The right to insert is enough for the rows to be counted
 CREATE ROLE topk_inserter;
 GRANT INSERT ON events TO topk_inserter;
 SET ROLE topk_inserter;

@@ -1,4 +1,4 @@
--- Every object of the extension is documented, and made so that planner, parallel workers and Citus can use it.
+-- Every object of the extension has a COMMENT, and planner, parallel workers and Citus can use it.
 CREATE TEMP VIEW members AS
     SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS object
     FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
@@ -9,14 +9,14 @@ WHERE obj_description(objid, classid::regclass::name) IS NULL
                   AND ((t.typelem <> 0 AND t.typlen = -1) OR t.typrelid IN (SELECT oid FROM pg_class WHERE relkind <> 'c')))
 ORDER BY 1;
 
--- All of the sketches runs in parallel workers, and depends on its arguments alone
+-- Functions of sketches are immutable and run in parallel workers
 SELECT p.oid::regprocedure FROM members JOIN pg_proc p ON classid = 'pg_proc'::regclass AND objid = p.oid
 WHERE p.pronamespace::regnamespace::text !~ '^topk' AND (p.proparallel <> 's' OR p.provolatile <> 'i') ORDER BY 1;
 
--- Rights. Nothing runs with the rights of who made it.
+-- No function runs with the rights of its owner.
 SELECT p.oid::regprocedure FROM members JOIN pg_proc p ON classid = 'pg_proc'::regclass AND objid = p.oid WHERE p.prosecdef;
--- Functions in other languages than C have a fixed search_path. Not those that look for the caller's stream and run its triggers
--- by the caller's: names in them have their schema, and there are no operators or casts. (The last one shows what is found.)
+-- Functions in SQL and PL/pgSQL have a fixed search_path. The exceptions find a stream and run its triggers by the search_path of
+-- the caller: they qualify all names and use no operators or casts. (The last row shows what this query finds.)
 CREATE TEMP VIEW in_callers_path AS
     SELECT function, regexp_replace(prosrc, '--[^\n]*|''[^'']*''|:=|\mUSING MESSAGE =', '', 'g') AS code
     FROM (SELECT p.oid::regprocedure::text AS function, p.prosrc
@@ -26,10 +26,10 @@ CREATE TEMP VIEW in_callers_path AS
 SELECT function, array(SELECT m[1] FROM regexp_matches(code, '([-+<>=~!@#%^&|?/]+|::|\m(?:LIKE|BETWEEN|IN|DISTINCT|CAST|CASE)\M)', 'g') AS m) AS operators,
        array(SELECT m[1] FROM regexp_matches(code, '(?<![\w.])((?!coalesce)\w+)\s*\(', 'g') AS m) AS unqualified
 FROM in_callers_path ORDER BY 1;
--- The script makes everything anew: nothing of that name was there before, with another owner
+-- The script never takes over an object that somebody else created before
 SELECT line FROM pg_config c, regexp_split_to_table(pg_read_file(setting || '/extension/pg_topk--1.0.sql'), '\n') AS line
 WHERE c.name = 'SHAREDIR' AND line ~* 'OR REPLACE|IF NOT EXISTS|SECURITY DEFINER';
--- Tables and sequences are their owner's alone, views are for reading
+-- Only the owner may use tables and sequences; everybody may read views
 SELECT DISTINCT c.relkind, a.grantee::regrole, a.privilege_type
 FROM members JOIN pg_class c ON classid = 'pg_class'::regclass AND objid = c.oid, aclexplode(c.relacl) a
 WHERE c.relkind <> 'c' AND a.grantee <> c.relowner;
@@ -37,12 +37,12 @@ SELECT attrelid::regclass, attname, attacl FROM members JOIN pg_attribute ON cla
 WHERE attacl IS NOT NULL;
 SELECT n.nspname, a.grantee::regrole::text, a.privilege_type FROM members JOIN pg_namespace n ON classid = 'pg_namespace'::regclass AND objid = n.oid,
     aclexplode(n.nspacl) a WHERE a.grantee <> n.nspowner ORDER BY 1, 2;
--- Views show what one may read, before anything else is asked of a row; topk.workers is of processes, topk.limits of limits
+-- Views show only what the user may read, and check that before any other condition; topk.workers shows processes, topk.limits limits
 SELECT c.oid::regclass FROM members JOIN pg_class c ON classid = 'pg_class'::regclass AND objid = c.oid
 WHERE c.relkind = 'v' AND (pg_get_viewdef(c.oid) !~ 'topk.may_read\(r.source\)'
                            OR NOT coalesce('security_barrier=true' = ANY (c.reloptions), false))
 ORDER BY c.relname;
--- Views, defaults, constraints, policies depend on nothing but this extension and PostgreSQL
+-- Views, defaults, constraints and policies depend only on this extension and on PostgreSQL
 SELECT pg_describe_object(d.classid, d.objid, d.objsubid), pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)
 FROM pg_depend d
 WHERE (d.refclassid, d.refobjid) NOT IN (SELECT classid, objid FROM members) AND d.refobjid >= 16384
@@ -53,14 +53,14 @@ WHERE (d.refclassid, d.refobjid) NOT IN (SELECT classid, objid FROM members) AND
        OR d.classid = 'pg_rewrite'::regclass AND d.objid IN (SELECT w.oid FROM pg_rewrite w JOIN members m ON m.objid = w.ev_class AND m.classid = 'pg_class'::regclass)
        OR d.classid = 'pg_attrdef'::regclass AND d.objid IN (SELECT w.oid FROM pg_attrdef w JOIN members m ON m.objid = w.adrelid AND m.classid = 'pg_class'::regclass)
        OR d.classid = 'pg_constraint'::regclass AND d.objid IN (SELECT w.oid FROM pg_constraint w JOIN members m ON m.objid = w.conrelid AND m.classid = 'pg_class'::regclass));
--- What everybody may call in schemas topk and topk_api, and what roles may call
+-- Functions of schemas topk and topk_api that everybody may call, and those that roles may call
 SELECT p.oid::regprocedure FROM members JOIN pg_proc p ON classid = 'pg_proc'::regclass AND objid = p.oid
 WHERE p.pronamespace IN ('topk'::regnamespace, 'topk_api'::regnamespace) AND has_function_privilege('public', p.oid, 'EXECUTE')
 ORDER BY p.pronamespace, p.proname;
 SELECT a.grantee::regrole::text AS role, p.oid::regprocedure FROM members JOIN pg_proc p ON classid = 'pg_proc'::regclass AND objid = p.oid,
     aclexplode(p.proacl) AS a WHERE a.grantee NOT IN (0, p.proowner) ORDER BY 1, p.pronamespace, p.proname;
 
--- Aggregates: a real state type, combined, of concrete arguments, no name that Citus rewrites
+-- Aggregates have a real state type, a combine function, concrete argument types, and no name that Citus rewrites
 SELECT p.oid::regprocedure FROM members JOIN pg_aggregate a ON classid = 'pg_proc'::regclass AND objid = a.aggfnoid
     JOIN pg_proc p ON p.oid = a.aggfnoid
 WHERE a.aggtranstype NOT IN ('spacesaving'::regtype, 'cms'::regtype) OR a.aggcombinefn = 0 OR a.aggfinalextra

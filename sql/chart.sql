@@ -1,4 +1,4 @@
--- topk.chart: a leaderboard in text
+-- topk.chart shows an answer as a leaderboard
 SET client_encoding = 'UTF8';
 SET timezone = 'UTC';
 \pset format unaligned
@@ -13,19 +13,19 @@ INSERT INTO plays VALUES ('d', 40, 'DE', '2024-01-01 12:00+00'), ('b', 30, 'DE',
     ('d', 100, 'DE', '2024-01-02 12:00+00'), ('zero', 0, 'FR', '2024-01-02 12:00+00');
 SELECT topk.chart('plays', 'day', at => '2024-01-02 00:00+00');
 SELECT topk.chart('plays', 'day', 2, 16, '2024-01-02 23:00+00', '{DE}');
--- The first window, one without events, one of weight 0, a group that there is not
+-- The first window, a window without events, a window of weight 0, a group that does not exist
 SELECT topk.chart('plays', 'day', at => '2024-01-01 00:00+00', width => 10);
 SELECT topk.chart('plays', 'day', at => '2024-01-07 00:00+00');
 SELECT topk.chart('plays', 'day', at => '2024-01-02 00:00+00', group_key => '{FR}');
 SELECT topk.chart('plays', 'day', at => '2024-01-02 00:00+00', group_key => '{IT}');
 -- NULL is the default
 SELECT count(*) AS lines FROM topk.chart('plays', 'day', NULL, NULL, NULL, NULL);
--- In hours of another zone
+-- Hours of another time zone
 SET timezone = 'Asia/Kolkata';
 SELECT topk.chart('plays', 'hour', 1, 10, '2024-01-02 12:00+00');
 SET timezone = 'UTC';
 
--- The window before has been removed: its snapshot, the top 3, is left
+-- Retention has removed the previous window, and its snapshot with the top 3 is left
 INSERT INTO plays VALUES ('c', 4, 'DE', '2024-01-02 13:00+00'), ('a', 3, 'DE', '2024-01-02 13:00+00'), ('d', 2, 'DE', '2024-01-02 13:00+00');
 SELECT tiles > 0 AS folded FROM topk.rollup, topk.fold(id) WHERE name = 'plays';
 SELECT topk.fold(id) IS NOT NULL AS retained FROM topk.rollup WHERE name = 'plays';
@@ -35,7 +35,7 @@ SELECT window_start, rank, item FROM topk.snapshots WHERE window_kind = 'hour' A
 SELECT topk.chart('plays', 'hour', at => '2024-01-02 13:00+00', width => 10);
 SELECT topk.chart('plays', 'hour', at => '2024-01-02 13:00+00', width => 10, group_key => '{DE}');
 
--- Items that nothing guarantees
+-- Items that are not guaranteed
 CREATE FOREIGN TABLE crowd (item int, at timestamptz) SERVER topk;
 SELECT topk.create_rollup('crowd', 'crowd', item => 'item', event_time => 'at', k => 3, capacity => 16, accept_past => '100 years') > 0 AS created;
 INSERT INTO crowd SELECT i, '2024-01-02 12:00+00' FROM generate_series(1, 9000) AS i;
@@ -44,7 +44,7 @@ SELECT count(*) FILTER (WHERE line ~ '^ +1 ★ 7 ') AS first, count(*) FILTER (W
        count(*) FILTER (WHERE line ~ '^14,000 events, about [0-9,]+ distinct items$') AS estimated
 FROM topk.chart('crowd', 'day', 3, 20, '2024-01-02 12:00+00') AS line;
 
--- Long and wide items, and what a terminal would not show
+-- Long and wide items, and characters that terminals do not print
 CREATE FOREIGN TABLE names (name text, n bigint, at timestamptz) SERVER topk;
 SELECT topk.create_rollup('names', 'names', item => 'name', event_time => 'at', weight => 'n', accept_past => '100 years') > 0 AS created;
 INSERT INTO names SELECT name, 1000000000000 / n, '2024-01-02' FROM unnest(ARRAY[repeat('long ', 200), 'short', repeat('東京', 20),
@@ -57,7 +57,7 @@ SELECT max(length(line)) AS longest FROM topk.chart('names', 'day', at => '2024-
 INSERT INTO names VALUES ('huge', 9000000000000000000, '2024-01-03'), ('large', 223372036854775807, '2024-01-03');
 SELECT topk.chart('names', 'day', at => '2024-01-03', width => 10);
 
--- For clients that have no such characters
+-- Clients whose encoding lacks the symbols
 SET client_encoding = 'LATIN1';
 SELECT topk.chart('plays', 'day', at => '2024-01-02 00:00+00', width => 20);
 SELECT topk.chart('plays', 'day', at => '2024-01-02 00:00+00', k => 1);
@@ -74,7 +74,7 @@ SELECT topk.chart('none', 'day');
 SELECT topk.chart(NULL, 'day');
 SELECT topk.chart('plays', 'day', at => 'infinity');
 SELECT topk.chart('plays', 'day', group_key => '{a,b}');
--- What topk.top does not tell, topk.chart does not
+-- topk.chart shows nothing that topk.top would not show
 CREATE ROLE chart_owner;
 ALTER FOREIGN TABLE plays OWNER TO chart_owner;
 REVOKE SELECT ON plays FROM chart_owner;

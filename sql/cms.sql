@@ -1,4 +1,4 @@
--- Count-Min sketches.
+-- Count-Min sketches
 \set VERBOSITY terse
 CREATE TEMP TABLE sketches AS
     SELECT g, cms_agg('item_' || floor(sqrt(i))::int) AS sketch FROM generate_series(0, 1) g, generate_series(1, 100) i GROUP BY g;
@@ -40,12 +40,12 @@ SELECT cms_agg('a'::text, 10, 2, -1);
 SELECT frequency(cms_agg('a'::text, 10, 2, 9223372036854775807), 'a');
 SELECT cms_agg(x, 10, 2, 4611686018427387904) FROM unnest('{a,b}'::text[]) x;
 
--- Where SQL allows an aggregate
+-- Places where SQL allows an aggregate
 SELECT i % 2 AS odd, frequency(cms_agg(i / 4), 2) FROM generate_series(1, 20) i GROUP BY 1 HAVING total(cms_agg(i)) = 10 ORDER BY 1;
 SELECT frequency(cms_agg(i) FILTER (WHERE i > 5), 3), frequency(cms_agg(DISTINCT i % 2), 1), total(cms_agg(i ORDER BY i)) FROM generate_series(1, 10) i;
 SELECT i, total(cms_agg(i) OVER (ORDER BY i)), total(cms_agg(i) OVER (ORDER BY i ROWS 1 PRECEDING)) FROM generate_series(1, 4) i;
 
--- Never below the truth, and within the bound: 50,000 items in 2,000 x 5 cells
+-- Counts are never below the true ones, and within the bound: 50,000 items in 2,000 x 5 cells
 WITH events AS (SELECT i * i % 50021 AS item FROM generate_series(1, 200000::bigint) i),
      sketch AS (SELECT cms_agg(item, 2000, 5) AS s FROM events),
      exact AS (SELECT item, count(*) AS true_count FROM events GROUP BY item)

@@ -1,9 +1,9 @@
--- Folding and answering, against exact counts of the same events
+-- Folds and answers, compared with exact counts of the same events
 SET timezone = 'UTC';
--- Once, as a day may end meanwhile
+-- The time is read once, as a day may end during the test
 SELECT date_trunc('day', now()) AS today \gset
 CREATE TABLE fold_event (item text, ts timestamptz, source text, weight bigint);
--- Days on both sides of the two clock changes and of a month's end, late and in no order
+-- Days on both sides of the two clock changes and of the end of a month, with late events and in no order
 INSERT INTO fold_event
 SELECT 'i' || (i * i % 37), start + i * interval '17 minutes', (ARRAY['web', 'app', NULL])[1 + i % 3], 1 + i % 4
 FROM (VALUES (timestamptz '2024-03-30 12:00+00'), ('2024-10-26 12:00+00'), ('2024-12-30 12:00+00')) AS s (start),
@@ -16,7 +16,7 @@ SELECT topk.create_rollup('berlin', 'fold_stream', item => 'item', event_time =>
 SELECT topk.create_rollup('minutes', 'fold_stream', item => 'item', event_time => 'ts', grain => '10 minutes',
                           timezone => 'UTC', accept_past => '100 years', retention => '{"tile": "100 years", "hour": "100 years", "day": "100 years", "week": "100 years", "month": "100 years", "snapshot": "100 years"}') > 0 AS created;
 
--- Windows of which topk.window_info and the exact counts differ. Rows are compared for every kind of window and group.
+-- Returns the windows for which topk.window_info and the exact counts differ. It compares every kind of window and every group.
 CREATE FUNCTION fold_differences(rollup text, zone text, weighted boolean, OUT windows bigint, OUT differences bigint)
     LANGUAGE sql AS $$
     WITH exact AS (
@@ -25,7 +25,7 @@ CREATE FUNCTION fold_differences(rollup text, zone text, weighted boolean, OUT w
                count(*) AS events, CASE WHEN weighted THEN sum(weight) ELSE count(*) END AS weight,
                count(DISTINCT item) AS items
         FROM fold_event, unnest('{hour,day,week,month}'::text[]) AS kind
-        -- An hour that comes twice is two windows
+        -- An hour that occurs twice is two windows
         GROUP BY GROUPING SETS ((kind, date_trunc(kind, ts AT TIME ZONE zone),
                                  CASE WHEN kind = 'hour' THEN date_trunc('hour', ts) END),
                                 (kind, date_trunc(kind, ts AT TIME ZONE zone),
@@ -38,7 +38,7 @@ CREATE FUNCTION fold_differences(rollup text, zone text, weighted boolean, OUT w
     FROM exact AS e, topk.window_info(rollup, kind, e.at, e.grp) AS i
 $$;
 
--- One half is folded before the other comes, which then is late for its windows
+-- One half is folded before the other is inserted, which is late for its windows then
 INSERT INTO fold_stream SELECT * FROM fold_event WHERE weight <= 2;
 SELECT deltas > 0 AS deltas, tiles > 0 AS tiles, more FROM topk.rollup, topk.fold(id) ORDER BY id;
 SELECT topk.maintain();
@@ -50,7 +50,7 @@ SELECT deltas, tiles, more FROM topk.rollup, topk.fold(id) ORDER BY id;
 SELECT * FROM fold_differences('berlin', 'Europe/Berlin', true);
 SELECT * FROM fold_differences('minutes', 'UTC', false);
 SELECT name, events, total_weight, late, rejected, overflowed FROM topk.rollups ORDER BY name;
--- Every event is in each level once
+-- Each level counts every event once
 SELECT r.name, level, grp IS NULL AS all_groups, count(*) AS tiles, sum(t.events) AS events, bool_and(finished) AS finished
 FROM topk.tile AS t JOIN topk.rollup AS r ON r.id = t.rollup GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 
@@ -64,7 +64,7 @@ SELECT rank, item, count FROM topk.top('berlin', 'day', '2024-10-27', 3, '{NULL}
 SELECT window_end - window_start AS length FROM topk.window_info('berlin', 'day', '2024-10-27 12:00');
 SELECT window_end - window_start AS length FROM topk.window_info('berlin', 'day', '2024-03-31 12:00');
 SELECT window_start, window_end FROM topk.window_info('berlin', 'week', '2025-01-01');
--- Any span of whole tiles
+-- Spans of whole tiles
 SELECT sum(count) AS counted,
        (SELECT count(*) FROM fold_event WHERE ts >= '2024-10-26 20:10+00' AND ts < '2024-10-28 03:20+00') AS exact
 FROM topk.range('minutes', '2024-10-26 20:13+00', '2024-10-28 03:11+00', 100);
@@ -77,7 +77,7 @@ WHERE rollup = 'berlin' AND NOT EXISTS (
     SELECT FROM topk.top('berlin', s.window_kind, s.window_start, 100, s.group_key) AS t
     WHERE (t.rank, t.item, t.count) = (s.rank, s.item, s.count));
 
--- Groups past max_groups count in the overflow group
+-- Groups beyond max_groups count in the overflow group
 SELECT topk.create_rollup('few', 'fold_stream', item => 'item', event_time => 'ts', group_by => '{item}', max_groups => 5,
                           windows => '{day}') > 0 AS created;
 INSERT INTO fold_stream SELECT 'g' || i % 8, :'today'::timestamptz + interval '1 second', NULL, 1 FROM generate_series(1, 80) AS i;
@@ -91,7 +91,7 @@ SELECT deltas > 0 AS deltas FROM topk.rollup, topk.fold(id) WHERE name = 'few';
 SELECT events, distinct_items FROM topk.window_info('few', 'day', :'today'::timestamptz, '{}');
 SELECT overflowed FROM topk.rollups WHERE name = 'few';
 
--- What is asked wrongly
+-- Wrong questions
 SELECT * FROM topk.top('none', 'day');
 SELECT * FROM topk.top('few', 'hour');
 SELECT * FROM topk.top('few', 'day', 'infinity');

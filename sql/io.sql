@@ -1,4 +1,4 @@
--- Text, binary and bytea forms: lossless, and closed to anything that is no valid state.
+-- Text, binary and bytea forms are lossless, and accept nothing but valid states.
 \set VERBOSITY terse
 SET bytea_output = hex;
 
@@ -27,7 +27,7 @@ CREATE TEMP TABLE copied (LIKE states);
 SELECT count(*) FROM states s JOIN copied c USING (name)
 WHERE s.exact::text = c.exact::text AND s.purged::text = c.purged::text AND s.sparse::text = c.sparse::text AND s.dense::text = c.dense::text;
 
--- What is not hexadecimal, or not a state
+-- Input that is not hexadecimal, or not a state
 SELECT ''::spacesaving;
 SELECT 'hello'::spacesaving;
 SELECT '\x5'::spacesaving;
@@ -49,7 +49,8 @@ SELECT '\x544b5301000100000100010101000161'::spacesaving::text = spacesaving_add
 SELECT '\x544b53010001000001000101010001ff'::spacesaving;
 SELECT '\x544b5301000100000100010101000100'::spacesaving;
 
--- Every byte of every state, changed to every value, and every truncation: refused, or a state that reads and merges
+-- Every byte of every state is changed to every value, and every state is truncated everywhere: the input is refused, or it is a
+-- state that can be read and merged
 CREATE FUNCTION pg_temp.mutate(type text, state bytea, OUT refused bigint, OUT accepted bigint, OUT other text)
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,13 +1,13 @@
--- What an item may be: from 0 to 8,191 bytes, any characters, however it is stored.
+-- Items may have 0 to 8,191 bytes and any characters, however they are stored.
 \set VERBOSITY terse
 SELECT item = '' AS empty_item, count FROM unnest((SELECT topk_agg(x, 2) FROM unnest('{"","",a}'::text[]) x)) t;
 SELECT topk_agg(x, 5) FROM unnest('{Größe,グラフ,😀,Größe,Größe }'::text[]) x;
 SELECT topk_agg(x, 5) FROM unnest(ARRAY[E'a\nb', E'a\tb', 'a"b', 'a,b', 'a\b']) x;
 
--- Byte equality: neither case nor composition nor collation unites items
+-- Items are equal if their bytes are, whatever their case, composition or collation
 SELECT count(*) FROM unnest((SELECT topk_agg(x COLLATE "C", 9) FROM unnest(ARRAY['É', 'É', 'é', 'E']) x));
 
--- Length: 8,191 bytes are counted, one more is refused, in characters of any width, whether compressed, toasted or not
+-- An item of 8,191 bytes is counted and one of 8,192 is refused, with characters of any width, compressed, toasted or not
 SELECT length(item), count FROM unnest((SELECT topk_agg(repeat('x', 8191), 1) FROM generate_series(1, 3))) t;
 \set VERBOSITY default
 SELECT topk_agg(repeat('x', 8192), 1);
@@ -30,11 +30,11 @@ SELECT frequency(cms_agg(packed), repeat('abcdefgh1', 900)) FROM documents WHERE
 SELECT topk_agg(packed, 5) FROM documents;
 SELECT topk_agg(plain, 5) FROM documents;
 
--- Items alike in all but one byte of 8,191 stay apart
+-- Items that differ in one byte of 8,191 are different
 SELECT count(*), min(count), max(count), bool_and(error = 0)
 FROM unnest((SELECT topk_agg(overlay(repeat('x', 8191) PLACING 'y' FROM 1 + (i % 100) * 82), 200) FROM generate_series(1, 300) i)) t;
 
--- Long items make long states, toasted in tables, which read and merge as others do
+-- Long items make long states; tables toast them, and they can be read and merged like others
 CREATE TEMP TABLE long_states AS
     SELECT g, spacesaving_agg(lpad(i::text, 2000, 'k'), 500) AS s, cms_agg(lpad(i::text, 2000, 'k')) AS c
     FROM generate_series(1, 3) g, generate_series(1, 400) i GROUP BY g;

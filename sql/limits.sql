@@ -1,4 +1,4 @@
--- Limits without shared memory: sizes; who may set and see them. Events per second: tests/limits.
+-- Limits without shared memory: sizes, and the rights to set and see limits. tests/limits has the limits of events per second.
 CREATE FOREIGN TABLE limited (item text, at timestamptz DEFAULT now(), metadata jsonb, n bigint) SERVER topk;
 CREATE TABLE limited_table (metadata text, item text, at timestamptz DEFAULT now());
 SELECT topk.create_rollup('limited', 'limited', 'item', 'at', filter => 'n IS NULL') > 0 AS created;
@@ -30,7 +30,7 @@ SELECT p, outcome_of('SELECT topk.set_limit(' || p || ')') FROM unnest(ARRAY[
 SELECT * FROM topk.limits;
 SELECT topk.drop_limit();
 
--- Sizes: of an item that counts, and of the column metadata. In the session that set them too, and in its transaction.
+-- Limits of the size of an item that counts and of the column metadata hold in the session and transaction that set them too.
 BEGIN;
 SELECT topk.set_limit(source => 'limited', max_item_bytes => 5, max_metadata_bytes => 60);
 INSERT INTO limited VALUES ('abcde', now(), '{"a": 1}');
@@ -57,7 +57,7 @@ abcdefghi
 \.
 SELECT rollup, events FROM topk.stats WHERE rollup LIKE 'limited%' ORDER BY 1;
 
--- A column is looked for by its name, in a table as well; what is compressed counts as what it is
+-- The column is found by its name, in a table too; a compressed value counts with its full size
 SELECT topk.set_limit(source => 'limited_table', max_metadata_bytes => 1000);
 INSERT INTO limited_table VALUES (repeat('x', 1000), 'a');
 INSERT INTO limited_table VALUES (repeat('x', 1001), 'a');
@@ -69,7 +69,7 @@ ALTER TABLE limited_table ADD gone text, DROP metadata, ADD metadata integer;
 INSERT INTO limited_table (item, metadata) VALUES ('a', 1000000);
 SELECT topk.drop_limit(source => 'limited_table');
 
--- All that match: the smallest counts
+-- If several limits match, the smallest holds
 SELECT topk.set_limit('regress_topk_app', NULL, max_item_bytes => 4);
 SELECT topk.set_limit(NULL, NULL, max_item_bytes => 7);
 SELECT topk.set_limit('regress_topk_other', 'limited_table', max_item_bytes => 2);
@@ -79,7 +79,7 @@ CREATE VIEW tries AS
     FROM unnest('{2,3,4,5,7,8}'::int[]) AS n;
 GRANT SELECT ON tries TO PUBLIC;
 ALTER VIEW tries OWNER TO regress_topk_owner;
-SELECT * FROM tries; -- a superuser: every role, but no member
+SELECT * FROM tries; -- limits of every role hold for a superuser, limits of other roles do not
 SET ROLE regress_topk_app;
 SELECT * FROM tries;
 SET ROLE regress_topk_member;
@@ -87,19 +87,19 @@ SELECT * FROM tries;
 SET ROLE regress_topk_other;
 SELECT * FROM tries;
 RESET ROLE;
--- A superuser who is a member of it is not limited by it
+-- A superuser who is a member of a role is not limited by the limit of that role
 ALTER ROLE regress_topk_member SUPERUSER;
 SET ROLE regress_topk_member;
 INSERT INTO limited (item) VALUES ('5 xxx');
 RESET ROLE;
 ALTER ROLE regress_topk_member NOSUPERUSER;
--- As the definer of a function
+-- The definer of a function is the user who inserts
 CREATE FUNCTION insert_for_app(item text) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp
     AS 'INSERT INTO limited (item) VALUES ($1)';
 ALTER FUNCTION insert_for_app OWNER TO regress_topk_app;
 SELECT insert_for_app('5 xxx');
 
--- Who sees what: what one may set, and what holds for oneself
+-- Users see the limits that they may set and those that hold for themselves
 CREATE VIEW seen AS SELECT coalesce(role, 'all') AS role, coalesce(source::text, 'all') AS source, max_item_bytes FROM topk.limits ORDER BY 1, 2;
 GRANT SELECT ON seen TO PUBLIC;
 ALTER TABLE limited_table OWNER TO regress_topk_owner;
@@ -112,7 +112,7 @@ SELECT * FROM seen;
 SELECT count(*) FROM topk.limit_state();
 SELECT count(*) FROM topk.limit_rule;
 
--- Who may set what
+-- The rights to set limits
 SELECT topk.set_limit('regress_topk_app', 'limited_table', max_item_bytes => 3);
 SELECT topk.drop_limit('regress_topk_other', 'limited_table');
 SELECT topk.set_limit('regress_topk_app', 'limited', max_item_bytes => 3);
@@ -122,7 +122,7 @@ SELECT topk.drop_limit('regress_topk_app');
 RESET ROLE;
 SELECT * FROM seen;
 
--- Partitions: by name or not
+-- Partitions, named by the statement or not
 CREATE TABLE limited_parted (item text, at timestamptz DEFAULT now(), metadata text) PARTITION BY LIST (item);
 CREATE TABLE limited_part PARTITION OF limited_parted FOR VALUES IN ('abc', 'abcd');
 SELECT topk.create_rollup('limited_parted', 'limited_parted', 'item', 'at') > 0 AS created;
@@ -132,7 +132,7 @@ INSERT INTO limited_parted VALUES ('abc');
 INSERT INTO limited_parted VALUES ('abcd');
 INSERT INTO limited_part VALUES ('abcd');
 
--- Roles by number; after a restore by name
+-- A role is found by its OID, and after a restore by its name
 ALTER ROLE regress_topk_other RENAME TO regress_topk_renamed;
 SELECT topk.set_limit('regress_topk_renamed', 'limited', max_item_bytes => 6);
 SELECT role, source FROM topk.limits WHERE role LIKE '%renamed';
@@ -149,7 +149,7 @@ SELECT role, source FROM topk.limits ORDER BY 1, 2;
 SELECT topk.drop_limit('regress_topk_renamed', 'limited');
 SELECT role, cluster = 1 AS elsewhere FROM topk.limit_rule ORDER BY 1;
 
--- Dropped with their source
+-- Limits are dropped with their source
 DROP TABLE limited_parted, limited_table;
 SELECT * FROM seen;
 DROP FOREIGN TABLE limited;

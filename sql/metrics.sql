@@ -1,4 +1,4 @@
--- topk.metrics: topk.stats for Prometheus
+-- topk.metrics shows topk.stats in the formats of Prometheus
 \pset format unaligned
 \pset tuples_only
 \set SHOW_CONTEXT never
@@ -16,7 +16,7 @@ INSERT INTO plays SELECT 'waits', 1, 'DE', date_trunc('hour', now()) FROM genera
 SELECT topk.record_failure(id, '57014', 'canceled') FROM topk.rollup WHERE name = 'plays';
 -- Times and sizes differ from run to run
 SELECT regexp_replace(topk.metrics(), '^(topk_(?:fold_lag|last|level_bytes)[^}]*}).*$', '\1 …', 'gn');
--- The other format has other names of counters, and neither units nor an end
+-- The other format has other names of counters, no units, and no line at the end
 CREATE TEMP TABLE line AS
 SELECT format, n, regexp_replace(line, '}.*', '}') AS line
 FROM unnest('{openmetrics,prometheus}'::text[]) AS format, LATERAL string_to_table(topk.metrics(format), E'\n') WITH ORDINALITY AS t (line, n);
@@ -33,7 +33,7 @@ WHERE line !~ ('^' || name || CASE WHEN format = 'openmetrics' THEN '(_total)?' 
   AND line !~ ('^# HELP ' || name || ' [^\\]+\.$') AND line !~ ('^# TYPE ' || name || ' (counter|gauge|summary)$')
   AND line !~ ('^# UNIT ' || name || ' (seconds|bytes)$') AND line <> '# EOF' AND NOT (format = 'prometheus' AND line = '');
 SELECT DISTINCT line FROM string_to_table(topk.metrics(), E'\n') AS line WHERE line !~ '^#' AND line !~ '} -?[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$';
--- It is topk.stats
+-- The values are those of topk.stats
 SELECT bool_and(position(format(E'\n%s{rollup="plays",database="%s"%s} %s\n', name, current_database(), label, value) IN topk.metrics()) > 0)
 FROM topk.stats AS s, LATERAL (VALUES ('topk_events_total', '', events), ('topk_weight_total', '', weight), ('topk_late_total', '', late),
     ('topk_rejected_total', '', rejected), ('topk_overflowed_total', '', overflowed), ('topk_pending_deltas', '', pending_deltas),
@@ -44,7 +44,7 @@ FROM topk.stats AS s, LATERAL (VALUES ('topk_events_total', '', events), ('topk_
     ('topk_last_error_timestamp_seconds', '', extract(epoch FROM last_error_at))) AS v (name, label, value)
 WHERE s.rollup = 'plays';
 
--- Of the rollups that one may read
+-- Users see the rollups that they may read
 CREATE ROLE metrics_reader;
 SET ROLE metrics_reader;
 SELECT topk.metrics();

@@ -1,4 +1,4 @@
--- Partial aggregation in parallel workers gives the same answers, and really takes place there.
+-- Parallel workers aggregate in part, with the same answers; the test checks that they really take part.
 CREATE TABLE parallel_events AS
     SELECT 'item_' || floor(sqrt(i % 90000))::int AS item, i % 24 AS hour, i % 7 AS weight FROM generate_series(0, 199999) i;
 ANALYZE parallel_events;
@@ -11,7 +11,7 @@ SET enable_indexscan = off;
 EXPLAIN (COSTS off) SELECT topk_agg(item, 10) FROM parallel_events;
 EXPLAIN (COSTS off) SELECT hour, spacesaving_agg(item, 100), cms_agg(item) FROM parallel_events GROUP BY hour;
 
--- Rows of the partial aggregate: one from each process that took part
+-- Returns the rows of the partial aggregate, one from each process that took part
 CREATE FUNCTION partial_rows(query text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     plan jsonb;

@@ -1,12 +1,12 @@
--- Creating, changing and dropping rollups.
--- The delta log, whichever slot is active
+-- Rollups are created, changed and dropped
+-- The rows of the delta log, whichever slot is active
 CREATE VIEW the_log AS TABLE topk.delta_0 UNION ALL TABLE topk.delta_1 UNION ALL TABLE topk.delta_2 UNION ALL TABLE topk.delta_3;
 CREATE FUNCTION clear() RETURNS void LANGUAGE sql
     AS 'DELETE FROM topk.delta_0; DELETE FROM topk.delta_1; DELETE FROM topk.delta_2; DELETE FROM topk.delta_3';
 CREATE FOREIGN TABLE events (item text, n integer, ts timestamptz, day date, Source text, meta jsonb) SERVER topk;
 CREATE VIEW kept AS SELECT name, item, time, weight, filter, group_by, columns FROM topk.rollup ORDER BY id;
 
--- Defaults, and what is stored
+-- Defaults, and the row of topk.rollup
 SELECT topk.create_rollup('all', 'events', 'item', 'ts') > 0 AS created;
 SELECT name, source, item_kind, grain, windows, timezone, k, capacity, width, depth, max_groups, accept_past, accept_future, retention
 FROM topk.rollup;
@@ -52,7 +52,7 @@ SELECT try($$'new', 'a_view', 'item', 'ts'$$), try($$'new', 'temporary', 'item',
     try($$'new', 'missing', 'item', 'ts'$$);
 DROP VIEW a_view;
 
--- Expressions mean the same under any settings
+-- Expressions have the same results under any settings
 CREATE SCHEMA other;
 CREATE FUNCTION other.short(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT left($1, 2)';
 CREATE FUNCTION other.lower(text) RETURNS text IMMUTABLE LANGUAGE sql AS $$SELECT 'wrong'$$;
@@ -75,7 +75,7 @@ SELECT topk.drop_rollup('short'), topk.drop_rollup('wrong');
 SELECT count(*) FROM the_log WHERE rollup NOT IN (SELECT id FROM topk.rollup);
 DROP SCHEMA other CASCADE;
 
--- Columns that are renamed, swapped, changed and dropped
+-- Columns are renamed, swapped, changed and dropped
 SELECT topk.create_rollup('renamed', 'events', 'upper(item)', 'ts', weight => 'n', group_by => '{source,meta->>''a''}',
                           accept_past => '100 years') > 0 AS created;
 ALTER FOREIGN TABLE events RENAME item TO thing;
@@ -92,7 +92,7 @@ ALTER FOREIGN TABLE elsewhere.happenings DROP COLUMN thing;
 ALTER FOREIGN TABLE elsewhere.happenings ALTER COLUMN n TYPE text;
 ALTER FOREIGN TABLE elsewhere.happenings ALTER COLUMN n TYPE bigint, DROP COLUMN day, ADD day text;
 INSERT INTO elsewhere.happenings (thing, n, ts) VALUES ('a', 2, '2024-01-01');
--- as if only the names were known, or the row were older than the names
+-- Without the event triggers, a renamed column is found by its number, and a dropped one is an error
 BEGIN;
 ALTER EVENT TRIGGER topk_ddl DISABLE;
 ALTER EVENT TRIGGER topk_sql_drop DISABLE;
@@ -103,7 +103,7 @@ INSERT INTO elsewhere.happenings (n) VALUES (2);
 ROLLBACK;
 SELECT rollup = (SELECT id FROM topk.rollup WHERE name = 'renamed') AS is_renamed, i.* FROM the_log d, topk.items(d.items) i ORDER BY 1, 2;
 
--- A row from a dump
+-- A row of a restored dump
 CREATE TABLE dumped (gone text, b text, a text, ts timestamptz DEFAULT now());
 ALTER TABLE dumped DROP COLUMN gone;
 INSERT INTO topk.rollup (name, source, item, "time", group_by, columns, source_oid, item_kind, grain, windows, timezone, k, capacity,
@@ -113,7 +113,7 @@ SELECT 'restored', 'dumped', 'a', 'ts', '{b}', '{"1": "a", "2": "b", "3": "ts"}'
 SELECT columns, source_oid = 'dumped'::regclass AS known FROM topk.rollup WHERE name = 'restored';
 DROP TABLE dumped;
 
--- What is dropped with its source, by whatever way
+-- Rollups are dropped with their source, whatever drops it
 CREATE TABLE elsewhere.t (i integer, ts timestamptz);
 SELECT topk.create_rollup('t', 'elsewhere.t', 'i', 'ts') > 0 AS created;
 SELECT topk.create_rollup('t2', 'elsewhere.t', 'i', 'ts') > 0 AS created;
@@ -128,7 +128,7 @@ SELECT count(*) FROM topk.rollup;
 SELECT count(*) FROM the_log;
 SELECT count(*) FROM topk.rollup_state;
 
--- A dropped type takes columns with it
+-- A dropped type drops columns
 CREATE TYPE mood AS ENUM ('good', 'bad');
 CREATE TABLE moods (m mood, ts timestamptz);
 SELECT topk.create_rollup('moods', 'moods', 'm', 'ts') > 0 AS created;
@@ -140,7 +140,7 @@ DROP TYPE mood;
 DROP VIEW kept;
 DROP FUNCTION try;
 
--- What is not immutable depends on no session: one day is one item, at INSERT and when it is counted again
+-- Expressions that are not immutable do not depend on the session: a day is one item, at INSERT and when it is counted again
 CREATE TABLE dated (d date, at timestamptz);
 SELECT topk.create_rollup('dated', 'dated', 'd', 'at', group_by => '{at::date}', timezone => 'Asia/Tokyo', accept_past => '100 years',
                           retention => '{"tile": "100 years", "day": "100 years"}') > 0 AS created;

@@ -2,13 +2,13 @@
 CREATE TEMP TABLE stored AS
     SELECT g AS id, spacesaving_agg(i % (40 + g), 30) AS summary, cms_agg(i % 40, 50, 3) AS sketch
     FROM generate_series(1, 6) g, generate_series(1, 2000) i GROUP BY g;
--- A second state of the same value: an exact one, small enough to be stored inline
+-- A second state, which is exact and small enough to be stored inline
 INSERT INTO stored SELECT 7, spacesaving_agg(1, 30), cms_agg(1, 50, 3);
 CREATE TEMP VIEW fingerprint AS
     SELECT md5(string_agg(summary::text || sketch::text, '' ORDER BY id)) AS digest FROM stored;
 CREATE TEMP TABLE before AS SELECT * FROM fingerprint;
 
--- The same states as first and as later input, alone and together
+-- The same states are the first and a later input, alone and together
 SELECT total(spacesaving_merge_agg(summary ORDER BY id)), total(spacesaving_merge_agg(summary ORDER BY id DESC)),
        total(cms_merge_agg(sketch)), total(spacesaving_merge_agg(summary)) FROM stored;
 SELECT id, total(spacesaving_merge_agg(summary)) AS alone FROM stored GROUP BY id ORDER BY id;
@@ -19,7 +19,7 @@ SELECT id, total(spacesaving_merge_agg(summary) OVER w) AS growing, total(cms_me
        total(spacesaving_merge_agg(summary) OVER ()) AS whole
 FROM stored WINDOW w AS (ORDER BY id) ORDER BY id;
 SELECT id, topk(spacesaving_merge_agg(summary) OVER (ORDER BY id), 1) IS NOT NULL AS read FROM stored ORDER BY id;
--- A state used twice in one expression, changed by one of the uses
+-- An expression uses a state twice, and one of the uses changes it
 SELECT id, total(spacesaving_add(summary, 1, 5)) - total(summary) AS added, total(cms_add(sketch, 1, 5)) - total(sketch) AS added_cms,
        total(spacesaving_merge(summary, summary)) = 2 * total(summary) AS doubled FROM stored WHERE id IN (1, 7) ORDER BY id;
 WITH one AS MATERIALIZED (SELECT spacesaving_agg(i % 5, 10) AS s FROM generate_series(1, 50) i)
@@ -34,7 +34,7 @@ BEGIN
     END LOOP;
     RAISE NOTICE 'state % kept %', total(state), total(kept);
 END $$;
--- Prepared, in a cursor, rewound
+-- A prepared statement, and a cursor that is rewound
 PREPARE day AS SELECT total(spacesaving_merge_agg(summary)) FROM stored WHERE id < $1;
 EXECUTE day(3);
 EXECUTE day(3);
@@ -48,8 +48,8 @@ COMMIT;
 
 SELECT b.digest = f.digest AS unchanged FROM before b, fingerprint f;
 
--- An aggregate of a user's own, without a final function, whose states escape in their working form: they are stored,
--- read, merged and packed like any other
+-- A user's aggregate without a final function returns states in their working form: they are stored, read, merged and packed like
+-- any other
 CREATE AGGREGATE pg_temp.raw_agg(text, integer) (SFUNC = spacesaving_accum, STYPE = spacesaving);
 CREATE AGGREGATE pg_temp.raw_cms_agg(text) (SFUNC = cms_accum, STYPE = cms);
 CREATE TEMP TABLE raw AS SELECT pg_temp.raw_agg('k' || i % 50, 20) AS summary, pg_temp.raw_cms_agg('k' || i % 50) AS sketch

@@ -1,4 +1,4 @@
--- Building, reading, changing and merging summaries.
+-- Summaries are built, read, changed and merged
 \set VERBOSITY terse
 CREATE TEMP TABLE hours AS
     SELECT h, spacesaving_agg('item_' || floor(sqrt(i))::int, 20) AS summary
@@ -9,13 +9,13 @@ SELECT h, t.* FROM hours, topk(summary, 2) t ORDER BY h, rank;
 SELECT * FROM topk((SELECT spacesaving_merge_agg(summary) FROM hours), 3);
 SELECT topk(summary, 1) FROM hours ORDER BY h;
 
--- One item's weight, monitored or not
+-- The weight of one item, monitored or not
 SELECT frequency(summary, 'item_9'), frequency(summary, 'nobody') FROM hours ORDER BY h;
 SELECT (frequency(summary, 'item_9')).* FROM hours ORDER BY h;
 SELECT frequency(summary, 9) FROM hours WHERE h = 0;
 SELECT frequency(spacesaving_empty(10), 'x'), frequency(spacesaving_empty(10), 5);
 
--- Past capacity, everything keeps its bounds
+-- Beyond the capacity, all bounds hold
 CREATE TEMP TABLE small AS
     SELECT spacesaving_agg(CASE WHEN i % 2 = 0 THEN i % 6 ELSE i END, 16) AS summary FROM generate_series(1, 3000) i;
 SELECT total(summary), size(summary) <= 16 AS size_kept, error_bound(summary) > 0 AS approximate,
@@ -24,7 +24,7 @@ SELECT item, 500 BETWEEN count - error AND count AS bounds_hold, guaranteed FROM
 SELECT count BETWEEN 1 AND error_bound(summary) AS bounded, lower, upper = count AS sure
 FROM small, frequency(summary, 2999);
 
--- Heavy hitters: all that may have the share, and a warning where one could be missing
+-- Heavy hitters are all items that may have the share; there is a warning if one may be missing
 SELECT rank, item, guaranteed FROM small, heavy_hitters(summary, 0.15);
 SELECT count(*) > 0 AS found FROM small, heavy_hitters(summary, 0.0001);
 SELECT item, count FROM hours, heavy_hitters(summary, 0.17) WHERE h = 0;
@@ -70,7 +70,7 @@ SELECT topk(spacesaving_empty(1), 0);
 SELECT topk(spacesaving_empty(1), 2147483647);
 SELECT size(spacesaving_agg(i, 1000000)), error_bound(spacesaving_agg(i, 1000000)) FROM generate_series(1, 200000) i;
 
--- A state is built by an aggregate only
+-- Only an aggregate builds a state
 SELECT spacesaving_accum(NULL, 'a', 10);
 SELECT spacesaving_combine(spacesaving_empty(1), spacesaving_empty(1));
 SELECT spacesaving_final(spacesaving_empty(1));

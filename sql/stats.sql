@@ -1,4 +1,4 @@
--- topk.stats without shared memory: totals, what waits, levels, errors. With it: tests/stats.
+-- topk.stats without shared memory: totals, pending counts, levels, errors. tests/stats has the rest.
 CREATE FOREIGN TABLE counted (item text, at timestamptz, g text, n integer) SERVER topk;
 SELECT topk.create_rollup('stats_all', 'counted', 'item', 'at', accept_past => '1000 years', retention => '{"tile": "900 years", "hour": "900 years", "day": "900 years", "week": "900 years", "month": "900 years"}') > 0 AS created;
 SELECT topk.create_rollup('stats_grouped', 'counted', 'item', 'at', group_by => '{g}', weight => 'n', grain => '1 minute', windows => '{hour,month}', k => 2, capacity => 10, max_groups => 2,
@@ -7,7 +7,7 @@ CREATE VIEW totals AS
     SELECT rollup, source, events, weight, pending_deltas, pending_events, fold_lag > '0' AS lags, folds, last_fold IS NOT NULL AS folded, late, rejected, overflowed
     FROM topk.stats ORDER BY rollup;
 CREATE VIEW sizes AS SELECT rollup, levels FROM topk.stats ORDER BY rollup;
--- What the view says of levels is what the table says
+-- Returns the levels for which the view and topk.tile differ
 CREATE VIEW wrong_sizes AS
     SELECT s.rollup, l.key, l.value, t.windows, t.bytes
     FROM topk.stats AS s CROSS JOIN LATERAL jsonb_each(s.levels) AS l
@@ -19,7 +19,7 @@ SELECT * FROM totals;
 SELECT * FROM sizes;
 SELECT events_per_second, queries, query_p50_ms, query_p95_ms, query_p99_ms, errors, last_error, last_error_at, last_fold_duration, fold_lag FROM topk.stats;
 
--- Pending: three tiles, one of them of rejected events
+-- Counts of three tiles are pending, one of them for rejected events
 INSERT INTO counted VALUES ('a', '2024-01-10 10:00+00', 'x', 5), ('b', '2024-01-10 10:30+00', 'y', 7), ('a', '2024-01-10 11:00+00', 'z', 1),
     ('c', 'infinity', 'x', 1), ('d', NULL, 'x', 1), (NULL, '2024-01-10 10:00+00', 'x', 1);
 SELECT * FROM totals;
@@ -33,7 +33,7 @@ SELECT * FROM totals;
 SELECT * FROM sizes;
 SELECT * FROM wrong_sizes;
 
--- Late events, full summaries with sketch and registers; then events of a tile that is not over, which a fold leaves in the log
+-- Late events, and full summaries with sketch and registers; then events of a tile that is not over, which a fold leaves in the log
 INSERT INTO counted SELECT 'i' || i, '2024-01-10 10:00+00'::timestamptz + i % 50 * interval '1 minute', i % 4, 1 FROM generate_series(1, 3000) AS i;
 CALL topk.run();
 INSERT INTO counted VALUES ('a', now() + interval '12 hours', 'x', 2);
@@ -82,7 +82,7 @@ END$$;
 SELECT rollup, errors, last_error, last_error_at > now() - interval '1 minute' AS just_now FROM topk.stats ORDER BY 1;
 SELECT topk.reset_stats();
 
--- Who sees what
+-- Users see the rollups that they may read
 CREATE ROLE regress_topk_stats;
 SET ROLE regress_topk_stats;
 SELECT * FROM topk.stats;

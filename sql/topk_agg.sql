@@ -1,4 +1,4 @@
--- topk_agg in every place where SQL allows an aggregate.
+-- topk_agg in every place where SQL allows an aggregate
 \set VERBOSITY terse
 CREATE TEMP TABLE visits AS
     SELECT i AS id, i % 3 AS shop, 'page_' || floor(sqrt(i))::int AS page FROM generate_series(1, 120) i;
@@ -13,7 +13,7 @@ SELECT topk_agg(DISTINCT page, 2) FROM visits;
 SELECT topk_agg(page, 2 ORDER BY id DESC) FROM visits;
 SELECT shop, topk_agg(page, 1), count(*) FROM visits GROUP BY ROLLUP (shop) ORDER BY shop;
 
--- As a window function: growing and moving frames; the state is read again and again while it grows
+-- As a window function with growing and moving frames: the state is read repeatedly while it grows
 SELECT id, topk_agg(page, 1) OVER (ORDER BY id) FROM visits WHERE id <= 6;
 SELECT id, topk_agg(page, 1) OVER (ORDER BY id ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) FROM visits WHERE id <= 6;
 
@@ -54,7 +54,7 @@ SELECT topk_agg(page, NULL) FROM visits;
 SELECT topk_agg(page, id) FROM visits;
 SELECT cardinality(topk_agg(page, 10000)) FROM visits;
 
--- Above capacity (1,000 counters for k = 10): the frequent ones are there, with sure bounds
+-- Beyond the capacity (1,000 counters for k = 10), the answer has the frequent items, and all bounds hold
 WITH events AS (
     SELECT 'item_' || CASE WHEN i % 4 = 0 THEN i % 100 ELSE 1000 + i END AS item FROM generate_series(1, 200000) i
 ), exact AS (

@@ -1,4 +1,4 @@
--- frequency, heavy_hitters, trending, history and metadata, against exact counts.
+-- frequency, heavy_hitters, trending, history and metadata, compared with exact counts
 CREATE SCHEMA windows;
 SET search_path = windows, public;
 CREATE TABLE kept (retention jsonb);
@@ -11,7 +11,7 @@ EXCEPTION WHEN OTHERS THEN
     RETURN SQLSTATE || ' ' || SQLERRM;
 END$$;
 
--- Small windows: everything is exact. Of equal counts, the smaller item comes first, numbers by value.
+-- In small windows, everything is exact. Among equal counts, the smaller item comes first; numbers are compared by value.
 CREATE FOREIGN TABLE few (item text, n bigint, ts timestamptz, g text) SERVER topk;
 SELECT topk.create_rollup('few', 'few', 'item', 'ts', group_by => '{g}', retention => (TABLE kept)) > 0 AS created,
        topk.create_rollup('numbers', 'few', 'n', 'ts', retention => (TABLE kept)) > 0 AS created;
@@ -41,7 +41,7 @@ FROM topk.history('few', 'hour', k => 2);
 SELECT window_start, rank, item, count FROM topk.history('few', 'day', '2024-05-06 12:00+00', '2024-05-07 00:00+00');
 SELECT window_start, rank, item, count FROM topk.history('few', 'hour', '2024-05-06', '2024-05-07', 5, '{x}');
 SELECT count(*) FROM topk.history('few', 'month', '2024-06-01');
--- The snapshots are what topk.top says
+-- The snapshots equal the answers of topk.top
 SELECT count(*) AS lines, count(*) FILTER (WHERE (t.item, t.count, t.error, t.guaranteed, t.share) IS DISTINCT FROM (h.item, h.count, h.error, h.guaranteed, h.share)) AS wrong
 FROM topk.history('few', 'day') AS h LEFT JOIN LATERAL topk.top('few', 'day', h.window_start) AS t USING (rank);
 
@@ -54,7 +54,7 @@ SELECT s, try(s) FROM unnest(ARRAY[
     $$SELECT topk.trending('few', 'day', min_count => 0)$$, $$SELECT topk.trending('few', 'day', k => 0)$$, $$SELECT topk.trending('few', 'day', 'infinity')$$,
     $$SELECT topk.history('few', 'day', '2024-05-07', '2024-05-06')$$, $$SELECT topk.history('few', 'minute')$$, $$SELECT topk.history(NULL, 'day')$$]) AS s;
 
--- Many items: bounds of all of them, in the log, folded, and in several parts
+-- Many items: the bounds of all of them hold, in the log, after a fold, and in several parts
 CREATE TABLE many (item bigint, ts timestamptz);
 SELECT topk.create_rollup('many', 'many', 'item', 'ts', retention => (TABLE kept), capacity => 200, k => 50) > 0 AS created,
        topk.create_rollup('no_sketch', 'many', 'item', 'ts', retention => (TABLE kept), capacity => 200, k => 50, width => 0) > 0 AS created;
@@ -74,7 +74,7 @@ CALL topk.run();
 -- The sketch makes the bounds narrower
 SELECT items, below, above, wrong_order, few_ranks, mean_width < 20 AS narrow, (SELECT mean_width FROM bounds('no_sketch')) > 1.5 * mean_width AS better
 FROM bounds('many');
--- Shares: who is guaranteed has it, and nobody who has it is missing
+-- Shares: each guaranteed item has the share, and no item that has it is missing
 WITH exact AS (SELECT item::text, count(*) >= ceil(0.005 * 120000) AS heavy FROM many GROUP BY item),
     found AS (SELECT item, guaranteed FROM topk.heavy_hitters('many', 'day', 0.005, '2024-05-06'))
 SELECT count(*) FILTER (WHERE heavy) AS heavy, count(*) FILTER (WHERE heavy AND found.item IS NULL) AS missing,
@@ -82,7 +82,7 @@ SELECT count(*) FILTER (WHERE heavy) AS heavy, count(*) FILTER (WHERE heavy AND 
 FROM exact LEFT JOIN found USING (item);
 SELECT count(*) > 50 AS many FROM topk.heavy_hitters('many', 'day', 0.00001, '2024-05-06');
 
--- Trends. Planted ones grow from 1 % to 50 times, among 100,000 items that do not.
+-- Trends: planted items grow to between 1.01 and 50 times their weight, among 100,000 items that do not grow.
 CREATE FOREIGN TABLE views (item text, ts timestamptz, w bigint DEFAULT 1) SERVER topk;
 SELECT topk.create_rollup('views', 'views', 'item', 'ts', weight => 'w', retention => (TABLE kept)) > 0 AS created;
 SELECT setseed(0.5);
@@ -109,21 +109,21 @@ CALL topk.run();
 SELECT * FROM trends;
 SELECT count(*) FROM topk.trending('views', 'day', '2024-05-07 12:00+00', 1000) WHERE item LIKE 'steady%' OR item LIKE 'small%';
 SELECT item FROM topk.trending('views', 'day', '2024-05-07 12:00+00', 100, min_count => 400000) ORDER BY rank;
--- The day after, and before there was anything
+-- The day after the events, and a time before them
 SELECT count(*) FROM topk.trending('views', 'day', '2024-05-08 12:00+00');
 SELECT bool_and(previous = 0 AND growth_rate IS NULL AND score > 0) AS all_new, count(*) FROM topk.trending('views', 'week', '2024-05-07 12:00+00');
--- Distinct items of a million
+-- Distinct items of a million events
 INSERT INTO views SELECT 'item_' || i, '2024-05-09 12:00+00' FROM generate_series(1, 1000000) AS i;
 SELECT abs(distinct_items - 1000000) < 30000 AS within_3_percent, events, weight FROM topk.window_info('views', 'day', '2024-05-09');
 CALL topk.run();
 SELECT abs(distinct_items - 1000000) < 30000 AS within_3_percent, events, weight FROM topk.window_info('views', 'day', '2024-05-09');
 
--- A window that is not over is compared with the same share of the one before: by tiles, and the last of them in part.
+-- A window that is not over is compared with the same share of the previous one: with whole tiles, and with a part of the last one.
 CREATE FOREIGN TABLE live (item text, ts timestamptz, w bigint DEFAULT 1) SERVER topk;
 SELECT topk.create_rollup('live', 'live', 'item', 'ts', weight => 'w', windows => '{hour,day,week}', grain => '1 minute') > 0 AS created,
        topk.create_rollup('no_tiles', 'live', 'item', 'ts', weight => 'w', windows => '{day}', retention => '{"tile": "0 s", "hour": "0 s"}', accept_past => '9 days') > 0 AS created;
 BEGIN;
--- As much until this time of yesterday as until now today; 'late' had its weight after it
+-- Yesterday up to this time has as much as today up to now; 'late' had its weight after this time
 CREATE TEMP TABLE today AS SELECT date_trunc('day', now(), 'UTC') AS midnight, now() - date_trunc('day', now(), 'UTC') AS passed;
 INSERT INTO live
 SELECT item, least(midnight + share * passed, now() - interval '1 ms'), 1000 FROM today, unnest('{0.1,0.3,0.5,0.7,0.9}'::float8[]) AS share, unnest('{even,late}'::text[]) AS item
@@ -131,18 +131,18 @@ UNION ALL
 SELECT 'even', midnight - interval '1 day' + share * passed - interval '90 s', 1000 FROM today, unnest('{0.1,0.3,0.5,0.7,0.9}'::float8[]) AS share WHERE passed > interval '20 minutes'
 UNION ALL
 SELECT 'late', midnight - interval '1 day' + passed + (interval '1 day' - passed) / 2, 1000000 FROM today;
-SELECT CASE WHEN passed < interval '20 minutes' THEN 'as expected' -- the first minutes of a day have no past
+SELECT CASE WHEN passed < interval '20 minutes' THEN 'as expected' -- in the first minutes of a day there is nothing to compare with
             WHEN (SELECT array_agg(item || ' ' || count || ' ' || previous) FROM topk.trending('live', 'day')) = '{late 5000 0}' THEN 'as expected'
             ELSE (SELECT array_agg(item || ' ' || count || ' ' || previous)::text FROM topk.trending('live', 'day')) END AS until_now
 FROM today;
--- Without tiles every hour of yesterday counts alike
+-- Without tiles, every hour of yesterday counts the same
 CALL topk.run();
 SELECT t.item, count, abs(previous - 5000 * extract(epoch FROM passed) / 86400) < 1 OR passed < interval '20 minutes' AS as_expected
 FROM today, topk.trending('no_tiles', 'day') AS t WHERE t.item = 'even';
 SELECT count(*) FROM topk.rollup AS r JOIN topk.tile AS t ON t.rollup = r.id, today WHERE name = 'no_tiles' AND level = 0 AND start < midnight;
 COMMIT;
 
--- What answers say of an item besides
+-- Answers contain the row of an item in the items table
 CREATE TABLE items (key text PRIMARY KEY, name text, m int DEFAULT 1);
 CREATE TABLE numbered (id int UNIQUE, name text);
 INSERT INTO items VALUES ('a', 'Anton'), ('b', 'Berta'), ('z', 'Zoe');
@@ -160,7 +160,7 @@ SELECT item, metadata ->> 'name' AS name FROM topk.heavy_hitters('named', 'day',
 SELECT item, metadata ->> 'name' AS name FROM topk.trending('named', 'day', '2024-05-06');
 CALL topk.run();
 SELECT rank, item, metadata ->> 'name' AS name FROM topk.history('named', 'day');
--- It follows a new name of the column and of the table, and goes on without the table
+-- The rollup follows renamings of the column and of the table, and works without the table
 ALTER TABLE items RENAME COLUMN key TO item_key;
 ALTER TABLE items RENAME TO things;
 SELECT item, metadata FROM topk.top('named', 'day', '2024-05-06', 1);
@@ -168,7 +168,7 @@ ALTER TABLE things DROP COLUMN item_key;
 DROP TABLE numbered;
 SELECT name, metadata, metadata_key FROM topk.rollup WHERE name LIKE 'named%' ORDER BY name;
 SELECT item, metadata FROM topk.top('named', 'day', '2024-05-06', 1) UNION ALL SELECT item, metadata FROM topk.top('named_n', 'day', '2024-05-06', 1);
--- Seen with the caller's rights: rows by policy, the table by privilege
+-- The rights of the caller decide: policies over rows, privileges over the table
 CREATE ROLE regress_topk_seer IN ROLE topk_reader;
 GRANT USAGE ON SCHEMA windows TO regress_topk_seer;
 CREATE TABLE secrets (key text PRIMARY KEY, name text);
