@@ -1,7 +1,7 @@
 // SQL functions that answer for a rollup, and the arguments that they share.
 #pragma once
 
-#include "../pg/sketch.h"
+#include "../pg/function.h"
 #include "pieces.h"
 
 // In place of TOPK_FUNCTION(name, function(fcinfo)): the function gets the rollup that argument 0 names, and topk.stats

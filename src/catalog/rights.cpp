@@ -1,6 +1,6 @@
 #include "rights.h"
 
-#include "../pg/sketch.h"
+#include "../pg/function.h"
 #include "owner.h"
 
 extern "C" {

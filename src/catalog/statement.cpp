@@ -12,15 +12,18 @@ struct Values {
     int count;
 };
 
+void add(Values *values, const Value &value) {
+    if (values->count == max_values)
+        elog(ERROR, "a statement has too many parameters");
+    values->types[values->count] = value.type;
+    values->datums[values->count] = value.datum;
+    values->nulls[values->count++] = value.null ? 'n' : ' ';
+}
+
 void unpack(std::initializer_list<Value> list, Values *values) {
     values->count = 0;
-    for (const Value &value : list) {
-        if (values->count == max_values)
-            elog(ERROR, "a statement has too many parameters");
-        values->types[values->count] = value.type;
-        values->datums[values->count] = value.datum;
-        values->nulls[values->count++] = value.null ? 'n' : ' ';
-    }
+    for (const Value &value : list)
+        add(values, value);
 }
 
 uint64 checked(int code, const char *statement) {
@@ -51,11 +54,15 @@ void prepare(Prepared *prepared, Values *values) {
     prepared->plan = plan;
 }
 
+uint64 run(const char *statement, Values &values, bool read_only) {
+    return checked(SPI_execute_with_args(statement, values.count, values.types, values.datums, values.nulls, read_only, 0),
+                   statement);
+}
+
 uint64 run(const char *statement, std::initializer_list<Value> list, bool read_only) {
     Values values;
     unpack(list, &values);
-    return checked(SPI_execute_with_args(statement, values.count, values.types, values.datums, values.nulls, read_only, 0),
-                   statement);
+    return run(statement, values, read_only);
 }
 
 } // namespace
@@ -63,6 +70,19 @@ uint64 run(const char *statement, std::initializer_list<Value> list, bool read_o
 uint64 execute(const char *statement, std::initializer_list<Value> values) { return run(statement, values, false); }
 
 uint64 query(const char *statement, std::initializer_list<Value> values) { return run(statement, values, true); }
+
+uint64 insert_row(const char *table, std::initializer_list<ColumnValue> row, const char *tail) {
+    StringInfoData names, places;
+    initStringInfo(&names);
+    initStringInfo(&places);
+    Values values = {};
+    for (const ColumnValue &column : row) {
+        add(&values, column.value);
+        appendStringInfo(&names, "%s%s", values.count == 1 ? "" : ", ", quote_identifier(column.column));
+        appendStringInfo(&places, "%s$%d", values.count == 1 ? "" : ", ", values.count);
+    }
+    return run(psprintf("INSERT INTO %s (%s) VALUES (%s) %s", table, names.data, places.data, tail), values, false);
+}
 
 uint64 execute(Prepared *prepared, std::initializer_list<Value> list) {
     Values values;

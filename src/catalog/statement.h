@@ -30,6 +30,14 @@ uint64 execute(const char *statement, std::initializer_list<Value> values = {});
 // The same for a SELECT by the active snapshot.
 uint64 query(const char *statement, std::initializer_list<Value> values = {});
 
+// A column of a new row.
+struct ColumnValue {
+    const char *column;
+    Value value;
+};
+// Inserts one row into a table; the tail stands after VALUES, for example ON CONFLICT. Returns how many rows were inserted.
+uint64 insert_row(const char *table, std::initializer_list<ColumnValue> row, const char *tail = "");
+
 // A statement that is run again and again: its plan lives as long as the backend.
 struct Prepared {
     const char *statement;

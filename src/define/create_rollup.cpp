@@ -1,6 +1,6 @@
 #include "create_rollup.h"
 
-#include "../pg/sketch.h"
+#include "../pg/function.h"
 #include "../catalog/as_owner.h"
 #include "../catalog/calendar.h"
 #include "../catalog/statement.h"
@@ -22,52 +22,22 @@ void (*backfill_requested_hook)() = nullptr;
 
 namespace {
 
-// Parameters of topk.create_rollup(), in their order.
-enum Argument {
-    arg_name,
-    arg_source,
-    arg_item,
-    arg_event_time,
-    arg_group_by,
-    arg_windows,
-    arg_k,
-    arg_weight,
-    arg_filter,
-    arg_grain,
-    arg_timezone,
-    arg_capacity,
-    arg_width,
-    arg_depth,
-    arg_max_groups,
-    arg_retention,
-    arg_accept_past,
-    arg_accept_future,
-    arg_backfill,
-    arg_metadata,
-    arg_metadata_key
-};
+// The parameters of topk.create_rollup(), in their order. Those that are required must not be NULL.
+#define ROLLUP_PARAMETERS(required, optional)                                                                               \
+    required(name) required(source) required(item) required(event_time) required(group_by) required(windows) required(k)    \
+        optional(weight) optional(filter) required(grain) required(timezone) optional(capacity) required(width)             \
+            required(depth) required(max_groups) optional(retention) optional(accept_past) required(accept_future)          \
+                required(backfill) optional(metadata) optional(metadata_key)
+
+#define PARAMETER_ENUM(parameter) arg_##parameter,
+enum Argument { ROLLUP_PARAMETERS(PARAMETER_ENUM, PARAMETER_ENUM) };
 
 void require_arguments(FunctionCallInfo fcinfo) {
-    static const struct {
-        Argument argument;
-        const char *name;
-    } required[] = {{arg_name, "name"},
-                    {arg_source, "source"},
-                    {arg_item, "item"},
-                    {arg_event_time, "event_time"},
-                    {arg_group_by, "group_by"},
-                    {arg_windows, "windows"},
-                    {arg_k, "k"},
-                    {arg_grain, "grain"},
-                    {arg_timezone, "timezone"},
-                    {arg_width, "width"},
-                    {arg_depth, "depth"},
-                    {arg_max_groups, "max_groups"},
-                    {arg_accept_future, "accept_future"},
-                    {arg_backfill, "backfill"}};
-    for (const auto &r : required)
-        if (PG_ARGISNULL(r.argument))
-            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", r.name)));
+#define REQUIRE(parameter)                                                                                                  \
+    if (PG_ARGISNULL(arg_##parameter))                                                                                      \
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", #parameter)));
+#define ACCEPT(parameter)
+    ROLLUP_PARAMETERS(REQUIRE, ACCEPT)
 }
 
 bool is_stream(Oid relation) {
@@ -127,19 +97,13 @@ char *printed(Relation source, Expr *expression) {
 }
 
 // False when the name is taken.
-bool insert(std::initializer_list<Value> values, bool backfill, int32 *id) {
+bool insert(std::initializer_list<ColumnValue> row, bool backfill, int32 *id) {
     return as_owner([&] {
-        if (execute(
-                "INSERT INTO topk.rollup (name, source, item, \"time\", weight, filter, group_by, columns, source_oid, "
-                "item_kind, grain, windows, timezone, k, capacity, width, depth, max_groups, accept_past, accept_future, "
-                "retention, metadata, metadata_key) "
-                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, "
-                "$22, $23) ON CONFLICT (name) DO NOTHING RETURNING id",
-                values) == 0)
+        if (insert_row("topk.rollup", row, "ON CONFLICT (name) DO NOTHING RETURNING id") == 0)
             return false;
         *id = DatumGetInt32(result_value(0, 1));
-        execute("INSERT INTO topk.rollup_state (rollup, backfill) VALUES ($1, $2)",
-                {Value::int4(*id), Value::string(backfill ? "wanted" : nullptr)});
+        insert_row("topk.rollup_state",
+                   {{"rollup", Value::int4(*id)}, {"backfill", Value::string(backfill ? "wanted" : nullptr)}});
         return true;
     });
 }
@@ -198,29 +162,29 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
         groups[i] = CStringGetTextDatum(printed(source, e.groups[i]));
 
     int32 id = 0;
-    if (!insert({Value::string(rollup.name),
-                 Value::of(REGCLASSOID, ObjectIdGetDatum(oid)),
-                 Value::string(printed(source, e.item)),
-                 Value::string(printed(source, e.time)),
-                 Value::string(printed(source, e.weight)),
-                 Value::string(printed(source, e.filter)),
-                 Value::strings(construct_array(groups, e.group_count, TEXTOID, -1, false, TYPALIGN_INT)),
-                 Value::of(JSONBOID, used_columns(source, &e)),
-                 Value::oid(oid),
-                 Value::of(CHAROID, CharGetDatum(kind_letter(rollup.kind))),
-                 Value::pointer(INTERVALOID, &grain),
-                 Value::of(TEXTARRAYOID, windows),
-                 Value::string(rollup.zone),
-                 Value::int4(k),
-                 Value::int4(capacity),
-                 Value::of(INT4OID, PG_GETARG_DATUM(arg_width)),
-                 Value::of(INT4OID, PG_GETARG_DATUM(arg_depth)),
-                 Value::int4(max_groups),
-                 Value::pointer(INTERVALOID, past),
-                 Value::pointer(INTERVALOID, future),
-                 Value::of(JSONBOID, retention.jsonb),
-                 Value::of(REGCLASSOID, PG_GETARG_DATUM(arg_metadata), PG_ARGISNULL(arg_metadata)),
-                 Value::of(NAMEOID, PG_GETARG_DATUM(arg_metadata_key), PG_ARGISNULL(arg_metadata_key))},
+    if (!insert({{"name", Value::string(rollup.name)},
+                 {"source", Value::of(REGCLASSOID, ObjectIdGetDatum(oid))},
+                 {"item", Value::string(printed(source, e.item))},
+                 {"time", Value::string(printed(source, e.time))},
+                 {"weight", Value::string(printed(source, e.weight))},
+                 {"filter", Value::string(printed(source, e.filter))},
+                 {"group_by", Value::strings(construct_array(groups, e.group_count, TEXTOID, -1, false, TYPALIGN_INT))},
+                 {"columns", Value::of(JSONBOID, used_columns(source, &e))},
+                 {"source_oid", Value::oid(oid)},
+                 {"item_kind", Value::of(CHAROID, CharGetDatum(kind_letter(rollup.kind)))},
+                 {"grain", Value::pointer(INTERVALOID, &grain)},
+                 {"windows", Value::of(TEXTARRAYOID, windows)},
+                 {"timezone", Value::string(rollup.zone)},
+                 {"k", Value::int4(k)},
+                 {"capacity", Value::int4(capacity)},
+                 {"width", Value::of(INT4OID, PG_GETARG_DATUM(arg_width))},
+                 {"depth", Value::of(INT4OID, PG_GETARG_DATUM(arg_depth))},
+                 {"max_groups", Value::int4(max_groups)},
+                 {"accept_past", Value::pointer(INTERVALOID, past)},
+                 {"accept_future", Value::pointer(INTERVALOID, future)},
+                 {"retention", Value::of(JSONBOID, retention.jsonb)},
+                 {"metadata", Value::of(REGCLASSOID, PG_GETARG_DATUM(arg_metadata), PG_ARGISNULL(arg_metadata))},
+                 {"metadata_key", Value::of(NAMEOID, PG_GETARG_DATUM(arg_metadata_key), PG_ARGISNULL(arg_metadata_key))}},
                 backfill, &id))
         ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("rollup \"%s\" already exists", rollup.name)));
     unpin_settings(level);

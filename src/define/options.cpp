@@ -5,6 +5,7 @@
 #include "../pg/guard.h"
 
 extern "C" {
+#include "utils/datetime.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 }
@@ -29,20 +30,29 @@ bool is_negative(const Interval *value) {
     return compare(value, &zero) < 0;
 }
 
-// interval_in() has errcodes of its own.
-void as_parameter(void *arg) {
-    errcode(ERRCODE_INVALID_PARAMETER_VALUE);
-    errcontext("retention of \"%s\"", static_cast<const char *>(arg));
+// interval_in() would do, but has errcodes of its own.
+bool decode_interval(char *text, Interval *value) {
+    char work[256];
+    char *fields[MAXDATEFIELDS];
+    int types[MAXDATEFIELDS];
+    int count, kind;
+    struct pg_itm_in parts = {};
+    int code = ParseDateTime(text, work, sizeof(work), fields, types, MAXDATEFIELDS, &count);
+    if (code == 0)
+        code = DecodeInterval(fields, types, count, INTERVAL_FULL_RANGE, &kind, &parts);
+    if (code == DTERR_BAD_FORMAT)
+        code = DecodeISO8601Interval(text, &kind, &parts);
+    return code == 0 && kind == DTK_DELTA && itmin2interval(&parts, value) == 0;
 }
 
-Interval *parse_interval(const char *what, const char *text) {
-    ErrorContextCallback callback = {error_context_stack, as_parameter, const_cast<char *>(what)};
-    error_context_stack = &callback;
-    Interval *value = DatumGetIntervalP(
-        DirectFunctionCall3(interval_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+Interval *parse_interval(const char *what, char *text) {
+    auto *value = static_cast<Interval *>(palloc(sizeof(Interval)));
+    if (!decode_interval(text, value))
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid input syntax for type interval: \"%s\"", text),
+                 errdetail("It is the field \"%s\" of retention.", what)));
     if (is_negative(value))
         raise_parameter("retention must not be negative");
-    error_context_stack = callback.previous;
     return value;
 }
 
@@ -132,7 +142,7 @@ Retention checked_retention(struct varlena *given) {
     Retention result = {};
     for (int i = 0; i < kept_count; ++i) {
         if (values[i] == nullptr)
-            values[i] = parse_interval(defaults[i].what, defaults[i].time);
+            values[i] = parse_interval(defaults[i].what, pstrdup(defaults[i].time));
         if (compare(values[i], &result.longest) > 0)
             result.longest = *values[i];
         appendStringInfo(&json, "%c\"%s\":", i == 0 ? '{' : ',', defaults[i].what);

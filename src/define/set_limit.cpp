@@ -1,7 +1,7 @@
 // topk.set_limit(), topk.drop_limit(), and what topk.limits shows besides the rows of topk.limit_rule.
 #include <cmath>
 
-#include "../pg/sketch.h"
+#include "../pg/function.h"
 #include "../catalog/as_owner.h"
 #include "../catalog/statement.h"
 #include "../catalog/tables.h"

@@ -111,7 +111,7 @@ void observe_transactions() {
     if (registered)
         return;
     registered = true;
-    delta_appended_hook = delta_appended;
+    delta_append_hook = delta_appended;
     RegisterXactCallback(at_transaction_event, nullptr);
     RegisterSubXactCallback(at_subtransaction_event, nullptr);
 }

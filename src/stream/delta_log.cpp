@@ -10,8 +10,8 @@ extern "C" {
 
 namespace topk::stream {
 
-void (*delta_appended_hook)(const Delta &delta) = nullptr;
-void (*deltas_appended_hook)(uint32 rows) = nullptr;
+void (*delta_append_hook)(const Delta &delta) = nullptr;
+void (*log_commit_hook)(uint32 rows) = nullptr;
 
 namespace {
 
@@ -30,8 +30,8 @@ void forget_active(Datum, Oid relation) {
 }
 
 void at_transaction_end(XactEvent event, void *) {
-    if (event == XACT_EVENT_COMMIT && appended != 0 && deltas_appended_hook != nullptr)
-        deltas_appended_hook(appended);
+    if (event == XACT_EVENT_COMMIT && appended != 0 && log_commit_hook != nullptr)
+        log_commit_hook(appended);
     if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
         appended = written_slots = 0;
 }
@@ -141,8 +141,8 @@ void append_delta(const Delta &delta) {
     heap_freetuple(tuple);
     table_close(log, NoLock);
     ++appended;
-    if (delta_appended_hook != nullptr)
-        delta_appended_hook(delta);
+    if (delta_append_hook != nullptr)
+        delta_append_hook(delta);
 }
 
 void begin_delta_scan(DeltaScan *scan, Snapshot snapshot) {

@@ -29,9 +29,9 @@ struct Delta {
 void append_delta(const Delta &delta);
 
 // Called for each row that is appended, whether it will be committed or not. Must be quick.
-extern void (*delta_appended_hook)(const Delta &delta);
+extern void (*delta_append_hook)(const Delta &delta);
 // Called after the commit of a transaction that appended rows. Must not raise an error.
-extern void (*deltas_appended_hook)(uint32 rows);
+extern void (*log_commit_hook)(uint32 rows);
 
 // Reads the rows that a snapshot sees. Raises 40001 where the snapshot is too old for the log to have them still, which
 // takes a snapshot on a standby that outlived a rotation, or one of several that a transaction holds.

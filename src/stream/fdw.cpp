@@ -1,5 +1,5 @@
 // The foreign-data wrapper of streams: rows are captured and not kept.
-#include "../pg/sketch.h"
+#include "../pg/function.h"
 #include "capture.h"
 
 namespace topk::stream {

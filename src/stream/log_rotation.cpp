@@ -2,7 +2,7 @@
 // make the log grow without end.
 #include "../catalog/as_owner.h"
 #include "../catalog/statement.h"
-#include "../pg/sketch.h"
+#include "../pg/function.h"
 #include "delta_log.h"
 
 extern "C" {

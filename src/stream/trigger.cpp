@@ -1,5 +1,5 @@
 // topk.capture(): the statement-level trigger that counts what is inserted into ordinary and partitioned tables.
-#include "../pg/sketch.h"
+#include "../pg/function.h"
 #include "capture.h"
 
 namespace topk::stream {

@@ -1,5 +1,5 @@
 // CALL topk.run(): one round in the calling session, for databases without a worker.
-#include "../pg/sketch.h"
+#include "../pg/function.h"
 #include "../stream/delta_log.h"
 #include "round.h"
 

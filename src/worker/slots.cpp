@@ -168,7 +168,7 @@ void attach_slots() {
         for (int i = 0; i < shared->slot_count; ++i)
             pg_atomic_init_u32(&shared->slots[i].pending, 0);
     }
-    deltas_appended_hook = rows_committed;
+    log_commit_hook = rows_committed;
 }
 
 SlotStatus *read_slots(int *count) {

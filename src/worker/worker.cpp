@@ -281,7 +281,7 @@ int64 run_round(Worker *worker) {
 
 void work() {
     Worker worker = {};
-    deltas_appended_hook = nullptr; // a fold that puts rows back into the log must not cause another one
+    log_commit_hook = nullptr; // a fold that puts rows back into the log must not cause another one
     worker.round = AllocSetContextCreate(TopMemoryContext, "pg_topk round", ALLOCSET_DEFAULT_SIZES);
     check_extension(&worker);
     mark_running();

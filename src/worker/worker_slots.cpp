@@ -1,5 +1,5 @@
 // topk.worker_slots(): what topk.workers says of each slot.
-#include "../pg/sketch.h"
+#include "../pg/function.h"
 #include "slots.h"
 
 namespace {

@@ -1,67 +1,21 @@
-// What happens to rollups when their sources change: topk.drop_rollup(), the event triggers, and restored dumps.
-#include "../pg/sketch.h"
+// What changes of a source change in its rollups: the event triggers topk.after_ddl() and topk.after_drop().
 #include "../catalog/as_owner.h"
+#include "../catalog/lock.h"
 #include "../catalog/statement.h"
 #include "../catalog/tables.h"
+#include "../pg/function.h"
 #include "../stream/definition.h"
 #include "../stream/limits.h"
-#include "../catalog/lock.h"
-#include "../catalog/owner.h"
-#include "../catalog/rollup.h"
-#include "../statistics/statistics.h"
+#include "drop_rollup.h"
 #include "triggers.h"
 
 extern "C" {
 #include "catalog/pg_class.h"
 #include "commands/event_trigger.h"
-#include "utils/json.h"
 }
 
 namespace topk::define {
 namespace {
-
-void delete_rows(int32 id) {
-    static const char *const tables[] = {"delta_0",   "delta_1",  "delta_2",      "delta_3",  "tile",
-                                         "group_key", "snapshot", "rollup_state", "error_log"};
-    as_owner([&] {
-        for (const char *table : tables)
-            execute(psprintf("DELETE FROM topk.%s WHERE rollup = $1", table), {Value::int4(id)});
-        execute("DELETE FROM topk.rollup WHERE id = $1", {Value::int4(id)});
-    });
-    forget_rollup(id);
-}
-
-// False when there is none of this name.
-bool find(const char *name, int32 *id, Oid *source) {
-    return as_owner([&] {
-        if (execute("SELECT id, source FROM topk.rollup WHERE name = $1", {Value::string(name)}) == 0)
-            return false;
-        *id = DatumGetInt32(result_value(0, 1));
-        *source = DatumGetObjectId(result_value(0, 2));
-        return true;
-    });
-}
-
-Datum drop_rollup(FunctionCallInfo fcinfo) {
-    const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-    int32 id = 0, again = 0;
-    Oid source = InvalidOid;
-    if (find(name, &id, &source)) {
-        require_ownership(source); // before locks that would keep others waiting
-        lock_rollup(id, true);
-        lock_source(source);
-    }
-    // Somebody may have been faster.
-    if (id == 0 || !find(name, &again, &source) || again != id)
-        raise_no_rollup(name);
-    delete_rows(id);
-    CommandCounterIncrement();
-    if (get_rel_relkind(source) != '\0') { // it may have been dropped by a session whose event triggers were off
-        sync_triggers(source);
-        CacheInvalidateRelcacheByRelid(source);
-    }
-    PG_RETURN_VOID();
-}
 
 void require_event(FunctionCallInfo fcinfo, const char *event) {
     if (!CALLED_AS_EVENT_TRIGGER(fcinfo) || strcmp(reinterpret_cast<EventTriggerData *>(fcinfo->context)->event, event) != 0)
@@ -266,7 +220,7 @@ Datum after_drop(FunctionCallInfo fcinfo) {
     foreach (cell, dropped) {
         const auto id = static_cast<int32>(lfirst_oid(cell));
         lock_rollup(id, true);
-        delete_rows(id);
+        delete_rollup(id);
     }
     // A dropped type takes columns with it.
     List *changed = find_oids("SELECT DISTINCT d.objid FROM topk.rollup r JOIN pg_event_trigger_dropped_objects() d "
@@ -278,55 +232,8 @@ Datum after_drop(FunctionCallInfo fcinfo) {
     PG_RETURN_VOID();
 }
 
-// The column numbers in a restored row are those of the table that was dumped; its names still hold.
-HeapTuple renumbered(const TriggerData *data, HeapTuple tuple, Oid source) {
-    bool null;
-    const TupleDesc descriptor = RelationGetDescr(data->tg_relation);
-    const Datum columns = heap_getattr(tuple, rollup_columns, descriptor, &null);
-    StringInfoData json;
-    initStringInfo(&json);
-    JsonbIterator *iterator = JsonbIteratorInit(&DatumGetJsonbP(columns)->root);
-    JsonbValue value;
-    JsonbIteratorToken token;
-    while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE) {
-        if (token != WJB_VALUE || value.type != jbvString)
-            continue;
-        const char *name = pnstrdup(value.val.string.val, value.val.string.len);
-        const AttrNumber number = get_attnum(source, name);
-        if (number == InvalidAttrNumber)
-            continue;
-        appendStringInfo(&json, "%c\"%d\":", json.len == 0 ? '{' : ',', number);
-        escape_json(&json, name);
-    }
-    appendStringInfoString(&json, json.len == 0 ? "{}" : "}");
-    int changed[] = {rollup_columns, rollup_source_oid};
-    Datum values[] = {DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)), ObjectIdGetDatum(source)};
-    bool nulls[] = {false, false};
-    return heap_modify_tuple_by_cols(tuple, descriptor, 2, changed, values, nulls);
-}
-
-Datum before_insert(FunctionCallInfo fcinfo) {
-    const auto *data = reinterpret_cast<TriggerData *>(fcinfo->context);
-    if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
-        !TRIGGER_FIRED_BY_INSERT(data->tg_event) || RelationGetRelid(data->tg_relation) != table_oid(Table::rollup))
-        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("topk.rollup_restored() is the trigger of topk.rollup")));
-    HeapTuple tuple = data->tg_trigtuple;
-    bool null, oid_null;
-    const TupleDesc descriptor = RelationGetDescr(data->tg_relation);
-    forget_rollup(DatumGetInt32(heap_getattr(tuple, rollup_id, descriptor, &null)));
-    const Oid source = DatumGetObjectId(heap_getattr(tuple, rollup_source, descriptor, &null));
-    const Oid known = DatumGetObjectId(heap_getattr(tuple, rollup_source_oid, descriptor, &oid_null));
-    if (null || oid_null || known == source || !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(source)))
-        return PointerGetDatum(tuple);
-    CacheInvalidateRelcacheByRelid(source);
-    return PointerGetDatum(renumbered(data, tuple, source));
-}
-
 } // namespace
 } // namespace topk::define
 
-TOPK_FUNCTION(topk_drop_rollup, topk::define::drop_rollup(fcinfo))
 TOPK_FUNCTION(topk_after_ddl, topk::define::after_ddl(fcinfo))
 TOPK_FUNCTION(topk_after_drop, topk::define::after_drop(fcinfo))
-TOPK_FUNCTION(topk_rollup_restored, topk::define::before_insert(fcinfo))

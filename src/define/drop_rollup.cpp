@@ -1,0 +1,63 @@
+// topk.drop_rollup().
+#include "drop_rollup.h"
+
+#include "../catalog/as_owner.h"
+#include "../catalog/lock.h"
+#include "../catalog/owner.h"
+#include "../catalog/rollup.h"
+#include "../catalog/statement.h"
+#include "../pg/function.h"
+#include "../statistics/statistics.h"
+#include "triggers.h"
+
+namespace topk::define {
+
+void delete_rollup(int32 id) {
+    static const char *const tables[] = {"delta_0",   "delta_1",  "delta_2",      "delta_3",  "tile",
+                                         "group_key", "snapshot", "rollup_state", "error_log"};
+    as_owner([&] {
+        for (const char *table : tables)
+            execute(psprintf("DELETE FROM topk.%s WHERE rollup = $1", table), {Value::int4(id)});
+        execute("DELETE FROM topk.rollup WHERE id = $1", {Value::int4(id)});
+    });
+    forget_rollup(id);
+}
+
+namespace {
+
+// False when there is none of this name.
+bool find(const char *name, int32 *id, Oid *source) {
+    return as_owner([&] {
+        if (execute("SELECT id, source FROM topk.rollup WHERE name = $1", {Value::string(name)}) == 0)
+            return false;
+        *id = DatumGetInt32(result_value(0, 1));
+        *source = DatumGetObjectId(result_value(0, 2));
+        return true;
+    });
+}
+
+Datum drop_rollup(FunctionCallInfo fcinfo) {
+    const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    int32 id = 0, again = 0;
+    Oid source = InvalidOid;
+    if (find(name, &id, &source)) {
+        require_ownership(source); // before locks that would keep others waiting
+        lock_rollup(id, true);
+        lock_source(source);
+    }
+    // Somebody may have been faster.
+    if (id == 0 || !find(name, &again, &source) || again != id)
+        raise_no_rollup(name);
+    delete_rollup(id);
+    CommandCounterIncrement();
+    if (get_rel_relkind(source) != '\0') { // it may have been dropped by a session whose event triggers were off
+        sync_triggers(source);
+        CacheInvalidateRelcacheByRelid(source);
+    }
+    PG_RETURN_VOID();
+}
+
+} // namespace
+} // namespace topk::define
+
+TOPK_FUNCTION(topk_drop_rollup, topk::define::drop_rollup(fcinfo))

@@ -1,0 +1,11 @@
+// topk.drop_rollup().
+#pragma once
+
+#include "../pg/pg.h"
+
+namespace topk::define {
+
+// Deletes the rollup and all that it counted. The caller holds its lock.
+void delete_rollup(int32 id);
+
+} // namespace topk::define
