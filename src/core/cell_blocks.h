@@ -1,5 +1,5 @@
-// Stored form of an array of 64-bit cells: blocks of 64, each with the byte width of its largest cell in front. As short as
-// varints where neighbours are alike, and read ten times as fast.
+// Stored form of an array of 64-bit cells: blocks of 64, each with the byte width of its largest cell in front. They are as
+// short as varints where neighbours are alike, and ten times as fast to read.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ public:
         return bytes;
     }
 
-    // What n cells take at least, so that a reader can refuse before it allocates for them.
+    // The least that n cells take, so that a reader can refuse too large an n before it allocates.
     static size_t min_size(uint32_t n) { return n + n / std::min(n, block_cells); }
 
     static void write(Writer &w, const uint64_t *cells, uint32_t n) {

@@ -34,7 +34,7 @@ CmsParameters CmsParameters::for_error(double error, double confidence) {
 
 uint64_t cms_error_bound(uint32_t width, uint64_t total) {
     const double bound = std::ceil(std::numbers::e / width * static_cast<double>(total));
-    // Of one or two columns e / width is above 1; nothing is ever overestimated by more than the total.
+    // With one or two columns e / width is above 1, but no estimate exceeds the total.
     return bound < static_cast<double>(total) ? static_cast<uint64_t>(bound) : total;
 }
 
@@ -245,7 +245,7 @@ const char *CountMin::violated_invariant() const {
 const char *CmsInvariants::violated() const {
     if (exceeded_)
         return "weight of a row above the total weight";
-    uint64_t all = 0; // as far as the total: the sum itself may not fit
+    uint64_t all = 0; // up to the total, as the sum itself may not fit
     uint64_t smallest = UINT64_MAX;
     for (uint32_t i = 0; i < parameters_.depth; ++i) {
         all = std::min(total_, all + sums_[i]);

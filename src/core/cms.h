@@ -32,7 +32,8 @@ struct CmsParameters {
     bool operator==(const CmsParameters &) const = default;
 };
 
-// What an estimate exceeds the true weight by, at most, with probability 1 - e^-depth: e / width of the total, rounded up.
+// With probability 1 - e^-depth, an estimate exceeds the true weight by no more than this: e / width of the total, rounded
+// up.
 uint64_t cms_error_bound(uint32_t width, uint64_t total);
 
 // An item as a sketch sees it: the two halves of its hash yield the cells of all rows.
@@ -68,14 +69,14 @@ public:
     static constexpr const char *type_name = "cms";
     Key key_of(const void *data, size_t length) const { return CmsItem(data, length, seed_); }
 
-    // How a block is divided. Made by the layout functions below, never by hand.
+    // How a block is divided. The layout functions below make it.
     struct Layout {
         CmsParameters parameters;
         uint32_t slots; // of the table; 0 when dense
         uint64_t size;
     };
 
-    // What merging needs to know of the other side beforehand.
+    // The properties of the other side that merging needs beforehand.
     struct Shape {
         CmsParameters parameters;
         uint32_t nonzero; // cells of a sparse one
@@ -205,9 +206,9 @@ private:
 
 static_assert(sizeof(CountMin) == 48);
 
-// The invariants, checked of a sketch's nonzero cells in any order. They hold for every state because an update by weight w
-// raises no cell by more than w, the smallest of its cells by w, and no cell above the item's cell in any other row; and
-// because sums of such states are such states (docs/accuracy.md).
+// Checks the invariants of a sketch, whose nonzero cells it gets in any order. They hold for every state because an update
+// by weight w raises no cell by more than w, the smallest of its cells by w, and no cell above the item's cell in any other
+// row; and because sums of such states are such states (docs/accuracy.md).
 class CmsInvariants {
 public:
     CmsInvariants(const CmsParameters &parameters, uint64_t total) : parameters_(parameters), total_(total) {}

@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint8_t flag_dense = 1;
 
-// What the cells take in either form; fed the nonzero ones in ascending order.
+// The sizes of the cells in both forms. It is fed the nonzero cells in ascending order.
 class FormSizes {
 public:
     explicit FormSizes(uint32_t cells) : zeros_(cells) {}
@@ -136,7 +136,8 @@ StoredCms::StoredCms(const uint8_t *bytes, size_t size) : body_(bytes, size) {
     const uint64_t nonzero = dense_ ? 0 : body_.varint();
     require(nonzero <= parameters_.cells(), "number of nonzero cells");
     nonzero_ = static_cast<uint32_t>(nonzero);
-    // Memory is taken by these numbers, so the bytes must be there: one for a count, one for the gap before it.
+    // Memory is allocated by these numbers, so check the bytes: each cell has one for its count and one for the gap before
+    // it.
     require(body_.left() >= (dense_ ? uint64_t{parameters_.cells()} : 2 * nonzero), "length of the cells");
 }
 
@@ -191,7 +192,7 @@ Frequency StoredCms::frequency(const CmsItem &item) const {
     return {least, least > error ? least - error : 0, least};
 }
 
-// Each side's cells bound what it counted, so their sums bound the whole.
+// The cells of each side bound the weights that it counted, so their sums bound the sums.
 void CountMin::merge(const StoredCms &source) {
     if (!fits(source.shape())) // throws mismatch; the caller has seen to the rest
         throw Error(Errc::malformed, "invalid number of nonzero cells");

@@ -15,13 +15,13 @@ public:
     static constexpr size_t max_header_size = 64;
     static constexpr uint8_t version = 1;
 
-    // Upper bound of what pack() will write, in O(size); pack() returns what it wrote.
+    // packed_bound() is an upper bound of the size that pack() will write, in O(size). pack() returns the size.
     static size_t packed_bound(const CountMin &sketch);
     static size_t pack(const CountMin &sketch, uint8_t *out);
 
     StoredCms(const uint8_t *bytes, size_t size);
 
-    // Reads all of it and checks every invariant. The one way in for bytes that somebody else wrote. Allocates nothing.
+    // Reads all bytes and checks every invariant. Bytes from outside must pass it. Allocates nothing.
     static void validate(const uint8_t *bytes, size_t size);
 
     Kind kind() const { return kind_; }

@@ -1,4 +1,4 @@
-// Errors of the core. They carry no heap memory, so reporting one cannot itself run out of memory.
+// Errors of the core. They use no heap memory, so that reporting one cannot run out of memory.
 #pragma once
 
 #include <cstdarg>

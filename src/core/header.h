@@ -1,4 +1,4 @@
-// The first eight bytes of every stored state: what it is, and what the reader must know to go on.
+// The first eight bytes of every stored state: its type, version, flags and the kind of its items.
 #pragma once
 
 #include "error.h"

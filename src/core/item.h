@@ -5,13 +5,13 @@
 #include <cstdint>
 #include <cstring>
 
-// Inlined: a 12-byte item hashes in about 3 ns, a call would cost as much again.
+// Inlined, as a 12-byte item hashes in about 3 ns, and a call would take as long again.
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 namespace topk {
 
-// What the canonical bytes of an item mean. Stored; never renumber.
+// The type of an item. The numbers are stored, so they never change.
 enum class Kind : uint8_t {
     none = 0,   // a state that has not seen an item yet
     text = 1,   // the bytes of the text, in the database encoding
@@ -23,7 +23,7 @@ inline constexpr uint8_t kind_last = 4;
 
 const char *kind_name(Kind kind);
 
-// Length every item of a kind has, or 0 where it varies.
+// The length of every item of a kind, or 0 where it varies.
 constexpr uint32_t fixed_length(Kind kind) { return kind == Kind::bigint ? 8 : kind == Kind::uuid ? 16 : 0; }
 
 // Longest item in bytes. Longer ones are an error: cutting them would merge different items.
@@ -41,7 +41,7 @@ struct Item {
         : data(static_cast<const uint8_t *>(bytes)), length(static_cast<uint32_t>(size)), hash(XXH3_64bits(bytes, size)) {}
 };
 
-// What a sketch says of one item.
+// The bounds that a sketch gives for one item.
 struct Frequency {
     uint64_t count; // the estimate; for both sketches it is the upper bound
     uint64_t lower;

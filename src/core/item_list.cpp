@@ -31,7 +31,7 @@ uint32_t common_prefix(const uint8_t *a, uint32_t na, const uint8_t *b, uint32_t
     return i;
 }
 
-// Sorts by eight bytes at a time where that decides, which is nearly always.
+// Sorts by the first eight bytes, which nearly always decide.
 struct Place {
     uint64_t key;
     const SpaceSaving::Entry *entry;
@@ -146,7 +146,7 @@ uint32_t ItemList::read_item(uint8_t *to) {
 uint32_t ItemList::next(WeightedItem *out, uint32_t n, uint8_t *scratch) {
     uint8_t *to = scratch;
     uint32_t read = 0;
-    // As long as there is room for one more. The last item of the call before is overwritten by the first of this one, whose
+    // As long as there is room for one more. The first item of this call overwrites the last one of the call before, whose
     // beginning it shares.
     for (; read < n && left_ != 0 && to <= scratch + max_item_length; ++read) {
         WeightedItem &entry = out[read];

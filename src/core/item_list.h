@@ -1,5 +1,6 @@
-// The stored bytes of an item list (docs/format.md): the exact weights of a few items. The form in which a statement hands
-// on what it counted: no filter, items in order and told apart from the one before, half a dozen bytes for a short item.
+// The stored bytes of an item list (docs/format.md): the exact weights of a few items. A statement writes
+// its counts in this form. It has no filter, and each item is stored as its difference from the one before, which takes half
+// a dozen bytes for a short item.
 #pragma once
 
 #include "spacesaving.h"
@@ -18,7 +19,7 @@ public:
         uint64_t weight;
     };
 
-    // Of a summary that is exact. bound() is an upper bound of what write() will write; write() returns what it wrote.
+    // The list of an exact summary. bound() is an upper bound of the size that write() will write; write() returns the size.
     static size_t bound(const SpaceSaving &summary);
     static size_t write(const SpaceSaving &summary, uint8_t *out);
 
@@ -30,7 +31,8 @@ public:
 
     // Memory for the items that one call of next() reads.
     static constexpr size_t scratch_size = 2 * (max_item_length + 1);
-    // The next entries, at most n and as many as fit in the memory, which is at least one; returns how many, 0 at the end.
+    // Reads the next items, at most n and as many as fit in the memory, which is at least one. Returns how many; 0 at the
+    // end.
     uint32_t next(WeightedItem *out, uint32_t n, uint8_t *scratch);
 
 private:

@@ -50,7 +50,7 @@ SpaceSaving::Layout SpaceSaving::layout_for(uint32_t capacity, uint64_t room, ui
     l.room = static_cast<uint32_t>(room);
     l.index_size = room <= unindexed_room ? 0 : 4 * std::bit_ceil(l.room);
     l.filter_width = purged || room >= capacity ? filter_width_for(capacity) : 0;
-    l.arena_room = (arena_room + 7) & ~uint64_t{7}; // the filter behind it wants to be aligned
+    l.arena_room = (arena_room + 7) & ~uint64_t{7}; // so that the filter behind it is aligned
     l.size = size_of(l);
     if (l.size <= max_rounded_block) {
         const uint64_t rounded = std::bit_ceil(l.size);
@@ -218,9 +218,9 @@ bool SpaceSaving::insert(const Item &item, uint64_t weight, const Evictions *evi
     return true;
 }
 
-// For rank 1 the largest; `larger` tells how many counts are larger than it. By counting rather than std::nth_element:
-// counts crowd just above the floor, and no memory is needed. First pass: buckets of at most 1/16 relative width; then
-// linear passes inside the bucket that holds the rank.
+// Rank 1 is the largest; `larger` becomes the number of counts that are larger. It counts instead of using std::nth_element,
+// as counts crowd just above the floor, and counting needs no memory. The first pass takes buckets of at most 1/16 relative
+// width; linear passes inside the bucket that holds the rank follow.
 uint64_t SpaceSaving::nth_largest_count(const uint32_t nth, uint32_t &larger) const {
     uint32_t rank = nth; // among those not yet seen to be larger
     constexpr uint32_t buckets = 1024;
@@ -263,8 +263,8 @@ uint64_t SpaceSaving::nth_largest_count(const uint32_t nth, uint32_t &larger) co
     return low;
 }
 
-// Of the entries with this count, a choice of at most `most` that does not depend on their order: those whose hash begins
-// with less than the result.
+// Chooses at most `most` of the entries with this count, whatever their order: those whose hash begins with less than the
+// result.
 uint32_t SpaceSaving::first_ties(uint64_t count, uint32_t most) const {
     constexpr uint32_t buckets = 1u << tie_bits;
     uint32_t histogram[buckets] = {};
@@ -277,7 +277,7 @@ uint32_t SpaceSaving::first_ties(uint64_t count, uint32_t most) const {
 }
 
 // Drops every entry whose count is not among the `keep` largest. T, the (keep+1)-th largest count, becomes the floor. Ties
-// with it go as well, unless that would leave less than half: a stream of items seen once each is not to end up empty.
+// with it go as well, unless less than half would be left, so that a stream of items that are seen once each keeps some.
 void SpaceSaving::purge(uint32_t keep, const Evictions *evictions) {
     assert(entries_ > keep && filter_width_ != 0);
     uint32_t larger;

@@ -36,7 +36,7 @@ public:
         uint32_t length;
     };
 
-    // How a block is divided. Made by the layout functions below, never by hand.
+    // How a block is divided. The layout functions below make it.
     struct Layout {
         uint32_t capacity;
         uint32_t room;
@@ -46,7 +46,7 @@ public:
         uint64_t size;
     };
 
-    // What merging needs to know of the other side beforehand.
+    // The properties of the other side that merging needs beforehand.
     struct Shape {
         uint32_t capacity;
         uint32_t entries;
@@ -108,7 +108,7 @@ public:
         return true;
     }
 
-    // Is told of the items that make room for others.
+    // insert() calls this for each item that makes room for others.
     struct Evictions {
         void (*evicted)(void *context, const uint8_t *key, const Entry &entry) noexcept;
         void *context;

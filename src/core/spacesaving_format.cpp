@@ -136,7 +136,7 @@ Ranked StoredSpaceSaving::next_entry(Reader &reader, uint64_t previous_count) co
 
 namespace {
 
-// Of n entries by rank and, where there is one, the next.
+// Sets `guaranteed` of n entries by rank; the next one, if there is one, stands behind them.
 void set_guaranteed(Ranked *entries, uint32_t n, bool next, uint64_t floor) {
     const uint64_t rival = std::max(next ? entries[n].count : 0, floor);
     for (uint32_t i = 0; i < n; ++i)
@@ -211,7 +211,8 @@ Frequency StoredSpaceSaving::frequency(const Item &item) const {
     return {upper, 0, upper};
 }
 
-// What each side knows of an item that it does not monitor is at most min(floor, filter cell); the sums stay bounds.
+// The weight that a side counted of an item without an entry is at most min(floor, filter cell), and sums of bounds are
+// bounds.
 void SpaceSaving::merge(const StoredSpaceSaving &source) {
     check_mergeable(source.shape());
     require_kind(source.kind());
@@ -292,7 +293,7 @@ void SpaceSaving::merge(const StoredSpaceSaving &source) {
 void StoredSpaceSaving::validate(const uint8_t *bytes, size_t size) {
     const StoredSpaceSaving stored(bytes, size);
     const SpaceSaving::Layout layout = SpaceSaving::load_layout(stored.shape());
-    // Words, because a summary wants the alignment of its counters.
+    // Words, so that the counters of the summary are aligned.
     const std::unique_ptr<uint64_t[]> block(new uint64_t[(layout.size + 7) / 8]);
     SpaceSaving *summary = SpaceSaving::create(block.get(), layout, 0);
     summary->merge(stored);

@@ -19,8 +19,8 @@ struct Ranked {
     bool guaranteed;
 };
 
-// The least weight that is this share (0 to 1) of a total. A double nearest to what a decimal says may lie above it, so the
-// last bit of the product does not count: 2 of 5 are a share of 0.4.
+// The least weight that is this share (0 to 1) of a total. The double nearest to a decimal may lie above it, so the last bit
+// of the product does not count: 2 of 5 are a share of 0.4.
 uint64_t weight_of_share(double share, uint64_t total);
 
 // The first min(k, size()) entries of a live summary by rank, with `guaranteed` set, pointing into it; returns how many. out
@@ -35,13 +35,13 @@ public:
     static constexpr size_t max_header_size = 64;
     static constexpr uint8_t version = 1;
 
-    // Upper bound of what pack() will write, in O(size); pack() returns what it wrote.
+    // packed_bound() is an upper bound of the size that pack() will write, in O(size). pack() returns the size.
     static size_t packed_bound(const SpaceSaving &summary);
     static size_t pack(const SpaceSaving &summary, uint8_t *out);
 
     StoredSpaceSaving(const uint8_t *bytes, size_t size);
 
-    // Reads all of it and checks every invariant. The one way in for bytes that somebody else wrote.
+    // Reads all bytes and checks every invariant. Bytes from outside must pass it.
     static void validate(const uint8_t *bytes, size_t size);
 
     Kind kind() const { return kind_; }
