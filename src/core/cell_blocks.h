@@ -1,5 +1,5 @@
-// Stored form of an array of 64-bit cells: blocks of 64, each with the byte width of its largest cell in front. They are as
-// short as varints where neighbours are alike, and ten times as fast to read.
+// Stored form of an array of 64-bit cells: blocks of 64 cells, each preceded by the byte width of its largest cell. It is as
+// short as varints if neighbours are similar, and ten times as fast to read.
 #pragma once
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 
 namespace topk {
 
-// The cells are a power of two in number, at least 8; fewer than 64 make one block.
+// The number of cells is a power of two and at least 8; fewer than 64 cells make one block.
 class CellBlocks {
 public:
     static constexpr uint32_t block_cells = 64;
@@ -21,7 +21,8 @@ public:
         return bytes;
     }
 
-    // The least that n cells take, so that a reader can refuse too large an n before it allocates.
+    // The smallest size of n cells. A reader compares it with the bytes that are there before it allocates memory for the
+    // cells.
     static size_t min_size(uint32_t n) { return n + n / std::min(n, block_cells); }
 
     static void write(Writer &w, const uint64_t *cells, uint32_t n) {
@@ -34,7 +35,7 @@ public:
         }
     }
 
-    // Calls take(first, cells, how many, block) for each block in order, where at_block(block, i) reads its cells again.
+    // Calls take(first, cells, n, block) for each block in order; at_block(block, i) can read its cells again later.
     template <class Take>
     static void read(Reader &r, uint32_t n, Take take) {
         const uint32_t block = std::min(n, block_cells);
@@ -55,13 +56,13 @@ public:
         }
     }
 
-    // A cell of a block that read() has checked.
+    // Returns a cell of a block that read() has checked.
     static uint64_t at_block(const uint8_t *start, uint32_t position) {
         const uint32_t width = *start;
         return Reader(start + 1 + size_t{position} * width, width).fixed(width);
     }
 
-    // One cell, without reading those before it.
+    // Returns one cell without reading the cells before it.
     static uint64_t read_one(Reader r, uint32_t n, uint32_t position) {
         const uint32_t block = std::min(n, block_cells);
         for (uint32_t i = 0; i < position / block; ++i)

@@ -34,7 +34,7 @@ CmsParameters CmsParameters::for_error(double error, double confidence) {
 
 uint64_t cms_error_bound(uint32_t width, uint64_t total) {
     const double bound = std::ceil(std::numbers::e / width * static_cast<double>(total));
-    // With one or two columns e / width is above 1, but no estimate exceeds the total.
+    // With one or two columns, e / width is above 1, but no estimate exceeds the total.
     return bound < static_cast<double>(total) ? static_cast<uint64_t>(bound) : total;
 }
 
@@ -58,7 +58,7 @@ CountMin::Layout CountMin::layout_for(const CmsParameters &parameters, uint64_t 
     if (nonzero > usable(l.slots))
         l.slots *= 2;
     l.size = size_of(l);
-    // A larger table saves too little to pay for its slowness.
+    // A larger table would save too little memory to justify that it is slower.
     return l.slots == min_slots ? (l.size < dense.size ? l : dense) : (l.size <= dense.size / 4 ? l : dense);
 }
 
@@ -125,8 +125,8 @@ void CountMin::require_kind(Kind kind) {
     kind_ = kind;
 }
 
-// The slot of a cell, or the free one where it belongs; slots_ when there is neither. Growing steps, so that no choice of
-// cells makes long runs of occupied slots.
+// Returns the slot of a cell, or the free slot where it belongs, or slots_ if there is neither. The steps grow, so that no
+// choice of cells makes long runs of occupied slots.
 uint32_t CountMin::slot_of(uint32_t cell) const noexcept {
     const uint32_t mask = slots_ - 1;
     const uint32_t *tag = tags();
@@ -184,7 +184,7 @@ bool CountMin::count_sparse(const CmsItem &item, uint64_t weight) noexcept {
     for (uint32_t i = 0; i < depth_; ++i) {
         uint32_t at = slot[i];
         const uint32_t tag = item.cell(i, width_) + 1;
-        if (tags()[at] != tag) { // missing; its slot may have been free above and taken meanwhile
+        if (tags()[at] != tag) { // missing; another cell may have taken its free slot
             at = slot_of(tag - 1);
             tags()[at] = tag;
             counts()[at] = 0;
@@ -245,7 +245,7 @@ const char *CountMin::violated_invariant() const {
 const char *CmsInvariants::violated() const {
     if (exceeded_)
         return "weight of a row above the total weight";
-    uint64_t all = 0; // up to the total, as the sum itself may not fit
+    uint64_t all = 0; // limited to the total, as the sum may overflow
     uint64_t smallest = UINT64_MAX;
     for (uint32_t i = 0; i < parameters_.depth; ++i) {
         all = std::min(total_, all + sums_[i]);

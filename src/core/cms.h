@@ -1,4 +1,4 @@
-// Count-Min: an upper bound for the weight of any item, in a fixed number of counters.
+// Count-Min gives an upper bound of the weight of any item with a fixed number of counters.
 //
 // Cormode and Muthukrishnan, "An improved data stream summary: the count-min sketch and its applications", J. Algorithms
 // 2005; conservative update after Estan and Varghese, "New directions in traffic measurement and accounting", SIGCOMM 2002.
@@ -23,7 +23,8 @@ struct CmsParameters {
     uint32_t depth = default_depth;
     uint64_t seed = 0;
 
-    // The smallest sketch whose error is at most `error` times the total weight with probability `confidence`.
+    // Returns the parameters of the smallest sketch whose error is at most `error` times the total weight with probability
+    // `confidence`.
     static CmsParameters for_error(double error, double confidence);
 
     // Throws invalid_parameter.
@@ -32,11 +33,11 @@ struct CmsParameters {
     bool operator==(const CmsParameters &) const = default;
 };
 
-// With probability 1 - e^-depth, an estimate exceeds the true weight by no more than this: e / width of the total, rounded
-// up.
+// Returns e / width times the total, rounded up: with probability 1 - e^-depth, an estimate exceeds the true weight by no
+// more.
 uint64_t cms_error_bound(uint32_t width, uint64_t total);
 
-// An item as a sketch sees it: the two halves of its hash yield the cells of all rows.
+// An item of a sketch. The two halves of its hash select its cells in all rows.
 struct CmsItem {
     uint64_t low;
     uint64_t high;
@@ -48,8 +49,8 @@ struct CmsItem {
         high = hash.high64 | 1;
     }
 
-    // A multiplication folds both halves into each row. The cheaper low + row * high gives rows that are not independent:
-    // measured on a narrow sketch of 27 x 20 cells, two items then meet in all rows 1,000 times as often as e^-depth allows.
+    // A multiplication uses both halves in each row. With the cheaper low + row * high, rows are not independent: in a
+    // narrow sketch of 27 x 20 cells, two items met in all rows 1,000 times as often as e^-depth allows.
     uint32_t cell(uint32_t row, uint32_t width) const {
         const unsigned __int128 product = static_cast<unsigned __int128>(low + row * 0x9e3779b97f4a7c15) * high;
         const uint64_t h = static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
@@ -59,9 +60,9 @@ struct CmsItem {
 
 class StoredCms;
 
-// A sketch in one contiguous block owned by the caller: this header, then either all cells, row by row (dense), or a hash
-// table of those that are not zero (sparse). It holds no pointer, so a byte copy of the block is a copy of the sketch. An
-// operation that lacks room says so instead of allocating; the caller then moves the sketch with relocate().
+// A sketch in one contiguous block that the caller owns: this header, then either all cells, row by row (dense), or a hash
+// table of the cells that are not zero (sparse). The block has no pointers, so a copy of its bytes is a copy of the sketch.
+// An operation that lacks room reports that instead of allocating memory; the caller then moves the sketch with relocate().
 class CountMin {
 public:
     using Stored = StoredCms;
@@ -69,39 +70,41 @@ public:
     static constexpr const char *type_name = "cms";
     Key key_of(const void *data, size_t length) const { return CmsItem(data, length, seed_); }
 
-    // How a block is divided. The layout functions below make it.
+    // The parts of a block. Only the layout functions below create a Layout.
     struct Layout {
         CmsParameters parameters;
-        uint32_t slots; // of the table; 0 when dense
+        uint32_t slots; // of the table; 0 in a dense sketch
         uint64_t size;
     };
 
-    // The properties of the other side that merging needs beforehand.
+    // The properties of the other sketch that merging needs in advance.
     struct Shape {
         CmsParameters parameters;
-        uint32_t nonzero; // cells of a sparse one
+        uint32_t nonzero; // cells of a sparse sketch
         bool dense;
     };
 
     // Throws invalid_parameter.
     static Layout initial_layout(const CmsParameters &parameters);
-    // Room for every cell from the start.
+    // With room for every cell from the start.
     static Layout dense_layout(const CmsParameters &parameters);
-    // For an empty sketch that a stored one is to be merged into.
+    // For an empty sketch into which a stored one will be merged.
     static Layout load_layout(const Shape &stored);
     static CountMin *create(void *block, const Layout &layout);
 
-    // The block that insert() needs after it returned false.
+    // The block that insert() needs after it has returned false.
     Layout grown_layout(const CmsItem &item) const;
-    // Whether merge() can work in this block (throws mismatch when in none), and the block it needs otherwise.
+    // Returns whether merge() can work in this block; throws mismatch if it cannot work in any. Otherwise, merge_layout()
+    // returns the block that it needs.
     bool fits(const Shape &source) const;
     Layout merge_layout(const Shape &source) const;
     static CountMin *relocate(const CountMin &from, void *block, const Layout &layout);
 
-    // True when this is the memory of a sketch and not its stored bytes.
+    // True if this is the memory of a sketch, and not its stored bytes.
     bool is_live() const { return magic_ == live_magic; }
 
-    // Counts an item. False: use insert(); nothing has changed then. Weight must be positive.
+    // Counts an item. If it returns false, nothing has changed, and the caller must call insert(). The weight must be
+    // positive.
     bool count(const CmsItem &item, uint64_t weight) noexcept {
         if (weight > max_total - total_ || item.length > max_item_length) [[unlikely]]
             return false;
@@ -117,18 +120,19 @@ public:
         return true;
     }
 
-    // Counts an item that count() declined. False: needs the block of grown_layout() first; nothing has changed then.
-    // Throws out_of_range when the total would pass max_total, too_large for an item longer than max_item_length.
+    // Counts an item after count() has returned false. If this returns false too, nothing has changed, and the caller must
+    // move the sketch to the block of grown_layout() first. Throws out_of_range if the total would exceed max_total, and
+    // too_large for an item longer than max_item_length.
     bool insert(const CmsItem &item, uint64_t weight);
 
-    // Adds a stored sketch, whose bytes are checked on the way (throws malformed, then this sketch is lost) and which must
-    // fit. Throws mismatch for different kinds or parameters.
+    // Adds a stored sketch, which must fit. Throws mismatch for different kinds or parameters. It checks the bytes while it
+    // reads them and throws malformed; this sketch must not be used after that.
     void merge(const StoredCms &source);
 
-    // Takes a state's kind from its first item; throws mismatch when it has another.
+    // Sets the kind if no item has been counted yet; throws mismatch if the state has another kind.
     void require_kind(Kind kind);
 
-    // Never below the item's weight.
+    // The estimate is never below the weight of the item.
     uint64_t estimate(const CmsItem &item) const;
     uint64_t error_bound() const { return cms_error_bound(width_, total_); }
 
@@ -140,16 +144,16 @@ public:
     CmsParameters parameters() const { return {width_, depth_, seed_}; }
     uint64_t block_size() const { return size_of({parameters(), slots_, 0}); }
 
-    // The first of the documented invariants that does not hold, or nullptr. O(size).
+    // Returns the first documented invariant that does not hold, or nullptr; takes O(size).
     const char *violated_invariant() const;
 
     bool is_dense() const { return slots_ == 0; }
-    // Dense: by cell.
+    // The counts of all cells of a dense sketch.
     const uint64_t *cells() const { return counts(); }
-    // Sparse: how many cells are not zero.
+    // The number of cells of a sparse sketch that are not zero.
     uint32_t nonzero() const { return used_; }
 
-    // Sparse: calls visit(cell, count) for these, in no particular order.
+    // Calls visit(cell, count) for these cells, in no particular order.
     template <class Visit>
     void for_each_slot(Visit visit) const {
         for (uint32_t i = 0; i < slots_; ++i)
@@ -166,14 +170,14 @@ private:
 
     uint64_t *counts() { return reinterpret_cast<uint64_t *>(this + 1); }
     const uint64_t *counts() const { return reinterpret_cast<const uint64_t *>(this + 1); }
-    // Cell + 1 of each slot, 0 where it is free.
+    // For each slot, the number of its cell plus 1, or 0 if it is free.
     uint32_t *tags() { return reinterpret_cast<uint32_t *>(counts() + slots_); }
     const uint32_t *tags() const { return reinterpret_cast<const uint32_t *>(counts() + slots_); }
 
-    // How many slots may be in use. The smallest table may be full: it is as fast to scan as to probe.
+    // The number of slots that may be in use. The smallest table may be full, as a scan of it is as fast as probing.
     static uint32_t usable(uint32_t slots) { return slots == min_slots ? slots : slots / 4 * 3; }
 
-    // The conservative update: no cell rises higher than this item's new estimate needs.
+    // The conservative update: it raises no cell above the new estimate of this item.
     template <uint32_t depth>
     void raise_cells(const CmsItem &item, uint64_t weight) noexcept {
         uint64_t *cell[depth];
@@ -192,7 +196,7 @@ private:
     uint32_t slot_of(uint32_t cell) const noexcept;
     void add(uint32_t cell, uint64_t count);
 
-    uint32_t host_word_; // the caller's: PostgreSQL keeps the length of the value here
+    uint32_t host_word_; // belongs to the caller: PostgreSQL stores the length of the value here
     uint32_t magic_;
     uint64_t total_;
     uint64_t seed_;
@@ -206,9 +210,9 @@ private:
 
 static_assert(sizeof(CountMin) == 48);
 
-// Checks the invariants of a sketch, whose nonzero cells it gets in any order. They hold for every state because an update
-// by weight w raises no cell by more than w, the smallest of its cells by w, and no cell above the item's cell in any other
-// row; and because sums of such states are such states (docs/accuracy.md).
+// Checks the invariants from the nonzero cells of a sketch, in any order. They hold for every state for two reasons. An
+// update by weight w raises no cell by more than w, raises the smallest of its cells by w, and raises no cell above the cell
+// of the item in another row. And the sum of two such states is such a state (docs/accuracy.md).
 class CmsInvariants {
 public:
     CmsInvariants(const CmsParameters &parameters, uint64_t total) : parameters_(parameters), total_(total) {}

@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint8_t flag_dense = 1;
 
-// The sizes of the cells in both forms. It is fed the nonzero cells in ascending order.
+// Computes the size of the cells in either form, from the nonzero cells in ascending order.
 class FormSizes {
 public:
     explicit FormSizes(uint32_t cells) : zeros_(cells) {}
@@ -27,7 +27,7 @@ public:
     uint32_t nonzero() const { return nonzero_; }
     size_t sparse() const { return varint_size(nonzero_) + gaps_ + counts_; }
     size_t dense() const { return zeros_ + counts_; }
-    // The form is part of the content: equal sketches have equal bytes.
+    // The shorter form is required, so that equal sketches have equal bytes.
     bool is_dense() const { return dense() < sparse(); }
 
 private:
@@ -136,8 +136,7 @@ StoredCms::StoredCms(const uint8_t *bytes, size_t size) : body_(bytes, size) {
     const uint64_t nonzero = dense_ ? 0 : body_.varint();
     require(nonzero <= parameters_.cells(), "number of nonzero cells");
     nonzero_ = static_cast<uint32_t>(nonzero);
-    // Memory is allocated by these numbers, so check the bytes: each cell has one for its count and one for the gap before
-    // it.
+    // Readers allocate memory by these numbers, so the bytes must exist: one for each count, and one for the gap before it.
     require(body_.left() >= (dense_ ? uint64_t{parameters_.cells()} : 2 * nonzero), "length of the cells");
 }
 
@@ -173,7 +172,7 @@ void StoredCms::visit_cells(Visit visit) const {
 }
 
 Frequency StoredCms::frequency(const CmsItem &item) const {
-    uint32_t wanted[CmsParameters::max_depth]; // ascending, as the rows follow each other
+    uint32_t wanted[CmsParameters::max_depth]; // ascending, as each row comes after the row before
     for (uint32_t i = 0; i < depth(); ++i)
         wanted[i] = item.cell(i, width());
     uint64_t least = total_;
@@ -192,9 +191,9 @@ Frequency StoredCms::frequency(const CmsItem &item) const {
     return {least, least > error ? least - error : 0, least};
 }
 
-// The cells of each side bound the weights that it counted, so their sums bound the sums.
+// The cells of each side are bounds for its items, so the sums are bounds for all items.
 void CountMin::merge(const StoredCms &source) {
-    if (!fits(source.shape())) // throws mismatch; the caller has seen to the rest
+    if (!fits(source.shape())) // throws mismatch; the caller has moved the sketch if it did not fit
         throw Error(Errc::malformed, "invalid number of nonzero cells");
     if (source.total() > max_total - total_)
         throw Error(Errc::out_of_range, "total weight of cms state would exceed %llu",

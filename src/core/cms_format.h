@@ -1,5 +1,5 @@
-// The stored bytes of a Count-Min sketch (docs/format.md): its nonzero cells with the gaps between them, or all cells,
-// whichever is shorter.
+// The stored bytes of a Count-Min sketch (docs/format.md): either its nonzero cells with the gaps between them, or all
+// cells, whichever is shorter.
 #pragma once
 
 #include "cms.h"
@@ -7,21 +7,22 @@
 
 namespace topk {
 
-// A view of stored bytes. The constructor reads and checks the header; what follows is checked while it is read. Every
-// function throws malformed where the bytes contradict the format.
+// A view of stored bytes. The constructor reads and checks the header; the functions check the rest while they read it. All
+// of them throw malformed if the bytes contradict the format.
 class StoredCms {
 public:
-    // Enough to hold the header of any sketch.
+    // Upper bound of the size of a header.
     static constexpr size_t max_header_size = 64;
     static constexpr uint8_t version = 1;
 
-    // packed_bound() is an upper bound of the size that pack() will write, in O(size). pack() returns the size.
+    // packed_bound() returns an upper bound of the number of bytes that pack() will write, in O(size); pack() returns the
+    // number that it has written.
     static size_t packed_bound(const CountMin &sketch);
     static size_t pack(const CountMin &sketch, uint8_t *out);
 
     StoredCms(const uint8_t *bytes, size_t size);
 
-    // Reads all bytes and checks every invariant. Bytes from outside must pass it. Allocates nothing.
+    // Reads everything and checks every invariant, without allocating memory. Bytes from outside must pass this function.
     static void validate(const uint8_t *bytes, size_t size);
 
     Kind kind() const { return kind_; }
@@ -35,7 +36,7 @@ public:
 
     CmsItem key_of(const void *data, size_t length) const { return CmsItem(data, length, parameters_.seed); }
 
-    // count = upper is never below the item's weight. lower is not above it with probability 1 - e^-depth.
+    // count and upper are never below the weight of the item; lower is not above it with probability 1 - e^-depth.
     Frequency frequency(const CmsItem &item) const;
 
 private:
@@ -48,7 +49,7 @@ private:
     CmsParameters parameters_;
     Kind kind_;
     bool dense_;
-    uint32_t nonzero_; // 0 when dense
+    uint32_t nonzero_; // 0 in dense form
     uint64_t total_;
     Reader body_;
 };

@@ -1,4 +1,4 @@
-// Errors of the core. They use no heap memory, so that reporting one cannot run out of memory.
+// Errors of the core. An Error needs no heap memory, so throwing one cannot run out of memory.
 #pragma once
 
 #include <cstdarg>
@@ -9,11 +9,11 @@
 namespace topk {
 
 enum class Errc : uint8_t {
-    invalid_parameter, // a parameter outside its documented range
+    invalid_parameter, // a parameter is outside its documented range
     out_of_range,      // a 64-bit count would overflow
-    malformed,         // bytes that are no state of the declared format
-    mismatch,          // two states that cannot be combined
-    too_large,         // a state would pass the size limit
+    malformed,         // the bytes are not a state of the declared format
+    mismatch,          // two states cannot be combined
+    too_large,         // a state would exceed the size limit
 };
 
 class Error : public std::exception {

@@ -13,7 +13,7 @@ double part(double count, double mean) { return count == 0 ? 0 : count * std::lo
 
 double growth_score(double now, double before) {
     const double mean = (now + before) / 2;
-    const double statistic = std::max(0.0, 2 * (part(now, mean) + part(before, mean))); // rounding may lead below 0
+    const double statistic = std::max(0.0, 2 * (part(now, mean) + part(before, mean))); // rounding may make it negative
     return std::copysign(std::sqrt(statistic), now - before);
 }
 

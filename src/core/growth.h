@@ -1,15 +1,15 @@
-// A test whether an item grew, which is sound on small counts too.
+// A test of how sure it is that an item grew, which is sound for small counts too.
 #pragma once
 
 namespace topk {
 
-// The signed root of the likelihood-ratio statistic for two Poisson counts of equal exposure, given their sum: by how many
-// standard deviations `now` is above `before`, or below if negative. Small counts need much growth for a high score: from 1
-// to 3 the score is 1.0, from 100 to 200 it is 5.8. Neither count may be negative.
+// Returns the number of standard deviations by which `now` is above `before` (negative if it is below); both must be at
+// least 0. It is the signed root of the likelihood-ratio statistic for two Poisson counts of equal exposure, given their
+// sum. Large counts need little growth and small ones much: growth from 1 to 3 scores 1.0, from 100 to 200 it scores 5.8.
 //
-// Przyborowski and Wilenski, "Homogeneity of results in testing samples from Poisson series", Biometrika 31 (1940), for the
-// condition; Dunning, "Accurate methods for the statistics of surprise and coincidence", Comput. Linguist. 19 (1993), for
-// the statistic, which stays near its distribution where counts are small.
+// The condition on the sum is from Przyborowski and Wilenski, "Homogeneity of results in testing samples from Poisson
+// series", Biometrika 31 (1940); the statistic is from Dunning, "Accurate methods for the statistics of surprise and
+// coincidence", Comput. Linguist. 19 (1993): it stays near its distribution if counts are small.
 double growth_score(double now, double before);
 
 } // namespace topk

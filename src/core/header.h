@@ -1,4 +1,4 @@
-// The first eight bytes of every stored state: its type, version, flags and the kind of its items.
+// The first eight bytes of every stored state: its type, format version, flags and kind of items.
 #pragma once
 
 #include "error.h"

@@ -16,7 +16,7 @@ void require_valid(uint8_t largest) {
         throw Error(Errc::malformed, "invalid HyperLogLog registers");
 }
 
-// The two series of Ertl's estimator, for registers that are still 0 and for those that cannot grow.
+// The two series of Ertl's estimator: sigma for registers that are 0, tau for registers at the largest value.
 double sigma(double x) {
     if (x == 1)
         return INFINITY;
@@ -58,7 +58,7 @@ void merge_registers(uint8_t *registers, const uint8_t *source) {
 
 int64_t estimate_distinct(const uint8_t *registers) {
     require_valid(*std::max_element(registers, registers + register_count));
-    uint32_t with[value_max + 1] = {}; // how many registers hold each value
+    uint32_t with[value_max + 1] = {}; // number of registers with each value
     for (size_t i = 0; i < register_count; ++i)
         ++with[registers[i]];
     constexpr auto m = static_cast<double>(register_count);
@@ -67,7 +67,7 @@ int64_t estimate_distinct(const uint8_t *registers) {
         z = 0.5 * (z + with[value]);
     z += m * sigma(with[0] / m);
     const double hashes = m * m / (2 * std::numbers::ln2) / z;
-    // Of many items some have the same 32 bits. Beyond all of them there is nothing to tell.
+    // Among many items, some have the same 32 bits; this corrects for it. The result is limited to all 2^32 values.
     constexpr double all = 0x1p32;
     const double share = std::min(hashes / all, 1 - 1 / all);
     return std::llround(-all * std::log1p(-share));

@@ -1,19 +1,19 @@
-// An item as the sketches see it: its canonical bytes, their kind and their hash.
+// Items of sketches: their canonical bytes, the kind of these, and their hash.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
-// Inlined, as a 12-byte item hashes in about 3 ns, and a call would take as long again.
+// The hash is inlined: hashing 12 bytes takes about 3 ns, and a call would take as much again.
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 namespace topk {
 
-// The type of an item. The numbers are stored, so they never change.
+// The meaning of the canonical bytes of an item. The numbers are stored: never change them.
 enum class Kind : uint8_t {
-    none = 0,   // a state that has not seen an item yet
+    none = 0,   // a state that has counted no item yet
     text = 1,   // the bytes of the text, in the database encoding
     bigint = 2, // 8 bytes, little-endian two's complement
     uuid = 3,   // 16 bytes, in network order
@@ -23,13 +23,13 @@ inline constexpr uint8_t kind_last = 4;
 
 const char *kind_name(Kind kind);
 
-// The length of every item of a kind, or 0 where it varies.
+// The length of all items of a kind, or 0 if it varies.
 constexpr uint32_t fixed_length(Kind kind) { return kind == Kind::bigint ? 8 : kind == Kind::uuid ? 16 : 0; }
 
-// Longest item in bytes. Longer ones are an error: cutting them would merge different items.
+// Largest length of an item in bytes. Longer ones are an error, as cutting them would unite different items.
 inline constexpr uint32_t max_item_length = 8191;
 
-// Largest total weight of a state: what SQL's bigint can show.
+// Largest total weight of a state, the largest bigint of SQL.
 inline constexpr uint64_t max_total = INT64_MAX;
 
 struct Item {
@@ -41,7 +41,7 @@ struct Item {
         : data(static_cast<const uint8_t *>(bytes)), length(static_cast<uint32_t>(size)), hash(XXH3_64bits(bytes, size)) {}
 };
 
-// The bounds that a sketch gives for one item.
+// The answer of a sketch about one item.
 struct Frequency {
     uint64_t count; // the estimate; for both sketches it is the upper bound
     uint64_t lower;
@@ -60,7 +60,7 @@ inline uint32_t load_u32(const void *p) {
     return v;
 }
 
-// memcmp() == 0 for the short keys that items mostly are, without the call.
+// Like memcmp() == 0, but without a call for short keys, which most items are.
 inline bool equal_bytes(const uint8_t *a, const uint8_t *b, uint32_t n) {
     if (n > 16)
         return memcmp(a, b, n) == 0;
@@ -74,7 +74,7 @@ inline bool equal_bytes(const uint8_t *a, const uint8_t *b, uint32_t n) {
     return true;
 }
 
-// Order of two items of one kind by their bytes, the tie-break of every ranking.
+// Compares two items of one kind by their bytes; rankings break ties with it.
 inline int compare_bytes(const uint8_t *a, uint32_t na, const uint8_t *b, uint32_t nb) {
     const uint32_t n = na < nb ? na : nb;
     if (n != 0)

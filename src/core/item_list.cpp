@@ -7,7 +7,7 @@ namespace topk {
 
 namespace {
 
-constexpr uint32_t nibble_full = 15; // more follows as a varint
+constexpr uint32_t nibble_full = 15; // a varint with the rest follows
 
 uint64_t load_big_endian(const uint8_t *p, uint32_t n) {
     uint64_t v = 0;
@@ -31,7 +31,7 @@ uint32_t common_prefix(const uint8_t *a, uint32_t na, const uint8_t *b, uint32_t
     return i;
 }
 
-// Sorts by the first eight bytes, which nearly always decide.
+// The key has the first eight bytes that differ, which nearly always decide the order.
 struct Place {
     uint64_t key;
     const SpaceSaving::Entry *entry;
@@ -41,7 +41,7 @@ std::vector<Place> in_order(const SpaceSaving &s) {
     std::vector<Place> places(s.size());
     const SpaceSaving::Entry *first = s.entries();
     if (s.kind() == Kind::bigint) {
-        constexpr uint64_t sign = uint64_t{1} << 63; // orders negative values first
+        constexpr uint64_t sign = uint64_t{1} << 63; // puts negative values first
         for (uint32_t i = 0; i < s.size(); ++i)
             places[i] = {load_bigint(s.key(first[i])) ^ sign, first + i};
         std::sort(places.begin(), places.end(), [](const Place &a, const Place &b) { return a.key < b.key; });
@@ -63,7 +63,7 @@ std::vector<Place> in_order(const SpaceSaving &s) {
 } // namespace
 
 size_t ItemList::bound(const SpaceSaving &s) {
-    // A bigint takes at most ten bytes, the lengths of another item at most five.
+    // A bigint takes at most ten bytes; the lengths of an item of another kind take at most five.
     const size_t items = s.kind() == Kind::bigint ? size_t{10} * s.size() : s.key_bytes() + size_t{5} * s.size();
     size_t size = 1 + varint_size(s.size()) + varint_size(s.total()) + items;
     for (const SpaceSaving::Entry *e = s.entries(), *end = e + s.size(); e != end; ++e)
@@ -84,7 +84,7 @@ size_t ItemList::write(const SpaceSaving &s, uint8_t *out) {
         if (s.kind() == Kind::bigint) {
             const uint64_t next = load_bigint(s.key(e));
             const uint64_t difference = next - value;
-            // The first may be negative: zigzag. The others only grow.
+            // The first value may be negative, so it is zigzag-encoded; the differences of the others are positive.
             w.varint(last == nullptr ? difference << 1 ^ (difference >> 63 ? ~uint64_t{0} : 0) : difference);
             value = next;
         } else {
@@ -146,8 +146,8 @@ uint32_t ItemList::read_item(uint8_t *to) {
 uint32_t ItemList::next(WeightedItem *out, uint32_t n, uint8_t *scratch) {
     uint8_t *to = scratch;
     uint32_t read = 0;
-    // As long as there is room for one more. The first item of this call overwrites the last one of the call before, whose
-    // beginning it shares.
+    // The loop ends when the memory may not have room for another item. The first item of a call overwrites the last item of
+    // the call before; they share their beginning.
     for (; read < n && left_ != 0 && to <= scratch + max_item_length; ++read) {
         WeightedItem &entry = out[read];
         entry.length = read_item(to);

@@ -1,6 +1,6 @@
-// The stored bytes of an item list (docs/format.md): the exact weights of a few items. A statement writes
-// its counts in this form. It has no filter, and each item is stored as its difference from the one before, which takes half
-// a dozen bytes for a short item.
+// The stored bytes of an item list (docs/format.md): the exact weights of a few items. A statement writes its counts in this
+// form. It has no filter, and each item is stored as the difference from the item before it, which takes about six bytes for
+// a short item.
 #pragma once
 
 #include "spacesaving.h"
@@ -8,7 +8,7 @@
 
 namespace topk {
 
-// A view of stored bytes. The constructor checks the header, next() what it reads; both throw malformed.
+// A view of stored bytes. The constructor checks the header, and next() checks what it reads; both throw malformed.
 class ItemList {
 public:
     static constexpr uint8_t version = 1;
@@ -19,7 +19,8 @@ public:
         uint64_t weight;
     };
 
-    // The list of an exact summary. bound() is an upper bound of the size that write() will write; write() returns the size.
+    // The summary must be exact. bound() returns an upper bound of the number of bytes that write() will write; write()
+    // returns the number that it has written.
     static size_t bound(const SpaceSaving &summary);
     static size_t write(const SpaceSaving &summary, uint8_t *out);
 
@@ -29,10 +30,9 @@ public:
     uint32_t size() const { return size_; }
     uint64_t total() const { return total_; }
 
-    // Memory for the items that one call of next() reads.
+    // The memory that one call of next() needs for its items.
     static constexpr size_t scratch_size = 2 * (max_item_length + 1);
-    // Reads the next items, at most n and as many as fit in the memory, which is at least one. Returns how many; 0 at the
-    // end.
+    // Reads the next items: at most n, as many as fit into the memory, and at least one. Returns their number, 0 at the end.
     uint32_t next(WeightedItem *out, uint32_t n, uint8_t *scratch);
 
 private:
@@ -43,7 +43,7 @@ private:
     uint32_t left_;
     uint64_t total_;
     uint64_t weight_left_;
-    uint64_t value_ = 0; // of the last bigint
+    uint64_t value_ = 0; // the last bigint
     const uint8_t *last_ = nullptr;
     uint32_t last_length_ = 0;
     Reader body_;

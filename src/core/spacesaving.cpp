@@ -19,20 +19,21 @@ const char *kind_name(Kind kind) {
 
 namespace {
 
-// Cells of the filter per counter: measured, a filter cell of two stored bytes buys more accuracy than a larger capacity.
+// Cells of the filter for each counter. In measurements, a filter cell of two stored bytes gave more accuracy than a larger
+// capacity.
 constexpr uint32_t filter_cells_per_counter = 8;
 
 // The size limit of a PostgreSQL value.
 constexpr uint64_t max_block_size = 0x3fffffff;
 
-// Up to here debug builds check all invariants after each new item; larger summaries only after each purge.
+// Debug builds check all invariants after each new item up to this capacity; in larger summaries, only after each purge.
 [[maybe_unused]] constexpr uint32_t checked_capacity = 64;
 
-// From this many entries on, growing leaves an eighth more for their bytes than they had so far: rare items have longer
-// names.
+// A summary that grows beyond this number of entries reserves an eighth more bytes for each new item than the items so far
+// take: in real streams, rare items are longer.
 constexpr uint64_t arena_slack_from = 256;
 
-// Small blocks are rounded up to a power of two, as the allocators below do anyway; the slack holds item bytes.
+// Blocks up to this size are rounded up to a power of two, as PostgreSQL's allocator would do; items use the rest.
 constexpr uint64_t max_rounded_block = 8192;
 
 } // namespace
@@ -50,7 +51,7 @@ SpaceSaving::Layout SpaceSaving::layout_for(uint32_t capacity, uint64_t room, ui
     l.room = static_cast<uint32_t>(room);
     l.index_size = room <= unindexed_room ? 0 : 4 * std::bit_ceil(l.room);
     l.filter_width = purged || room >= capacity ? filter_width_for(capacity) : 0;
-    l.arena_room = (arena_room + 7) & ~uint64_t{7}; // so that the filter behind it is aligned
+    l.arena_room = (arena_room + 7) & ~uint64_t{7}; // aligns the filter behind it
     l.size = size_of(l);
     if (l.size <= max_rounded_block) {
         const uint64_t rounded = std::bit_ceil(l.size);
@@ -100,7 +101,7 @@ SpaceSaving::Layout SpaceSaving::grown_layout(const Item &item) const {
     if (entries_ == room_)
         room = std::max<uint64_t>(room_, std::min<uint64_t>(2 * uint64_t{room_}, capacity_));
     uint64_t arena = arena_room_;
-    if (room > room_) // expect as many bytes an item as until now
+    if (room > room_) // room for items of the average length so far
         arena = std::max<uint64_t>(arena, uint64_t{arena_used_} * room / std::max(entries_, 1u));
     if (room > std::max<uint64_t>(room_, arena_slack_from))
         arena += arena / 8;
@@ -119,7 +120,7 @@ bool SpaceSaving::fits(const Shape &source) const {
 
 SpaceSaving::Layout SpaceSaving::merge_layout(const Shape &source) const {
     const uint32_t capacity = std::min(capacity_, source.capacity);
-    // The next merge of an aggregate will need as much again: take the room for it at once.
+    // The next merge of an aggregate will need as much room again, so reserve it now.
     const uint64_t entries = uint64_t{entries_} + source.entries;
     const uint64_t doubled = std::bit_ceil(std::max<uint64_t>(entries, 2));
     const uint64_t room = std::max(entries, std::min<uint64_t>(doubled, 2 * uint64_t{capacity}));
@@ -138,7 +139,7 @@ SpaceSaving *SpaceSaving::relocate(const SpaceSaving &from, void *block, const L
     to->arena_used_ = from.arena_used_;
     memcpy(to->entries(), from.entries(), from.entries_ * sizeof(Entry));
     memcpy(to->arena(), from.arena(), from.arena_used_);
-    if (from.floor_ != 0) // both widths are powers of two: a narrower filter sums the cells it unites
+    if (from.floor_ != 0) // both widths are powers of two; each cell of a narrower filter is the sum of several cells
         for (uint32_t i = 0; i < from.filter_width_; ++i)
             to->filter()[i & (to->filter_width_ - 1)] += from.filter()[i];
     to->rebuild_index();
@@ -218,11 +219,11 @@ bool SpaceSaving::insert(const Item &item, uint64_t weight, const Evictions *evi
     return true;
 }
 
-// Rank 1 is the largest; `larger` becomes the number of counts that are larger. It counts instead of using std::nth_element,
-// as counts crowd just above the floor, and counting needs no memory. The first pass takes buckets of at most 1/16 relative
-// width; linear passes inside the bucket that holds the rank follow.
+// Returns the nth largest count (the largest for 1) and sets `larger` to the number of counts above it. It counts instead of
+// using std::nth_element, because many counts are just above the floor, and because it needs no memory. The first pass uses
+// buckets of at most 1/16 relative width; the next passes divide the bucket that has the wanted rank.
 uint64_t SpaceSaving::nth_largest_count(const uint32_t nth, uint32_t &larger) const {
-    uint32_t rank = nth; // among those not yet seen to be larger
+    uint32_t rank = nth; // among the counts that are not known to be larger
     constexpr uint32_t buckets = 1024;
     uint32_t histogram[buckets];
     const Entry *first = entries(), *last = first + entries_;
@@ -247,14 +248,14 @@ uint64_t SpaceSaving::nth_largest_count(const uint32_t nth, uint32_t &larger) co
     larger = nth - rank;
     if (b < 32)
         return b;
-    unsigned shift = (b - 32) / 16 + 1; // the bucket is 2^shift wide
+    unsigned shift = (b - 32) / 16 + 1; // the width of the bucket is 2^shift
     uint64_t low = uint64_t{16 + (b - 32) % 16} << shift;
 
     while (shift > 0) {
         const unsigned step = shift > 10 ? shift - 10 : 0;
         memset(histogram, 0, sizeof(histogram));
         for (const Entry *e = first; e != last; ++e)
-            if (const uint64_t x = e->count - low; x >> shift == 0) // wraps, and so is left out, below low
+            if (const uint64_t x = e->count - low; x >> shift == 0) // wraps around if count < low, and is left out then
                 ++histogram[x >> step];
         low += uint64_t{holds_rank(1u << (shift - step))} << step;
         shift = step;
@@ -263,8 +264,8 @@ uint64_t SpaceSaving::nth_largest_count(const uint32_t nth, uint32_t &larger) co
     return low;
 }
 
-// Chooses at most `most` of the entries with this count, whatever their order: those whose hash begins with less than the
-// result.
+// Chooses at most `most` of the entries with this count, independently of their order: those whose first hash bits are below
+// the result.
 uint32_t SpaceSaving::first_ties(uint64_t count, uint32_t most) const {
     constexpr uint32_t buckets = 1u << tie_bits;
     uint32_t histogram[buckets] = {};
@@ -276,8 +277,9 @@ uint32_t SpaceSaving::first_ties(uint64_t count, uint32_t most) const {
     return b;
 }
 
-// Drops every entry whose count is not among the `keep` largest. T, the (keep+1)-th largest count, becomes the floor. Ties
-// with it go as well, unless less than half would be left, so that a stream of items that are seen once each keeps some.
+// Drops every entry whose count is not among the `keep` largest. The (keep+1)-th largest count becomes the floor. Entries
+// with the same count are dropped too, unless less than half would be left: a stream of distinct items must not empty the
+// summary.
 void SpaceSaving::purge(uint32_t keep, const Evictions *evictions) {
     assert(entries_ > keep && filter_width_ != 0);
     uint32_t larger;
@@ -294,7 +296,7 @@ void SpaceSaving::purge(uint32_t keep, const Evictions *evictions) {
                 evictions->evicted(evictions->context, bytes + e->offset, *e);
             continue;
         }
-        // Entries stand in the order of their bytes, so the bytes only ever move down.
+        // Entries are in the order of their bytes in the arena, so the bytes only move down.
         if (e->offset != used)
             memmove(bytes + used, bytes + e->offset, e->length);
         *kept = *e;
@@ -311,7 +313,7 @@ void SpaceSaving::purge(uint32_t keep, const Evictions *evictions) {
 
 const char *SpaceSaving::violated_invariant() const {
     const uint64_t keep = kept_at_purge(capacity_);
-    uint64_t held = 0;   // weight in entries and filter: all of it, exactly
+    uint64_t held = 0;   // weight in entries and filter, which must be the total weight
     uint64_t excess = 0; // the potential of docs/accuracy.md
     uint64_t used = 0;
     if (entries_ > capacity_ || entries_ > room_)

@@ -1,4 +1,4 @@
-// Space-Saving: the heavy hitters of a stream in a fixed number of counters, with an error bound on every answer.
+// Space-Saving finds the heavy hitters of a stream with a fixed number of counters, and bounds the error of every answer.
 //
 // Metwally, Agrawal, El Abbadi, "Efficient Computation of Frequent and Top-k Elements in Data Streams", ICDT 2005; evictions
 // in batches after Anderson et al., "A High-Performance Algorithm for Identifying Frequent Items in Data Streams", IMC 2017;
@@ -17,10 +17,10 @@ inline constexpr uint32_t max_capacity = 1000000;
 
 class StoredSpaceSaving;
 
-// A summary in one contiguous block owned by the caller: this header, then the index, the entries, the bytes of the
-// monitored items (the arena) and the filter, in the order in which an event needs them. It holds no pointer, so a byte copy
-// of the block is a copy of the summary. An operation that lacks room says so instead of allocating; the caller then moves
-// the summary into a larger block with relocate().
+// A summary in one contiguous block that the caller owns: this header, then the index, the entries, the bytes of the
+// monitored items (the arena) and the filter, in the order in which counting an event uses them. The block has no pointers,
+// so a copy of its bytes is a copy of the summary. An operation that lacks room reports that instead of allocating memory;
+// the caller then moves the summary to a larger block with relocate().
 class SpaceSaving {
 public:
     using Stored = StoredSpaceSaving;
@@ -36,7 +36,7 @@ public:
         uint32_t length;
     };
 
-    // How a block is divided. The layout functions below make it.
+    // The parts of a block. Only the layout functions below create a Layout.
     struct Layout {
         uint32_t capacity;
         uint32_t room;
@@ -46,7 +46,7 @@ public:
         uint64_t size;
     };
 
-    // The properties of the other side that merging needs beforehand.
+    // The properties of the other summary that merging needs in advance.
     struct Shape {
         uint32_t capacity;
         uint32_t entries;
@@ -59,32 +59,33 @@ public:
 
     // capacity: 1 to max_capacity counters.
     static Layout initial_layout(uint32_t capacity, uint64_t first_item_length);
-    // For an empty summary that a stored one is to be merged into.
+    // For an empty summary into which a stored one will be merged.
     static Layout load_layout(const Shape &stored);
-    // The same with room for as many items as the capacity allows.
+    // The same, with room for as many items as the capacity allows.
     static Layout roomy_layout(const Shape &stored);
-    // k: what topk_agg() shall report, 0 otherwise.
+    // k is the number of items that topk_agg() reports, 0 for other summaries.
     static SpaceSaving *create(void *block, const Layout &layout, uint32_t k = 0);
 
-    // The block that insert() needs after it returned false.
+    // The block that insert() needs after it has returned false.
     Layout grown_layout(const Item &item) const;
-    // Whether merge() can work in this block (throws what it would throw in any), and the block it needs otherwise. That one
-    // may have less capacity than this summary has entries: nothing but merge() may follow.
+    // Returns whether merge() can work in this block; throws the errors that merge() would throw in any block. Otherwise,
+    // merge_layout() returns the block that it needs. Its capacity may be below the number of entries, so call only merge()
+    // next.
     bool fits(const Shape &source) const;
     Layout merge_layout(const Shape &source) const;
     static SpaceSaving *relocate(const SpaceSaving &from, void *block, const Layout &layout);
 
-    // True when this is the memory of a summary and not its stored bytes.
+    // True if this is the memory of a summary, and not its stored bytes.
     bool is_live() const { return magic_ == live_magic; }
 
-    // Counts an item that is monitored, or whose bound stays at or below the floor: such an item could not be among the
-    // largest, so its weight waits in the filter and costs no entry. False: use insert(); nothing has changed then.
-    // Weight must be positive.
+    // Counts an item if it is monitored, or if its bound stays at or below the floor. The latter item cannot be among the
+    // largest, so its weight is added to the filter and needs no entry. If it returns false, nothing has changed, and the
+    // caller must call insert(). The weight must be positive.
     [[gnu::always_inline]] bool count(const Item &item, uint64_t weight) noexcept {
         return count_monitored(item, weight) || count_filtered(item, weight);
     }
 
-    // The two halves of count(). The second is for items that are not monitored.
+    // The two halves of count(). The second one is for items that are not monitored.
     [[gnu::always_inline]] bool count_monitored(const Item &item, uint64_t weight) noexcept {
         if (weight > max_total - total_) [[unlikely]]
             return false;
@@ -108,22 +109,23 @@ public:
         return true;
     }
 
-    // insert() calls this for each item that makes room for others.
+    // Receives the items that are dropped to make room for others.
     struct Evictions {
         void (*evicted)(void *context, const uint8_t *key, const Entry &entry) noexcept;
         void *context;
     };
 
-    // Adds an item that count() declined. False: needs the block of grown_layout() first; it is not counted yet.
-    // Throws out_of_range when the total would pass max_total, too_large for an item longer than max_item_length.
+    // Adds an item after count() has returned false. If this returns false too, the item is not counted, and the caller must
+    // move the summary to the block of grown_layout() first. Throws out_of_range if the total would exceed max_total, and
+    // too_large for an item longer than max_item_length.
     bool insert(const Item &item, uint64_t weight, const Evictions *evictions = nullptr);
 
-    // Adds a stored summary, whose bytes are checked on the way (throws malformed, then this summary is lost) and which must
-    // fit. The result has the smaller capacity of both. Throws mismatch for different kinds or k, out_of_range when the
-    // total would pass max_total; nothing has changed then.
+    // Adds a stored summary, which must fit. The result has the smaller of the two capacities. Throws mismatch for different
+    // kinds or k, and out_of_range if the total would exceed max_total; nothing has changed then. It checks the bytes while
+    // it reads them and throws malformed; this summary must not be used after that.
     void merge(const StoredSpaceSaving &source);
 
-    // Takes a state's kind from its first item; throws mismatch when it has another.
+    // Sets the kind if no item has been counted yet; throws mismatch if the state has another kind.
     void require_kind(Kind kind);
 
     Kind kind() const { return kind_; }
@@ -135,23 +137,23 @@ public:
     uint32_t filter_width() const { return filter_width_; }
     uint64_t block_size() const;
 
-    // Entries kept when a full summary makes room: the m of the bound U <= N / (m + 1).
+    // Number of entries that a full summary keeps when it makes room, the m in the bound U <= N / (m + 1).
     static constexpr uint32_t kept_at_purge(uint32_t capacity) { return capacity - capacity / 8 - (capacity < 8); }
     static uint32_t filter_width_for(uint32_t capacity);
 
-    // The first of the documented invariants that does not hold, or nullptr. O(size).
+    // Returns the first documented invariant that does not hold, or nullptr; takes O(size).
     const char *violated_invariant() const;
 
     const Entry *entries() const { return reinterpret_cast<const Entry *>(index() + index_size_); }
     const uint64_t *filter() const { return reinterpret_cast<const uint64_t *>(arena() + arena_room_); }
     const uint8_t *key(const Entry &entry) const { return arena() + entry.offset; }
 
-    // Upper bound of an item without an entry.
+    // Returns the upper bound of the weight of an item that has no entry.
     uint64_t unmonitored_bound(uint64_t hash) const {
         return floor_ == 0 ? 0 : std::min(floor_, filter()[filter_cell(hash, filter_width_)]);
     }
 
-    // Index, tag and filter use different bits of the hash.
+    // The index, the tags and the filter use different bits of the hash.
     static uint32_t filter_cell(uint64_t hash, uint32_t width) { return static_cast<uint32_t>(hash >> 28) & (width - 1); }
 
     // Like StoredSpaceSaving::frequency().
@@ -161,11 +163,11 @@ public:
 
 private:
     static constexpr uint32_t live_magic = 0x53534cfe;
-    static constexpr uint32_t unindexed_room = 8; // up to here a scan of the entries is faster than an index
-    static constexpr unsigned id_bits = 22;       // of an index word; the others are a tag of the hash
+    static constexpr uint32_t unindexed_room = 8; // up to this room, a scan of the entries is faster than an index
+    static constexpr unsigned id_bits = 22;       // bits of an index word for the entry; the others are a tag of the hash
     static constexpr uint32_t id_mask = (1u << id_bits) - 1;
     static_assert(2 * max_capacity < id_mask);
-    static constexpr unsigned tie_bits = 10; // of the hash, which choose among entries of equal counts
+    static constexpr unsigned tie_bits = 10; // bits of the hash that choose among entries with equal counts
 
     static Layout layout_for(uint32_t capacity, uint64_t room, uint64_t arena_room, bool purged);
     static uint64_t size_of(const Layout &layout);
@@ -216,7 +218,7 @@ private:
     uint32_t first_ties(uint64_t count, uint32_t most) const;
     void purge(uint32_t keep, const Evictions *evictions = nullptr);
 
-    uint32_t host_word_; // the caller's: PostgreSQL keeps the length of the value here
+    uint32_t host_word_; // belongs to the caller: PostgreSQL stores the length of the value here
     uint32_t magic_;
     uint64_t total_;
     uint64_t floor_;

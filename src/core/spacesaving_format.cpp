@@ -101,7 +101,7 @@ StoredSpaceSaving::StoredSpaceSaving(const uint8_t *bytes, size_t size) : body_(
     require(k <= max_capacity, "k");
     k_ = static_cast<uint32_t>(k);
     const uint64_t entries = body_.varint();
-    // Each entry has at least one byte for its count and one for its length or content.
+    // Each entry takes at least one byte for its count and one for its length or content.
     require(entries <= capacity && entries <= body_.left() / 2, "number of entries");
     entries_ = static_cast<uint32_t>(entries);
     key_bytes_ = body_.varint();
@@ -136,7 +136,7 @@ Ranked StoredSpaceSaving::next_entry(Reader &reader, uint64_t previous_count) co
 
 namespace {
 
-// Sets `guaranteed` of n entries by rank; the next one, if there is one, stands behind them.
+// Sets `guaranteed` of n entries by rank; entries[n] is the next one if `next`.
 void set_guaranteed(Ranked *entries, uint32_t n, bool next, uint64_t floor) {
     const uint64_t rival = std::max(next ? entries[n].count : 0, floor);
     for (uint32_t i = 0; i < n; ++i)
@@ -146,7 +146,7 @@ void set_guaranteed(Ranked *entries, uint32_t n, bool next, uint64_t floor) {
 } // namespace
 
 uint64_t weight_of_share(double share, uint64_t total) {
-    // long double holds every bigint.
+    // long double can represent every bigint.
     const long double product = static_cast<long double>(share) * total;
     return static_cast<uint64_t>(std::ceil(product - product * std::numeric_limits<double>::epsilon() / 2));
 }
@@ -211,8 +211,7 @@ Frequency StoredSpaceSaving::frequency(const Item &item) const {
     return {upper, 0, upper};
 }
 
-// The weight that a side counted of an item without an entry is at most min(floor, filter cell), and sums of bounds are
-// bounds.
+// The weight of an item that a side does not monitor is at most min(floor, filter cell) there, so the sums are bounds.
 void SpaceSaving::merge(const StoredSpaceSaving &source) {
     check_mergeable(source.shape());
     require_kind(source.kind());
@@ -246,7 +245,7 @@ void SpaceSaving::merge(const StoredSpaceSaving &source) {
             append(item, here + r.count, here + r.error);
         }
     }
-    if (bytes != source.key_bytes_) // a later merge would trust it
+    if (bytes != source.key_bytes_) // later merges rely on it
         throw Error(Errc::malformed, "invalid length of items");
     if (source.floor() != 0) {
         const uint32_t width = filter_width_for(source.capacity());
@@ -256,7 +255,7 @@ void SpaceSaving::merge(const StoredSpaceSaving &source) {
         uint64_t unassigned = source.total();
         CellBlocks::read(reader, width, [&](uint32_t first, const uint64_t *cells, uint32_t n, const uint8_t *block) {
             blocks.push_back(block);
-            uint64_t low = 0, high = 0; // halves of the sum, which cannot overflow
+            uint64_t low = 0, high = 0; // halves of the sum, neither of which can overflow
             for (uint32_t i = 0; i < n; ++i) {
                 low += cells[i] & UINT32_MAX;
                 high += cells[i] >> 32;
@@ -264,7 +263,7 @@ void SpaceSaving::merge(const StoredSpaceSaving &source) {
             if (high + (low >> 32) > unassigned >> 32 || (high << 32) + low > unassigned)
                 throw Error(Errc::malformed, "invalid filter");
             unassigned -= (high << 32) + low;
-            const uint32_t step = std::min(n, filter_width_); // of a narrower filter, several cells meet in one
+            const uint32_t step = std::min(n, filter_width_); // a cell of a narrower filter gets several cells
             for (uint32_t i = 0; i < n; i += step) {
                 uint64_t *const sums = own_cells + ((first + i) & (filter_width_ - 1));
                 for (uint32_t j = 0; j < step; ++j)
@@ -293,7 +292,7 @@ void SpaceSaving::merge(const StoredSpaceSaving &source) {
 void StoredSpaceSaving::validate(const uint8_t *bytes, size_t size) {
     const StoredSpaceSaving stored(bytes, size);
     const SpaceSaving::Layout layout = SpaceSaving::load_layout(stored.shape());
-    // Words, so that the counters of the summary are aligned.
+    // The block has the alignment of the counters.
     const std::unique_ptr<uint64_t[]> block(new uint64_t[(layout.size + 7) / 8]);
     SpaceSaving *summary = SpaceSaving::create(block.get(), layout, 0);
     summary->merge(stored);

@@ -1,5 +1,5 @@
-// The stored bytes of a Space-Saving summary (docs/format.md): entries in the order of their rank, so that the top K are the
-// first K, and nothing that can be computed again.
+// The stored bytes of a Space-Saving summary (docs/format.md). Entries are in the order of their rank, so the top K are the
+// first K. Nothing that can be computed is stored.
 #pragma once
 
 #include "spacesaving.h"
@@ -7,10 +7,10 @@
 
 namespace topk {
 
-// Order of a ranking: larger upper bound first, then the smaller item.
+// Compares two items as rankings do for equal counts: bigint by value, other kinds by bytes.
 int compare_items(Kind kind, const uint8_t *a, uint32_t na, const uint8_t *b, uint32_t nb);
 
-// An entry read from stored bytes; key points into them.
+// An entry of a ranking; key points into the bytes that it was read from.
 struct Ranked {
     const uint8_t *key;
     uint32_t length;
@@ -19,29 +19,30 @@ struct Ranked {
     bool guaranteed;
 };
 
-// The least weight that is this share (0 to 1) of a total. The double nearest to a decimal may lie above it, so the last bit
-// of the product does not count: 2 of 5 are a share of 0.4.
+// Returns the least weight that reaches a share (0 to 1) of a total. The double that is nearest to a decimal fraction may be
+// above it, so the last bit of the product is ignored: 2 of 5 reach a share of 0.4.
 uint64_t weight_of_share(double share, uint64_t total);
 
-// The first min(k, size()) entries of a live summary by rank, with `guaranteed` set, pointing into it; returns how many. out
-// has room for one more.
+// Writes the first min(k, size()) entries of a live summary by rank to out, with `guaranteed` set and keys that point into
+// the summary, and returns their number. out must have room for one more.
 uint32_t top_of(const SpaceSaving &summary, uint32_t k, Ranked *out);
 
-// A view of stored bytes. The constructor reads and checks the header; what follows is checked while it is read. Every
-// function throws malformed where the bytes contradict the format.
+// A view of stored bytes. The constructor reads and checks the header; the functions check the rest while they read it. All
+// of them throw malformed if the bytes contradict the format.
 class StoredSpaceSaving {
 public:
-    // Enough to hold the header of any summary.
+    // Upper bound of the size of a header.
     static constexpr size_t max_header_size = 64;
     static constexpr uint8_t version = 1;
 
-    // packed_bound() is an upper bound of the size that pack() will write, in O(size). pack() returns the size.
+    // packed_bound() returns an upper bound of the number of bytes that pack() will write, in O(size); pack() returns the
+    // number that it has written.
     static size_t packed_bound(const SpaceSaving &summary);
     static size_t pack(const SpaceSaving &summary, uint8_t *out);
 
     StoredSpaceSaving(const uint8_t *bytes, size_t size);
 
-    // Reads all bytes and checks every invariant. Bytes from outside must pass it.
+    // Reads everything and checks every invariant. Bytes from outside must pass this function.
     static void validate(const uint8_t *bytes, size_t size);
 
     Kind kind() const { return kind_; }
@@ -52,9 +53,11 @@ public:
     uint32_t size() const { return entries_; }
     SpaceSaving::Shape shape() const { return {capacity_, entries_, key_bytes_, floor_ != 0, kind_, k_, total_}; }
 
-    // The first min(k, size()) entries by rank, with `guaranteed` set; returns how many. out has room for one more.
+    // Writes the first min(k, size()) entries by rank to out, with `guaranteed` set, and returns their number. out must have
+    // room for one more.
     uint32_t top(uint32_t k, Ranked *out) const;
-    // The entries whose count reaches threshold, `guaranteed` where the lower bound does; out has room for size().
+    // Writes the entries whose count reaches the threshold to out, and sets `guaranteed` if the lower bound reaches it too;
+    // returns their number. out must have room for size().
     uint32_t at_least(uint64_t threshold, Ranked *out) const;
     Frequency frequency(const Item &item) const;
 

@@ -1,4 +1,4 @@
-// Reading and writing of the stored formats: little-endian integers and LEB128 varints, every access bounds-checked.
+// Reading and writing the stored formats: little-endian integers and LEB128 varints. Every read is checked against the end.
 #pragma once
 
 #include <cstddef>
@@ -72,7 +72,7 @@ private:
     const uint8_t *end_;
 };
 
-// Writes into memory whose size was computed beforehand.
+// Writes without checks: the caller has computed the size of the memory.
 class Writer {
 public:
     explicit Writer(uint8_t *out) : p_(out) {}

@@ -7,9 +7,9 @@
 namespace topk::pg {
 namespace {
 
-enum class Shape { size, error }; // how the arguments of an aggregate give it: width, depth or error, confidence
+enum class Shape { size, error }; // the arguments of an aggregate: width, depth, or error, confidence
 
-// Reads (width, depth) or (error, confidence) from this position on; the default where the function has neither.
+// Reads (width, depth) or (error, confidence) from this position on; returns the default if the function has neither.
 template <Shape shape>
 CmsParameters read_parameters(FunctionCallInfo fcinfo, int position) {
     CmsParameters parameters;
@@ -20,7 +20,7 @@ CmsParameters read_parameters(FunctionCallInfo fcinfo, int position) {
                         errmsg(shape == Shape::size ? "width and depth must not be null"
                                                     : "error and confidence must not be null")));
     if constexpr (shape == Shape::size) {
-        // A negative number is out of range for the core's check too.
+        // The core refuses 0 as out of range, as it would a negative number.
         parameters.width = static_cast<uint32_t>(std::max(0, PG_GETARG_INT32(position)));
         parameters.depth = static_cast<uint32_t>(std::max(0, PG_GETARG_INT32(position + 1)));
         guarded([&] { parameters.check(); });
@@ -37,7 +37,7 @@ CountMin *create(const CmsParameters &parameters) {
     return CountMin::create(palloc(layout.size), layout);
 }
 
-// sfunc(state, item [, width, depth | error, confidence [, weight]]). A state keeps the shape that its first row said.
+// sfunc(state, item [, width, depth | error, confidence [, weight]]). A state keeps the shape of its first row.
 template <Shape shape, Kind kind>
 Datum accumulate(FunctionCallInfo fcinfo) {
     require_aggregate(fcinfo, CountMin::type_name);
@@ -66,7 +66,7 @@ Datum accumulate(FunctionCallInfo fcinfo) {
     return working_value(fcinfo, sketch);
 }
 
-// A stored sketch's header, as the reading functions want it: no object of the core outlives a guard.
+// The header of a stored sketch, for functions that read it, as no object of the core may outlive a guard.
 struct Sketch {
     Bytes bytes;
     Kind kind;

@@ -1,5 +1,5 @@
-// PostgreSQL's headers for parsing, planning and executing, as C and without the warnings they raise under this project's
-// flags.
+// Includes the headers of PostgreSQL's parser, planner and executor as C, without the warnings that the flags of this
+// project would raise for them.
 #pragma once
 
 #include "pg.h"

@@ -3,7 +3,8 @@
 
 #include "pg.h"
 
-// Defines an SQL-callable function. Everything else in the library is hidden, so that no other library's symbols mix in.
+// Defines an SQL-callable function. All other symbols of the library are hidden, so they cannot clash with those of other
+// libraries.
 #define TOPK_FUNCTION(name, ...)                                                                                            \
     extern "C" {                                                                                                            \
     __attribute__((visibility("default"))) Datum name(PG_FUNCTION_ARGS);                                                    \

@@ -8,7 +8,7 @@ int sqlstate_of(Errc code) {
     switch (code) {
         case Errc::invalid_parameter: return ERRCODE_INVALID_PARAMETER_VALUE;
         case Errc::out_of_range: return ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE;
-        // Bytes from outside are validated where they come in, which reports its own code; later it is corruption.
+        // Input functions validate bytes from outside and report codes of their own; anywhere else the data are corrupted.
         case Errc::malformed: return ERRCODE_DATA_CORRUPTED;
         case Errc::mismatch: return ERRCODE_INVALID_PARAMETER_VALUE;
         case Errc::too_large: return ERRCODE_PROGRAM_LIMIT_EXCEEDED;

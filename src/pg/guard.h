@@ -1,4 +1,4 @@
-// The boundary between C++ exceptions and PostgreSQL's longjmp (see README.md for the rules).
+// The boundary between C++ exceptions and PostgreSQL's longjmp. README.md has the rules.
 #pragma once
 
 #include <exception>
@@ -10,9 +10,9 @@
 
 namespace topk::pg {
 
-// What went wrong in the core, in a form that a longjmp may leave behind.
+// An error of the core, in a form without a destructor, so that a longjmp may leave it.
 struct Failure {
-    int sqlstate; // 0: nothing went wrong
+    int sqlstate; // 0 if there was no error
     char message[160];
 };
 static_assert(std::is_trivially_destructible_v<Failure>);
@@ -22,8 +22,8 @@ void describe_out_of_memory(Failure &failure) noexcept;
 void describe_unexpected(Failure &failure, const char *what) noexcept;
 [[noreturn]] void raise(const Failure &failure);
 
-// Runs a piece of core work, in which alone objects with destructors may live. It must not call PostgreSQL.
-// Not inlined, so that every landing pad of an object file belongs to a function of this name, which a test relies on.
+// Runs work in the core. Objects with destructors may exist only inside of `work`, which must not call PostgreSQL. The
+// function is not inlined: a test requires that every landing pad of an object file belongs to a function of this name.
 template <class Work>
 [[gnu::noinline]] void attempt(Failure &failure, const Work &work) noexcept {
     static_assert(std::is_trivially_destructible_v<Work>, "capture by reference");
@@ -41,7 +41,7 @@ template <class Work>
     }
 }
 
-// The same, and an error of the work becomes an error of PostgreSQL after its last frame is gone.
+// Does the same, and raises an error of the work as an error of PostgreSQL after the frames of the work have ended.
 template <class Work>
 void guarded(const Work &work) {
     Failure failure;

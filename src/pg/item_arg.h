@@ -1,22 +1,22 @@
-// SQL arguments as items of the core, and items of the core as text for SQL.
+// Converts SQL arguments to items of the core, and items of the core to text.
 #pragma once
 
 #include "../core/spacesaving_format.h"
 #include "pg.h"
 
-// Defines one SQL-callable function for each type of item.
+// Defines an SQL-callable function for each item type.
 #define TOPK_FOR_EACH_KIND(DEFINE) DEFINE(text) DEFINE(bigint) DEFINE(uuid) DEFINE(bytea)
 
 namespace topk::pg {
 
-// The canonical bytes of an item argument. They stay valid as long as this object and the argument do.
+// The canonical bytes of an item argument. They are valid as long as this object and the argument are.
 struct ItemBytes {
     const void *data;
     size_t length;
     uint8_t buffer[8];
 };
 
-// Longest varlena is 1 GB; an item of that size is refused before it is decompressed.
+// A varlena may have 1 GB; an item that is too long is refused before it is decompressed.
 [[noreturn]] void raise_item_too_long(size_t length);
 
 template <Kind kind>
@@ -32,7 +32,7 @@ inline void read_item(Datum arg, ItemBytes &out) {
         out.length = UUID_LEN;
     } else {
         auto *value = reinterpret_cast<struct varlena *>(DatumGetPointer(arg));
-        if (VARATT_IS_SHORT(value) && !VARATT_IS_EXTERNAL(value)) [[likely]] { // as most items stand in a tuple
+        if (VARATT_IS_SHORT(value) && !VARATT_IS_EXTERNAL(value)) [[likely]] { // the form of most items in a tuple
             out.data = VARDATA_SHORT(value);
             out.length = VARSIZE_SHORT(value) - VARHDRSZ_SHORT;
             return;
@@ -50,7 +50,7 @@ inline void read_item(Datum arg, ItemBytes &out) {
     }
 }
 
-// The weight argument at this position: 1 where the function has none. NULL is for the caller to handle.
+// Returns the weight argument at this position, or 1 if the function has none. The caller must handle NULL.
 inline uint64_t read_weight(FunctionCallInfo fcinfo, int position) {
     if (PG_NARGS() <= position)
         return 1;
@@ -60,13 +60,13 @@ inline uint64_t read_weight(FunctionCallInfo fcinfo, int position) {
     return static_cast<uint64_t>(weight);
 }
 
-// An item can only be looked up among items of its kind; a state without items (Kind::none) takes any.
+// Raises an error if the item is not of the kind of the state; a state without items (Kind::none) accepts any kind.
 void require_item_kind(const char *type_name, Kind state, Kind item);
 
-// The row (count, lower, upper) of a function that declares it by OUT parameters.
+// Returns the row (count, lower, upper) for a function that declares these OUT parameters.
 Datum frequency_row(FunctionCallInfo fcinfo, const Frequency &frequency);
 
-// The item in the text form that its SQL type prints (bytea always as hex).
+// Returns the item in the text form of its SQL type, bytea always in hexadecimal.
 text *item_to_text(Kind kind, const uint8_t *data, uint32_t length);
 
 } // namespace topk::pg

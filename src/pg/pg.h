@@ -1,4 +1,4 @@
-// PostgreSQL's headers, as C and without the warnings they raise under this project's flags.
+// Includes PostgreSQL's headers as C, without the warnings that the flags of this project would raise for them.
 #pragma once
 
 #include "rooms.h"

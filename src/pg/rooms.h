@@ -1,5 +1,5 @@
-// The rooms of src/, each a namespace, from the lowest to the highest: a room sees the names of those below it. Includes go
-// the same way, which tests/house checks.
+// The rooms of src/ from the lowest to the highest. Each is a namespace, which uses the namespaces of rooms below it.
+// Includes go the same way; tests/house checks that.
 #pragma once
 
 namespace topk {

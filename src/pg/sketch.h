@@ -1,8 +1,8 @@
-// What both sketches share at the boundary: the values of their SQL types, and the functions that only move states.
+// Functions that both sketch types share: the forms of their SQL values, and the SQL functions that only move states.
 //
-// A value is in one of two forms. Stored: the bytes of the core's format, which is all a user, a table or a client ever
-// sees. Live: the memory of a state while an aggregate builds it; it passes only between the support functions of one
-// aggregate, within a server, and every function here that gives a value away packs it first.
+// A value has one of two forms. The stored form has the bytes of the core's format; users, tables and clients get only this
+// form. The live form is the memory of a state while an aggregate builds it. Live values pass only between the support
+// functions of an aggregate, within a server; all other functions pack a value before they return it.
 #pragma once
 
 #include "function.h"
@@ -19,14 +19,14 @@ struct Bytes {
 [[noreturn]] void raise_not_in_aggregate(const char *type_name);
 
 inline void require_aggregate(FunctionCallInfo fcinfo, const char *type_name) {
-    // The executor's own aggregation, answered without a call; the function knows the other callers.
+    // An aggregate of the executor is recognized without a call; the function recognizes other callers.
     if (fcinfo->context != nullptr && IsA(fcinfo->context, AggState)) [[likely]]
         return;
     if (!AggCheckCallContext(fcinfo, nullptr))
         raise_not_in_aggregate(type_name);
 }
 
-// The state inside a value, or nullptr when it is in stored form.
+// Returns the state inside a live value, or nullptr if the value is in stored form.
 template <class Sketch>
 Sketch *as_live(Datum value) {
     auto *v = reinterpret_cast<struct varlena *>(DatumGetPointer(value));
@@ -42,7 +42,7 @@ Datum live_value(Sketch *sketch) {
     return PointerGetDatum(sketch);
 }
 
-// What a transition function returns: the state that it was given, or one that moved.
+// Returns the result of a transition function: the state that it was given, or the state in its new place.
 template <class Sketch>
 Datum working_value(FunctionCallInfo fcinfo, Sketch *sketch) {
     if (!PG_ARGISNULL(0) && PG_GETARG_POINTER(0) == reinterpret_cast<char *>(sketch)) [[likely]]
@@ -50,7 +50,7 @@ Datum working_value(FunctionCallInfo fcinfo, Sketch *sketch) {
     return live_value(sketch);
 }
 
-// Stored form of a live state.
+// Returns the stored form of a live state.
 template <class Sketch>
 struct varlena *pack(const Sketch *sketch) {
     auto *value = static_cast<struct varlena *>(palloc(VARHDRSZ + Sketch::Stored::packed_bound(*sketch)));
@@ -64,7 +64,7 @@ inline Bytes bytes_of(const struct varlena *value) {
     return {reinterpret_cast<const uint8_t *>(VARDATA_ANY(value)), VARSIZE_ANY_EXHDR(value)};
 }
 
-// The value in stored form, detoasted.
+// Returns the value in stored form, detoasted.
 template <class Sketch>
 struct varlena *stored_value(Datum value) {
     struct varlena *v = pg_detoast_datum(reinterpret_cast<struct varlena *>(DatumGetPointer(value)));
@@ -73,7 +73,7 @@ struct varlena *stored_value(Datum value) {
     return v;
 }
 
-// A fresh live state with the content of stored bytes.
+// Returns a new live state with the content of stored bytes.
 template <class Sketch>
 Sketch *load(Bytes bytes) {
     typename Sketch::Layout layout;
@@ -99,7 +99,7 @@ Sketch *merge(Sketch *sketch, Bytes source) {
     return sketch;
 }
 
-// Counts one item; the state may have to move. `more` goes to the core's insert().
+// Counts an item, and moves the state if it lacks room. `more` is passed to insert() of the core.
 template <class Sketch, class... More>
 [[gnu::noinline]] Sketch *insert(Sketch *sketch, const typename Sketch::Key &item, uint64_t weight, const More &...more) {
     for (;;) {
@@ -144,7 +144,7 @@ Datum merge_values(FunctionCallInfo fcinfo) {
     PG_RETURN_POINTER(pack(sketch));
 }
 
-// Combine function of every aggregate, and the transition function of the merging ones.
+// The combine function of every aggregate, and the transition function of those that merge.
 template <class Sketch>
 Datum combine(FunctionCallInfo fcinfo) {
     require_aggregate(fcinfo, Sketch::type_name);
@@ -154,7 +154,7 @@ Datum combine(FunctionCallInfo fcinfo) {
             PG_RETURN_NULL();
         PG_RETURN_DATUM(PG_GETARG_DATUM(0));
     }
-    if (PG_ARGISNULL(0)) // the caller copies it, so that a value of a table is never changed below
+    if (PG_ARGISNULL(0)) // the executor copies it, so the code below never changes a value of a table
         PG_RETURN_POINTER(PG_DETOAST_DATUM(PG_GETARG_DATUM(1)));
     Sketch *sketch = as_live<Sketch>(PG_GETARG_DATUM(0));
     if (sketch == nullptr)

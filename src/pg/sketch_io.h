@@ -1,4 +1,4 @@
-// Text, binary and bytea forms of the sketch types. Bytes from outside come in through validate() alone.
+// Text, binary and bytea forms of the sketch types. All bytes from outside pass validate().
 #pragma once
 
 #include "../core/spacesaving_format.h"
@@ -6,15 +6,16 @@
 
 namespace topk::pg {
 
-// What the core cannot check: text items must be valid in the database's encoding. A sketch without items has none.
+// Returns whether all text items are valid in the encoding of the database, which the core cannot check. A cms state has no
+// items.
 bool items_valid(const SpaceSaving *, Bytes bytes);
 inline bool items_valid(const void *, Bytes) { return true; }
 
-// Text form: a hex string like that of bytea. Returns nullptr for anything else (only palloc's errors are raised).
+// Decodes the text form, \x and hexadecimal digits. Returns nullptr for any other text; only palloc raises errors.
 struct varlena *decode_hex(const char *input);
 char *encode_hex(Bytes bytes);
 
-// Fails with this SQLSTATE unless the bytes are a valid state.
+// Sets the failure, with this SQLSTATE, unless the bytes are a valid state.
 template <class Sketch>
 void validate(Failure &failure, Bytes bytes, int sqlstate) {
     attempt(failure, [&] { Sketch::Stored::validate(bytes.data, bytes.size); });
@@ -99,7 +100,7 @@ Datum to_bytea(FunctionCallInfo fcinfo) {
 
 } // namespace topk::pg
 
-// The functions that every sketch type has.
+// Defines the functions that every sketch type has.
 #define TOPK_TYPE_FUNCTIONS(type, Sketch)                                                                                   \
     TOPK_FUNCTION(type##_in, topk::pg::input<Sketch>(fcinfo))                                                               \
     TOPK_FUNCTION(type##_out, topk::pg::output<Sketch>(fcinfo))                                                             \

@@ -7,7 +7,7 @@ namespace {
 
 constexpr int32 max_k = 10000;
 
-// Enough that on data as flat as Zipf 0.8 the top k is right (docs/accuracy.md).
+// With this capacity, the top k is right even for data as flat as Zipf 0.8 (docs/accuracy.md).
 constexpr uint32_t capacity_for_k(int32 k) { return std::max<uint32_t>(1000, 20 * k); }
 
 [[noreturn]] void raise_parameter(const char *message) {
@@ -21,7 +21,7 @@ int32 checked_k(int32 k) {
     return k;
 }
 
-// A state that is to see an item of `length` bytes first.
+// Returns a new state, with room for a first item of `length` bytes.
 SpaceSaving *create(uint32_t capacity, uint32_t k, Kind kind, size_t length) {
     SpaceSaving::Layout layout;
     guarded([&] { layout = SpaceSaving::initial_layout(capacity, length); });
@@ -30,7 +30,7 @@ SpaceSaving *create(uint32_t capacity, uint32_t k, Kind kind, size_t length) {
     return summary;
 }
 
-// The parameter is k for topk_agg, the capacity for spacesaving_agg. A state keeps what its first row said.
+// The parameter of topk_agg is k, that of spacesaving_agg is the capacity. A state keeps the parameter of its first row.
 enum class Parameter { k, capacity };
 
 template <Parameter parameter>
@@ -38,7 +38,7 @@ SpaceSaving *create(int32 value, Kind kind, size_t length) {
     if constexpr (parameter == Parameter::k)
         return create(capacity_for_k(checked_k(value)), static_cast<uint32_t>(value), kind, length);
     if (value < 1)
-        value = 0; // out of range for the core's check, whatever the sign
+        value = 0; // the core refuses 0 as out of range, as it would a negative number
     return create(static_cast<uint32_t>(value), 0, kind, length);
 }
 
@@ -90,7 +90,7 @@ void fill_entry(Kind kind, const Ranked &entry, uint32_t rank, Datum *values) {
     values[4] = BoolGetDatum(entry.guaranteed);
 }
 
-// A stored summary as the reading functions want it: no object of the core outlives a guard.
+// The header of a stored summary, for functions that read it, as no object of the core may outlive a guard.
 struct Summary {
     Bytes bytes;
     Kind kind;
@@ -125,7 +125,7 @@ uint32_t read_top(const Summary &s, uint32_t k, Ranked **entries) {
     return n;
 }
 
-// Final function of topk_agg: topk_entry[]. Works from the state alone; Citus gives it nothing else.
+// The final function of topk_agg, which returns topk_entry[]. It uses only the state, as Citus passes nothing else.
 Datum topk_final_value(FunctionCallInfo fcinfo) {
     require_aggregate(fcinfo, SpaceSaving::type_name);
     if (PG_ARGISNULL(0))
@@ -190,7 +190,7 @@ Datum heavy_hitters(FunctionCallInfo fcinfo) {
         raise_parameter("share must be greater than 0 and at most 1");
     const Summary s = summary_argument(fcinfo);
     const uint64_t threshold = weight_of_share(share, s.total);
-    if (s.floor != 0 && threshold <= s.floor) // without a floor nothing can be missing, not even of a total of 0
+    if (s.floor != 0 && threshold <= s.floor) // without a floor no item can be missing, even if the total is 0
         ereport(WARNING,
                 (errmsg("items with a share of %g may be missing", share),
                  errdetail("An item that is not monitored can have a weight of up to " UINT64_FORMAT ", a share of %g.",

@@ -13,7 +13,7 @@ extern "C" {
 namespace topk::pg {
 namespace {
 
-// Below this a value is stored as it is: compressing a few items saves nothing.
+// Smaller values are not compressed, as that would save nothing.
 constexpr size_t min_compressed = 256;
 
 CmsParameters parameters_of(const TallyShape &shape) {
@@ -23,7 +23,8 @@ CmsParameters parameters_of(const TallyShape &shape) {
     return p;
 }
 
-// Allocations of a tally outlive the caller's context.
+// Switches to the memory context of a tally, which lives longer than that of the caller. back() must be called, as a
+// destructor would not run after an error.
 class ContextSwitch {
 public:
     explicit ContextSwitch(MemoryContext context) : old_(MemoryContextSwitchTo(context)) {}
@@ -33,7 +34,7 @@ private:
     MemoryContext old_;
 };
 
-// A state that moved leaves its old block behind.
+// Frees the old block of a state that has moved.
 template <class Sketch>
 void moved(Sketch *&sketch, Sketch *now) {
     if (now != sketch)
@@ -58,7 +59,7 @@ CountMin *make_sketch(const TallyShape &shape, Purpose purpose) {
     return sketch;
 }
 
-// The summary is about to forget items: what it still knows of all of them goes to sketch and registers.
+// Creates sketch and registers with all items of the summary, before it drops the first one.
 void end_exactness(Tally *tally) {
     if (tally->purpose == Purpose::reading || tally->registers != nullptr)
         return;
@@ -74,7 +75,8 @@ void end_exactness(Tally *tally) {
     }
 }
 
-// The weight that an entry was given while it was monitored. A dense sketch takes any weight that the summary took.
+// Adds to the sketch the weight that an entry got while it was monitored. A dense sketch accepts any weight that the summary
+// has accepted.
 void settle(void *sketch, const uint8_t *key, const SpaceSaving::Entry &entry) noexcept {
     auto *cms = static_cast<CountMin *>(sketch);
     cms->count(cms->key_of(key, entry.length), entry.count - entry.error);
@@ -98,7 +100,7 @@ void merge_items(Tally *tally, struct varlena *value) {
     ItemList::WeightedItem entries[batch];
     auto *scratch = static_cast<uint8_t *>(palloc(ItemList::scratch_size));
     Kind kind = Kind::none;
-    // The list is a view without a destructor; only reading it may throw.
+    // An ItemList has no destructor. Its constructor and next() may throw, so only they are guarded.
     alignas(ItemList) char place[sizeof(ItemList)];
     ItemList *list = nullptr;
     guarded([&] {
@@ -212,7 +214,7 @@ void count_item(Tally *tally, const void *data, size_t length, uint64_t weight) 
     context.back();
 }
 
-// The largest first: they get entries of their own, and the others then cost none.
+// Counts the largest items first: they get entries, and the others are added to the filter without needing any.
 void count_all(Tally *tally, const SpaceSaving *exact) {
     const uint32_t size = exact->size(), capacity = tally->shape.capacity;
     uint64_t threshold = 0;

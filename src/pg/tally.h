@@ -1,5 +1,6 @@
-// The counts of one window and group: a Space-Saving summary and, once that is no longer exact, a Count-Min sketch and
-// HyperLogLog registers of all its items. While the summary is exact it knows all that the other two would say.
+// A tally has the counts of one window and group: a Space-Saving summary, and as soon as that is no longer exact, a
+// Count-Min sketch and HyperLogLog registers of all items. An exact summary contains everything that the other two could
+// add.
 #pragma once
 
 #include "../core/cms.h"
@@ -8,15 +9,15 @@
 
 namespace topk::pg {
 
-// What a tally is made with.
+// The parameters of a tally.
 struct TallyShape {
     uint32_t capacity;
-    uint32_t width; // of the Count-Min sketch; 0: none is kept
+    uint32_t width; // of the Count-Min sketch; 0 for none
     uint32_t depth;
     Kind kind;
 };
 
-// A tally in stored form, as the columns of a row; nullptr is NULL. items: exact counts in the format of item_list.h.
+// A tally in stored form, as columns of a row; nullptr stands for NULL. items has exact counts in the format of item_list.h.
 struct StoredTally {
     struct varlena *items;
     struct varlena *summary;
@@ -25,20 +26,19 @@ struct StoredTally {
 };
 
 enum class Purpose {
-    merging,  // anything may be added
-    reading,  // only the summary is wanted: neither of the other two is ever made
-    counting, // only count_item(): the sketch gets the weight of an item when it leaves the summary, which spares most
-              // updates
+    merging,  // items and stored tallies may be added
+    reading,  // only the summary is built, neither of the other two
+    counting, // only items are added; the sketch gets the weight of an item when the item leaves the summary, which saves
+              // most updates
 };
 
-// A tally being built, in the memory context that was current when it was made. Plain memory: resetting the context is
-// enough.
+// A tally in memory, in the memory context that was current when it was created. Resetting that context frees it.
 struct Tally {
     MemoryContext context;
     TallyShape shape;
     SpaceSaving *summary;
-    CountMin *sketch; // nullptr while exact, and where the shape has none
-    uint8 *registers; // nullptr while exact
+    CountMin *sketch; // nullptr while the summary is exact, and if the width is 0
+    uint8 *registers; // nullptr while the summary is exact
     Purpose purpose;
 };
 
@@ -46,40 +46,41 @@ Tally *make_tally(const TallyShape &shape, Purpose purpose = Purpose::merging);
 
 inline bool is_exact(const Tally *tally) { return tally->summary->floor() == 0; }
 
-// One for reading with the content of a stored summary that is no longer exact.
+// Returns a tally for reading, with the content of a stored summary that is no longer exact.
 Tally *load_tally(const TallyShape &shape, struct varlena *summary);
 
-// Counts an item of the tally's kind. Weight 0 counts nothing.
+// Counts an item, which must be of the kind of the tally. Weight 0 counts nothing.
 void count_item(Tally *tally, const void *data, size_t length, uint64_t weight);
 
-// Counts the items of a summary that is exact.
+// Counts the items of an exact summary.
 void count_all(Tally *tally, const SpaceSaving *exact);
 
-// The hot path of count_item(): false when that has to be called.
+// The fast path of count_item(); if it returns false, the caller must call that.
 inline bool count_exact(Tally *tally, const void *data, size_t length, uint64_t weight) {
     return is_exact(tally) && tally->summary->count(SpaceSaving::key_of(data, length), weight);
 }
 
-// Whether one more distinct item would end exactness.
+// Returns whether the summary would no longer be exact with one more distinct item.
 inline bool is_full(const Tally *tally) { return is_exact(tally) && tally->summary->size() >= tally->summary->capacity(); }
 
-// Adds a stored one, of which a tally for reading needs no more than items and summary.
+// Adds a stored tally. A tally for reading needs only its items and summary.
 void merge_stored(Tally *tally, const StoredTally &stored);
 
-// The columns of a tile. items stays nullptr. A tally for counting is finished then.
+// Returns the columns of a tile, with items nullptr. A tally for counting must not be used after that.
 StoredTally store_tally(Tally *tally);
-// The smallest form, for the delta log: items while exact, compressed where that helps.
+// Returns the columns of a delta: items as long as the summary is exact. Values are compressed if that makes them smaller.
 StoredTally store_delta(Tally *tally);
 
-// What is known of an item: the lower bound of the summary, the lower of the two sketches' upper bounds as count and upper.
+// Returns the bounds of an item: the lower bound of the summary, and the smaller upper bound of summary and sketch as count
+// and upper.
 Frequency tally_frequency(const Tally *tally, const void *data, size_t length);
-// The same of a stored one, without building it.
+// Does the same for a stored tally, without building it.
 Frequency stored_frequency(const StoredTally &stored, Kind kind, const void *data, size_t length);
 
-// Raises XX001 for stored counts of another kind than the rollup's.
+// Raises XX001 if stored counts are of another kind than the rollup.
 void require_stored_kind(Kind stored, Kind wanted);
 
-// Weight and number of distinct items (exact, or estimated from the registers).
+// Return the weight, and the number of distinct items, which is exact or estimated from the registers.
 uint64_t tally_weight(const Tally *tally);
 int64 tally_distinct(const Tally *tally);
 int64 registers_estimate(const struct varlena *registers);

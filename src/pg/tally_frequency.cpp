@@ -1,4 +1,4 @@
-// What the counts of a window know of one item.
+// The weight of one item in the counts of a window.
 #include "../core/cms_format.h"
 #include "../core/item_list.h"
 #include "tally.h"
@@ -6,7 +6,7 @@
 namespace topk::pg {
 namespace {
 
-// Both bounds hold, so the better one does.
+// Both bounds hold, so the smaller one does too.
 void improve(Frequency *frequency, uint64_t upper) {
     frequency->upper = std::min(frequency->upper, upper);
     frequency->count = frequency->upper;
@@ -56,7 +56,7 @@ Frequency stored_frequency(const StoredTally &stored, Kind kind, const void *dat
         result = view.frequency(SpaceSaving::key_of(data, length));
     });
     require_stored_kind(found, kind);
-    // While the summary is exact there is nothing to improve.
+    // An exact summary cannot be improved.
     if (floor == 0 || stored.sketch == nullptr)
         return result;
     const Bytes sketch = bytes_of(pg_detoast_datum_packed(stored.sketch));

@@ -1,4 +1,4 @@
-// What rows of the log and of tiles hold, for SQL.
+// SQL functions that read stored values of deltas and tiles.
 #include "../core/item_list.h"
 #include "tally.h"
 
