@@ -1,6 +1,7 @@
 // topk.history(): the snapshots of windows that are over.
 #include "../catalog/group_key.h"
 #include "../catalog/tables.h"
+#include "../pg/array.h"
 #include "arguments.h"
 #include "rows.h"
 
@@ -44,13 +45,7 @@ struct Line {
     Datum entry[5]; // of topk_entry
 };
 
-struct Lines {
-    Line *lines;
-    int count;
-    int room;
-};
-
-void add_snapshot(Lines *lines, HeapTuple tuple, TupleDesc descriptor, int32 k) {
+void add_snapshot(Array<Line> *lines, HeapTuple tuple, TupleDesc descriptor, int32 k) {
     Datum v[column_count];
     bool n[column_count];
     heap_deform_tuple(tuple, descriptor, v, n);
@@ -60,15 +55,9 @@ void add_snapshot(Lines *lines, HeapTuple tuple, TupleDesc descriptor, int32 k) 
                       get_element_type(TupleDescAttr(descriptor, entries - 1)->atttypid), -1, false, TYPALIGN_DOUBLE, &rows,
                       nullptr, &count);
     count = std::min(count, k);
-    if (lines->count + count > lines->room) {
-        lines->room = std::max(2 * lines->room, lines->count + count);
-        const Size size = lines->room * sizeof(Line);
-        lines->lines = static_cast<Line *>(lines->lines == nullptr ? MemoryContextAllocHuge(CurrentMemoryContext, size)
-                                                                   : repalloc_huge(lines->lines, size));
-    }
     for (int i = 0; i < count; ++i) {
         const HeapTupleHeader row = DatumGetHeapTupleHeader(rows[i]);
-        Line *line = &lines->lines[lines->count++];
+        Line *line = &lines->add({});
         line->start = DatumGetTimestampTz(v[start - 1]);
         line->stop = DatumGetTimestampTz(v[stop - 1]);
         line->weight = DatumGetInt64(v[weight - 1]);
@@ -81,8 +70,8 @@ void add_snapshot(Lines *lines, HeapTuple tuple, TupleDesc descriptor, int32 k) 
     }
 }
 
-Lines read_snapshots(const Wanted &wanted) {
-    Lines lines = {};
+Array<Line> read_snapshots(const Wanted &wanted) {
+    Array<Line> lines = {};
     Relation relation = table_open(table_oid(Table::snapshot), AccessShareLock);
     ScanKeyData keys[5];
     ScanKeyInit(&keys[0], rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(wanted.row->id));
@@ -120,11 +109,11 @@ Datum history(FunctionCallInfo fcinfo, const RollupRow *row) {
     wanted.k = k_argument(fcinfo, 4);
     wanted.grp = group_argument(fcinfo, 5, row);
 
-    const Lines lines = read_snapshots(wanted);
+    const Array<Line> lines = read_snapshots(wanted);
     return return_items<9>(
-        fcinfo, row, lines.count, [&](int i) { return lines.lines[i].entry[1]; },
+        fcinfo, row, lines.count, [&](int i) { return lines[i].entry[1]; },
         [&](int i, Datum, Datum *values, bool *) {
-            const Line &line = lines.lines[i];
+            const Line &line = lines[i];
             const auto count = static_cast<double>(DatumGetInt64(line.entry[2]));
             values[0] = TimestampTzGetDatum(line.start);
             values[1] = TimestampTzGetDatum(line.stop);

@@ -12,18 +12,9 @@ struct Collector {
     OwnGroups own; // read when the first delta needs it
     bool own_is_read;
     Pieces result;
-    int room;
 };
 
-void add(Collector *c, int64 events, const StoredTally &values) {
-    if (c->result.count == c->room) {
-        c->room = std::max(16, 2 * c->room);
-        const size_t size = c->room * sizeof(Piece);
-        c->result.pieces =
-            static_cast<Piece *>(c->result.pieces == nullptr ? palloc(size) : repalloc_huge(c->result.pieces, size));
-    }
-    c->result.pieces[c->result.count++] = {events, values};
-}
+void add(Collector *c, int64 events, const StoredTally &values) { c->result.add({events, values}); }
 
 void add_row(Collector *c, Level level, TimestampTz start, bool unfinished_too) {
     Tile tile;
@@ -125,7 +116,7 @@ Pieces range_pieces(const RollupRow *row, Span span, ArrayType *grp) {
 int64 events_of(const Pieces &pieces) {
     int64 events = 0;
     for (int i = 0; i < pieces.count; ++i)
-        events += pieces.pieces[i].events;
+        events += pieces[i].events;
     return events;
 }
 
@@ -137,7 +128,7 @@ Sum sum_of(const RollupRow *row, const Pieces &pieces) {
     int largest = -1;
     Size size = 0;
     for (int i = 0; i < pieces.count; ++i) {
-        const struct varlena *summary = pieces.pieces[i].values.summary;
+        const struct varlena *summary = pieces[i].values.summary;
         const Size n = summary == nullptr ? 0 : toast_raw_datum_size(PointerGetDatum(summary));
         if (n > size) {
             size = n;
@@ -145,15 +136,15 @@ Sum sum_of(const RollupRow *row, const Pieces &pieces) {
         }
     }
     if (pieces.count == 1 && largest == 0) {
-        sum.stored = pg_detoast_datum(pieces.pieces[0].values.summary);
+        sum.stored = pg_detoast_datum(pieces[0].values.summary);
         return sum;
     }
-    sum.tally = largest == -1 ? make_tally(row->shape, Purpose::reading)
-                              : load_tally(row->shape, pieces.pieces[largest].values.summary);
+    sum.tally =
+        largest == -1 ? make_tally(row->shape, Purpose::reading) : load_tally(row->shape, pieces[largest].values.summary);
     for (int i = 0; i < pieces.count; ++i) {
         CHECK_FOR_INTERRUPTS();
         if (i != largest)
-            merge_stored(sum.tally, pieces.pieces[i].values);
+            merge_stored(sum.tally, pieces[i].values);
     }
     return sum;
 }

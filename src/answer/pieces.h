@@ -3,6 +3,7 @@
 
 #include "../stream/delta_log.h"
 #include "../catalog/tile.h"
+#include "../pg/array.h"
 
 namespace topk::answer {
 
@@ -12,10 +13,7 @@ struct Piece {
     StoredTally values;
 };
 
-struct Pieces {
-    Piece *pieces;
-    int count;
-};
+using Pieces = Array<Piece>;
 
 // The window of a level. grp: nullptr for all groups, {} for the overflow group.
 struct AskedWindow {

@@ -55,7 +55,7 @@ Datum frequency(FunctionCallInfo fcinfo, const RollupRow *row) {
     for (int i = 0; i < pieces.count; ++i) {
         CHECK_FOR_INTERRUPTS();
         // The sum of the parts' bounds is never worse than the bound of their sum.
-        const Frequency part = stored_frequency(pieces.pieces[i].values, row->shape.kind, item.data, item.length);
+        const Frequency part = stored_frequency(pieces[i].values, row->shape.kind, item.data, item.length);
         sum.lower = add_bound(sum.lower, part.lower);
         sum.upper = add_bound(sum.upper, part.upper);
     }
@@ -82,7 +82,7 @@ Datum window_info(FunctionCallInfo fcinfo, const RollupRow *row) {
     Tally *tally = make_tally(shape);
     for (int i = 0; i < pieces.count; ++i) {
         CHECK_FOR_INTERRUPTS();
-        merge_stored(tally, pieces.pieces[i].values);
+        merge_stored(tally, pieces[i].values);
     }
     TupleDesc descriptor;
     get_call_result_type(fcinfo, nullptr, &descriptor);

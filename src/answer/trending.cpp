@@ -31,7 +31,7 @@ Tally *sum_with_sketch(const RollupRow *row, const Pieces &pieces) {
     Tally *tally = make_tally(row->shape);
     for (int i = 0; i < pieces.count; ++i) {
         CHECK_FOR_INTERRUPTS();
-        merge_stored(tally, pieces.pieces[i].values);
+        merge_stored(tally, pieces[i].values);
     }
     return tally;
 }

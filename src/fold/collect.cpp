@@ -8,12 +8,8 @@ namespace {
 constexpr int max_deltas = 200000;
 constexpr size_t max_bytes = 64 << 20;
 
-void collect(Fold *fold, const DeltaScan *scan, HeapTuple tuple, int *room) {
-    if (fold->delta_count == *room) {
-        *room *= 2;
-        fold->deltas = static_cast<CollectedDelta *>(repalloc_huge(fold->deltas, *room * sizeof(CollectedDelta)));
-    }
-    CollectedDelta &collected = fold->deltas[fold->delta_count++];
+void collect(Fold *fold, const DeltaScan *scan, HeapTuple tuple) {
+    CollectedDelta &collected = fold->deltas.add({});
     collected.tuple = heap_copytuple(tuple);
     collected.key = delta_key(tuple);
     const Delta delta = read_delta(collected.tuple, fold->descriptor);
@@ -37,28 +33,25 @@ size_t payload_size(const StoredTally &values) {
 }
 
 void collect_deltas(Fold *fold) {
-    int room = 256;
     size_t bytes = 0;
-    fold->deltas = static_cast<CollectedDelta *>(palloc(room * sizeof(CollectedDelta)));
     DeltaScan scan;
     begin_delta_scan(&scan, fold->snapshot);
     while (HeapTuple tuple = next_delta(&scan)) {
         if (delta_key(tuple).rollup != fold->row.id)
             continue;
-        if (fold->delta_count == max_deltas || bytes > max_bytes) {
+        if (fold->deltas.count == max_deltas || bytes > max_bytes) {
             fold->more = true;
             end_delta_scan(&scan);
             break;
         }
-        collect(fold, &scan, tuple, &room);
-        bytes += fold->deltas[fold->delta_count - 1].bytes;
+        collect(fold, &scan, tuple);
+        bytes += fold->deltas[fold->deltas.count - 1].bytes;
     }
 }
 
 void plan_jobs(Fold *fold) {
-    fold->parts =
-        static_cast<Part *>(MemoryContextAllocHuge(CurrentMemoryContext, (2 * fold->delta_count + 1) * sizeof(Part)));
-    for (int i = 0; i < fold->delta_count; ++i) {
+    fold->parts.reserve(2 * fold->deltas.count);
+    for (int i = 0; i < fold->deltas.count; ++i) {
         CollectedDelta &delta = fold->deltas[i];
         if (delta.key.tile == DT_NOBEGIN) {
             fold->rejected += delta.key.events;
@@ -66,11 +59,11 @@ void plan_jobs(Fold *fold) {
             continue;
         }
         if (delta.key.scope != DeltaScope::group)
-            fold->parts[fold->part_count++] = {-1, i, delta.key.tile};
+            fold->parts.add({-1, i, delta.key.tile});
         if (delta.group != -1 && delta.key.scope != DeltaScope::all)
-            fold->parts[fold->part_count++] = {fold->groups.effective[delta.group], i, delta.key.tile};
+            fold->parts.add({fold->groups.groups[delta.group].effective, i, delta.key.tile});
     }
-    std::sort(fold->parts, fold->parts + fold->part_count, [](const Part &a, const Part &b) {
+    std::sort(fold->parts.begin(), fold->parts.end(), [](const Part &a, const Part &b) {
         if (a.group != b.group)
             return a.group < b.group;
         return a.tile != b.tile ? a.tile < b.tile : a.delta < b.delta;
@@ -80,8 +73,7 @@ void plan_jobs(Fold *fold) {
 int64 remove_taken(Fold *fold) {
     Relation slots[slot_count] = {};
     int64 n = 0;
-    for (int i = 0; i < fold->delta_count; ++i) {
-        const CollectedDelta &delta = fold->deltas[i];
+    for (const CollectedDelta &delta : fold->deltas) {
         if (!delta.taken)
             continue;
         if (slots[delta.slot] == nullptr)

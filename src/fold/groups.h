@@ -2,16 +2,22 @@
 #pragma once
 
 #include "../catalog/rollup.h"
+#include "../pg/array.h"
+
+extern "C" {
+#include "utils/hsearch.h"
+}
 
 namespace topk::fold {
 
+struct Group {
+    ArrayType *key;
+    int effective; // its own number, or that of the overflow group
+};
+
 struct Groups {
-    int count;
-    int room;
-    ArrayType **keys;
-    int *effective; // itself, or the overflow group
-    uint32 slots;   // of the hash table, a power of 2
-    int *table;     // number + 1
+    Array<Group> groups; // by number
+    HTAB *numbers;       // by key
 };
 
 void init_groups(Groups *groups);

@@ -16,15 +16,15 @@ constexpr int max_waiting = 8;  // small rows of a tile and group
 constexpr size_t small = 1024;
 constexpr uint32_t max_list = 8192;
 
-CollectedDelta &delta_of(const Fold *fold, const Part &part) { return fold->deltas[part.delta]; }
+CollectedDelta &delta_of(Fold *fold, const Part &part) { return fold->deltas[part.delta]; }
 
-StoredTally values_of(const Fold *fold, const Part &part) {
+StoredTally values_of(Fold *fold, const Part &part) {
     const Delta delta = read_delta(delta_of(fold, part).tuple, fold->descriptor);
     return {delta.items, delta.summary, delta.sketch, delta.registers};
 }
 
 ArrayType *group_of(const Fold *fold, const Part &part) {
-    return part.group == -1 ? nullptr : fold->groups.keys[part.group];
+    return part.group == -1 ? nullptr : fold->groups.groups[part.group].key;
 }
 
 // Takes the delta. Its weight and events are added to the totals of the rollup, once.
@@ -125,7 +125,7 @@ bool is_worth_merging(Fold *fold, const Part *parts, int n) {
 
 // Puts the parts that are compacted now first. Returns how many: those that must leave their slot, and as many small ones as
 // are worth it.
-int choose_for_compaction(const Fold *fold, Part *parts, int n) {
+int choose_for_compaction(Fold *fold, Part *parts, int n) {
     const auto delta = [&](int i) -> const CollectedDelta & { return delta_of(fold, parts[i]); };
     std::sort(parts, parts + n, [&](const Part &a, const Part &b) {
         const CollectedDelta &x = delta_of(fold, a), &y = delta_of(fold, b);
@@ -159,12 +159,12 @@ void run_job(Fold *fold, Part *parts, int n) {
 } // namespace
 
 void run_jobs(Fold *fold) {
-    for (int first = 0, next; first < fold->part_count; first = next) {
+    for (int first = 0, next; first < fold->parts.count; first = next) {
         const Part &a = fold->parts[first];
-        for (next = first + 1; next < fold->part_count; ++next)
+        for (next = first + 1; next < fold->parts.count; ++next)
             if (fold->parts[next].group != a.group || fold->parts[next].tile != a.tile)
                 break;
-        run_job(fold, fold->parts + first, next - first);
+        run_job(fold, fold->parts.elements + first, next - first);
     }
     write_open_windows(&fold->windows);
 }

@@ -1,6 +1,7 @@
 // A fold in progress, and its steps in their order (README.md).
 #pragma once
 
+#include "../pg/array.h"
 #include "../stream/delta_log.h"
 #include "groups.h"
 #include "window_writer.h"
@@ -32,10 +33,8 @@ struct Fold {
     Snapshot snapshot;
     TimestampTz now;
     Groups groups;
-    CollectedDelta *deltas;
-    int delta_count;
-    Part *parts; // sorted by job
-    int part_count;
+    Array<CollectedDelta> deltas;
+    Array<Part> parts; // sorted by job
     bool more;
     MemoryContext job_context;
     WindowWriter windows;

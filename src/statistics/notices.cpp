@@ -1,4 +1,5 @@
 // What the current transaction will count when it commits.
+#include "../pg/array.h"
 #include "../stream/delta_log.h"
 #include "counters.h"
 
@@ -19,25 +20,17 @@ struct Notice {
     FoldMark mark;
 };
 
-Notice *notices = nullptr;
-int notice_count = 0;
-int notice_room = 0;
+Array<Notice> notices = {};
 
 Notice *add_notice(Notice::What what, int32 rollup) {
-    if (notice_count == notice_room) {
-        const int room = Max(16, 2 * notice_room);
-        const Size size = room * sizeof(Notice);
-        notices = static_cast<Notice *>(notices == nullptr ? MemoryContextAlloc(TopMemoryContext, size)
-                                                           : repalloc_huge(notices, size));
-        notice_room = room;
-    }
-    Notice *notice = &notices[notice_count++];
-    *notice = {what, rollup, GetCurrentSubTransactionId(), 0, {}};
+    MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+    Notice *notice = &notices.add({what, rollup, GetCurrentSubTransactionId(), 0, {}});
+    MemoryContextSwitchTo(old);
     return notice;
 }
 
 void add_appended(int32 rollup, SubTransactionId subtransaction, uint64 events) {
-    for (int i = notice_count; i > 0 && notices[i - 1].subtransaction == subtransaction; --i) {
+    for (int i = notices.count; i > 0 && notices[i - 1].subtransaction == subtransaction; --i) {
         Notice *notice = &notices[i - 1];
         if (notice->what == Notice::appended && notice->rollup == rollup) {
             notice->events += events;
@@ -71,36 +64,36 @@ void count_notice(const Notice &notice, TimestampTz now) {
 }
 
 void at_transaction_event(XactEvent event, void *) {
-    if (notice_count == 0)
+    if (notices.count == 0)
         return;
     if (event == XACT_EVENT_COMMIT) {
         const TimestampTz now = GetCurrentTransactionStopTimestamp();
-        for (int i = 0; i < notice_count; ++i)
-            count_notice(notices[i], now);
+        for (const Notice &notice : notices)
+            count_notice(notice, now);
     }
     if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-        notice_count = 0;
+        notices.count = 0;
 }
 
 void at_subtransaction_event(SubXactEvent event, SubTransactionId self, SubTransactionId parent, void *) {
-    if (notice_count == 0 || (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB))
+    if (notices.count == 0 || (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB))
         return;
-    int first = notice_count;
+    int first = notices.count;
     while (first > 0 && notices[first - 1].subtransaction == self)
         --first;
-    const int end = notice_count;
+    const int end = notices.count;
     if (event == SUBXACT_EVENT_ABORT_SUB) {
-        notice_count = first;
+        notices.count = first;
         return;
     }
     // The notices become the parent's. It may have one of the same rollup, to which the events are added then.
-    notice_count = first;
+    notices.count = first;
     for (int i = first; i < end; ++i) {
         const Notice notice = notices[i]; // no more are added than are taken away, so there is room
         if (notice.what == Notice::appended)
             add_appended(notice.rollup, parent, notice.events);
         else
-            (notices[notice_count++] = notice).subtransaction = parent;
+            notices.add(notice).subtransaction = parent;
     }
 }
 

@@ -1,5 +1,6 @@
 // The parts of topk.stats that stand in no table: what waits in the delta log, and the counters in shared memory.
 #include "../core/item_list.h"
+#include "../pg/array.h"
 #include "../catalog/tables.h"
 #include "../stream/definition.h"
 #include "../stream/delta_log.h"
@@ -23,39 +24,28 @@ struct Waiting {
     int64 rejected;
 };
 
-struct WaitingList {
-    Waiting *rollups; // by id
-    int count;
-    int room;
-};
+using WaitingList = Array<Waiting>; // by id
 
 Waiting *find(const WaitingList *list, int32 rollup) {
-    const Waiting *end = list->rollups + list->count;
-    Waiting *found = std::lower_bound(list->rollups, list->rollups + list->count, rollup,
-                                      [](const Waiting &w, int32 id) { return w.rollup < id; });
+    Waiting *end = list->elements + list->count;
+    Waiting *found = std::lower_bound(list->elements, end, rollup, [](const Waiting &w, int32 id) { return w.rollup < id; });
     return found != end && found->rollup == rollup ? found : nullptr;
 }
 
 WaitingList list_rollups(Snapshot snapshot) {
-    WaitingList list = {static_cast<Waiting *>(palloc(64 * sizeof(Waiting))), 0, 64};
+    WaitingList list = {};
     Relation relation = table_open(table_oid(Table::rollup), AccessShareLock);
     TableScanDesc scan = table_beginscan(relation, snapshot, 0, nullptr);
     while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection)) {
         bool null;
-        if (list.count == list.room) {
-            list.room *= 2;
-            list.rollups = static_cast<Waiting *>(repalloc_huge(list.rollups, list.room * sizeof(Waiting)));
-        }
-        Waiting *waiting = &list.rollups[list.count++];
-        *waiting = {};
+        Waiting *waiting = &list.add({});
         waiting->rollup = DatumGetInt32(heap_getattr(tuple, rollup_id, RelationGetDescr(relation), &null));
         waiting->readable =
             may_read(DatumGetObjectId(heap_getattr(tuple, rollup_source, RelationGetDescr(relation), &null)));
     }
     table_endscan(scan);
     table_close(relation, AccessShareLock);
-    std::sort(list.rollups, list.rollups + list.count,
-              [](const Waiting &a, const Waiting &b) { return a.rollup < b.rollup; });
+    std::sort(list.begin(), list.end(), [](const Waiting &a, const Waiting &b) { return a.rollup < b.rollup; });
     return list;
 }
 
@@ -116,8 +106,7 @@ Datum rollup_activity(FunctionCallInfo fcinfo) {
     auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
     const WaitingList list = list_rollups(GetActiveSnapshot());
     add_deltas(&list, GetActiveSnapshot());
-    for (int i = 0; i < list.count; ++i) {
-        const Waiting &waiting = list.rollups[i];
+    for (const Waiting &waiting : list) {
         if (!waiting.readable)
             continue;
         Activity activity;

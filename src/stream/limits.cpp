@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "../catalog/tables.h"
+#include "../pg/array.h"
 
 extern "C" {
 #include "access/xlog.h"
@@ -29,8 +30,7 @@ constexpr int64 rows_per_look = 64;
 
 bool known = false; // whether the rules are those of the table
 uint64 changes = 0;
-LimitRule *rules = nullptr;
-int rule_count = 0;
+Array<LimitRule> rules = {};
 MemoryContext rules_context = nullptr;
 Oid table_seen = InvalidOid;
 
@@ -79,22 +79,15 @@ LimitRule read_rule(HeapTuple tuple, TupleDesc descriptor) {
     table_seen = table_oid(Table::limit_rule);
     Relation relation = table_open(table_seen, AccessShareLock);
     const uint64 before = changes;
-    rule_count = 0;
-    rules = nullptr;
+    rules = {};
     MemoryContextReset(rules_context);
     SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
     HeapTuple tuple;
-    int room = 0;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         const LimitRule rule = read_rule(tuple, RelationGetDescr(relation));
-        if (rule_count == room) {
-            room = Max(8, 2 * room);
-            auto *moved = static_cast<LimitRule *>(MemoryContextAlloc(rules_context, room * sizeof(LimitRule)));
-            if (rule_count != 0)
-                memcpy(moved, rules, rule_count * sizeof(LimitRule));
-            rules = moved;
-        }
-        rules[rule_count++] = rule;
+        MemoryContext old = MemoryContextSwitchTo(rules_context);
+        rules.add(rule);
+        MemoryContextSwitchTo(old);
     }
     systable_endscan(scan);
     table_close(relation, AccessShareLock);
@@ -135,9 +128,8 @@ void lower(int32 *limit, int32 to) {
     auto *limits = static_cast<Limits *>(palloc0(sizeof(Limits)));
     limits->next_look = rows_per_look;
     limits->item_bytes = limits->metadata_bytes = PG_INT32_MAX;
-    limits->quotas = static_cast<LimitRule *>(palloc(rule_count * sizeof(LimitRule)));
-    for (int i = 0; i < rule_count; ++i) {
-        const LimitRule &rule = rules[i];
+    limits->quotas = static_cast<LimitRule *>(palloc(rules.count * sizeof(LimitRule)));
+    for (const LimitRule &rule : rules) {
         if (!applies_to(rule, relation, ancestors, ancestor_count))
             continue;
         lower(&limits->item_bytes, rule.item_bytes);
@@ -197,13 +189,13 @@ void check_metadata(const Limits *limits, TupleTableSlot *slot) {
 LimitRules limit_rules() {
     if (!known)
         load();
-    return {rule_count, rules};
+    return {rules.count, rules.elements};
 }
 
 Limits *find_limits(Relation relation, const Oid *ancestors, int ancestor_count) {
     if (!known) [[unlikely]]
         load();
-    return rule_count == 0 ? nullptr : match(relation, ancestors, ancestor_count);
+    return rules.count == 0 ? nullptr : match(relation, ancestors, ancestor_count);
 }
 
 void check_row(Limits *limits, TupleTableSlot *slot) {
