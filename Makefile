@@ -1,5 +1,5 @@
 # PGXS build of the extension: make, make install, make installcheck (against a running server).
-# DEBUG=1 builds with the core's assertions, WERROR=-Werror as ./run does; a future compiler's new warning stops no user. Without a server: make check (unit tests of the core), make bench.
+# DEBUG=1 builds with assertions and less optimisation, WERROR=-Werror as ./run does; a future compiler's new warning stops no user. Without a server: make check (unit tests of the core), make bench.
 MODULE_big = pg_topk
 EXTENSION = control/pg_topk
 # CREATE EXTENSION reads one file; its parts are in control/1.0, in the order of the rooms of src/ (control/README.md).
@@ -15,7 +15,7 @@ REGRESS_OPTS = --load-extension=pg_topk
 PG_CPPFLAGS = $(if $(DEBUG),,-DNDEBUG)
 # gcc asks for a format attribute that Error's constructor has: it does not see it on the clones of a constructor.
 # -O3: merging adds and unpacks arrays, which gcc vectorizes well only from there.
-PG_CXXFLAGS = -O3 -std=c++20 -Wall -Wextra -Wshadow=compatible-local $(WERROR) -Wno-suggest-attribute=format -fvisibility=hidden
+PG_CXXFLAGS = $(if $(DEBUG),-O1,-O3) -std=c++20 -Wall -Wextra -Wshadow=compatible-local $(WERROR) -Wno-suggest-attribute=format -fvisibility=hidden
 SHLIB_LINK = -lstdc++
 
 ifeq ($(MAKECMDGOALS),check)

@@ -2,8 +2,7 @@
 # The suites of ./run test that make drives; each ends with "N passed, N failed".
 #   tests/suites.sh unit | unit-asan | fuzz | installcheck
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-cd "$root"
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # AddressSanitizer of older compilers fails now and then under the address space randomisation of newer kernels.
 fixed=()
@@ -33,6 +32,8 @@ fuzz() {
 # pg_regress says "All 4 tests passed." or "1 of 4 tests failed."
 installcheck() {
     local code=0 log
+    . tests/lib/suite.sh
+    start_server server
     log=$(make installcheck PG_CONFIG="$PG_CONFIG" 2>&1) || code=$?
     echo "$log"
     [[ $code == 0 ]] || cat regression.diffs 2>/dev/null || true

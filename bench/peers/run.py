@@ -16,10 +16,11 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+root = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../..')
+sys.path += [os.path.join(root, 'bench'), os.path.join(root, 'tests/lib')]
 from redis_peers import DurableSortedSets, SortedSets, TopK
+from report import conclude, exit_when_terminated, missed, row, table
 from scenario import BATCH, HOURS, Scenario
-from server import conclude, exit_when_terminated, missed, row, table
 from sql_peers import Counters, Incremental, Stream, Table, Timescale, WatchedTable
 
 PEERS = (Stream, WatchedTable, Table, Counters, Timescale, Incremental, SortedSets, DurableSortedSets, TopK)

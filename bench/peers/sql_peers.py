@@ -1,12 +1,11 @@
 """The ways to count in PostgreSQL: a server of its own for each."""
 import os
 import subprocess
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 from scenario import BATCH, HOURS
-from server import Server, Session
+from server import Server
+from session import Session
 
 # Besides, everything is as a new server has it: fsync, synchronous_commit, full_page_writes, autovacuum and parallel queries.
 SETTINGS = {'shared_buffers': '1GB', 'work_mem': '64MB', 'max_wal_size': '16GB', 'checkpoint_timeout': '1h', 'timezone': 'UTC',
@@ -72,7 +71,7 @@ class SqlPeer:
             if process:
                 process.stdin.close()
                 process.wait()
-        self.server.stop()
+        self.server.remove()
 
     def query(self, sql):
         return self.session.query(sql)
@@ -129,7 +128,7 @@ class SqlPeer:
             time.sleep(0.1)
         interrupted = background is not None and background.poll() is None
         self.used += self.server.processor_seconds()
-        self.server.crash()
+        self.server.stop('immediate')
         for process in (self.replay, self.session.process, background):
             if process:
                 process.communicate()

@@ -14,8 +14,11 @@ import statistics
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
-from server import Server, Session, conclude, exit_when_terminated, row, table, verdict
+root = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../..')
+sys.path += [os.path.join(root, 'bench'), os.path.join(root, 'tests/lib')]
+from report import conclude, exit_when_terminated, row, table, verdict
+from server import Server
+from session import Session
 
 # Table: stream, title, limit and aim of topk_agg's ratio to count(item).
 STREAMS = {'zipf11': ('zipf1.1', 'Zipf 1.1, 1 M', 1.5, 1.3),
@@ -235,7 +238,7 @@ def main():
         if 'memory' in sections:
             bench_memory(server, options.rows)
     finally:
-        server.stop()
+        server.remove()
     return conclude()
 
 

@@ -16,8 +16,11 @@ import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
-from server import Server, Session, conclude, exit_when_terminated, row, table, verdict
+root = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../..')
+sys.path += [os.path.join(root, 'bench'), os.path.join(root, 'tests/lib')]
+from report import conclude, exit_when_terminated, row, table, verdict
+from server import Server
+from session import Session
 
 SECTIONS = ('copy', 'trigger', 'batch', 'single', 'memory', 'api', 'answers', 'long')
 # Everything else is as a new server has it: fsync, synchronous_commit and full_page_writes on, autovacuum on, work_mem 4 MB.
@@ -61,14 +64,14 @@ class Bench:
             self.session = Session(self.server)
             self.session.query('CREATE EXTENSION pg_topk;')
         except BaseException:
-            self.server.stop()
+            self.server.remove()
             raise
         return self
 
     def __exit__(self, *_):
         if self.session:
             self.session.__exit__()
-        self.server.stop()
+        self.server.remove()
 
     def query(self, sql):
         return self.session.query(sql)

@@ -1,4 +1,5 @@
-// What landing_pads is to find: a destructor (one hidden in a cold part), and a catch block, around a call of the server.
+// What tests/boundary is to find: a destructor (one hidden in a cold part), and a catch block, around a call of the server; and what
+// landing_pads cannot see, a destructor in a noexcept function.
 extern "C" void server_function();
 extern "C" void *server_memory(unsigned long size) noexcept;
 extern "C" void release(void *pointer) noexcept;
@@ -16,6 +17,10 @@ void catches() {
         server_function();
     } catch (...) {
     }
+}
+void owns_unseen() noexcept {
+    Owner owner;
+    server_function();
 }
 void owns_nothing() { server_function(); }
 

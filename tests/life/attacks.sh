@@ -2,12 +2,6 @@
 # bytes that are made to be misread
 
 fresh life_attacks
-expect() { # WHAT WANTED STATEMENT...: the last of them answers
-    local what=$1 wanted=$2 arguments=() s
-    shift 2
-    for s; do arguments+=(-c "$s"); done
-    check "$what" "$wanted" "$(sql life_attacks "${arguments[@]}")"
-}
 psql -d life_attacks <<'SQL' >/dev/null
 CREATE ROLE life_mallory; CREATE ROLE life_victim; CREATE ROLE life_inserter; CREATE ROLE life_stranger;
 CREATE ROLE life_reader IN ROLE topk_reader; CREATE ROLE life_bypasser BYPASSRLS IN ROLE topk_reader;

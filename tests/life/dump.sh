@@ -96,7 +96,7 @@ restored life_target 'data only, triggers disabled' ''
 
 # While a fold is going on, and with the snapshot of a dump that began before folds and turns of the log
 as_server_user "$bindir/psql" -X -q -d life_source -c "SET application_name = 'folder'" -c 'BEGIN' -c 'SELECT fold_all()' -c 'SELECT pg_sleep(600)' >/dev/null 2>&1 &
-wait_for life_source 1 "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'folder' AND wait_event = 'PgSleep'"
+wait_for 30 1 query life_source "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'folder' AND wait_event = 'PgSleep'"
 check 'in the middle of a fold: pg_dump' '' "$(dump -Fc -f "$scratch/folding")"
 check 'in the middle of a fold: it was' t "$(sql life_source -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'folder' AND wait_event = 'PgSleep'")"
 wait $!

@@ -1,12 +1,6 @@
 # Weights, items and groups at their limits; statements that are interrupted
 
 fresh life_limits
-expect() { # WHAT WANTED STATEMENT...: the last of them answers
-    local what=$1 wanted=$2 arguments=() s
-    shift 2
-    for s; do arguments+=(-c "$s"); done
-    check "$what" "$wanted" "$(sql life_limits "${arguments[@]}")"
-}
 fold='DO $$BEGIN PERFORM fold_all(); END$$'
 psql -d life_limits <<'SQL' >/dev/null
 CREATE TABLE t (item text, w bigint DEFAULT 1, ts timestamptz DEFAULT now() - interval '2 days', g text);

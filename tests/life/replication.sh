@@ -25,12 +25,10 @@ SQL
 publisher="host=$PGHOST port=$PGPORT user=$PGUSER dbname=life_publisher"
 subscribe="CREATE SUBSCRIPTION life CONNECTION '$publisher' PUBLICATION life WITH (create_slot = false, slot_name = 'life')"
 check 'subscribing' '' "$(sql life_subscriber -c "$subscribe")"
-wait_for life_subscriber '10|10|0' "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM parted), count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'"
-check 'rows of the initial copy' '10|10|0' "$(sql life_subscriber -c "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM parted), count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'")"
+soon_is 30 'rows of the initial copy' '10|10|0' query life_subscriber "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM parted), count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'"
 check '... are not counted: the copy of a table fires no ordinary trigger' '|' "$(sql life_subscriber -c "SELECT counts('event'), counts('parted')")"
 psql -d life_publisher -c "INSERT INTO event (item) SELECT 'new' FROM generate_series(1, 5)" -c "INSERT INTO parted SELECT 'a', 'new' FROM generate_series(1, 5)"
-wait_for life_subscriber '15|15' 'SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM parted)'
-check 'rows that are applied' '15|15' "$(sql life_subscriber -c 'SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM parted)')"
+soon_is 30 'rows that are applied' '15|15' query life_subscriber 'SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM parted)'
 check '... are not counted' '|' "$(sql life_subscriber -c "SELECT counts('event'), counts('parted')")"
 
 # Triggers that fire for replicas: apply workers fire none for statements, the copy does
@@ -38,8 +36,7 @@ for mode in REPLICA ALWAYS; do
     psql -d life_subscriber -c "ALTER TABLE event ENABLE $mode TRIGGER topk_capture" -c "ALTER TABLE parted ENABLE $mode TRIGGER topk_capture"
     n=$(sql life_subscriber -c 'SELECT count(*) + 1 FROM event')
     psql -d life_publisher -c "INSERT INTO event (item) VALUES ('$mode')" -c "INSERT INTO parted VALUES ('a', '$mode')"
-    wait_for life_subscriber "$n|$n" 'SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM parted)'
-    check "ENABLE $mode TRIGGER: rows that are applied" "$n|$n" "$(sql life_subscriber -c 'SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM parted)')"
+    soon_is 30 "ENABLE $mode TRIGGER: rows that are applied" "$n|$n" query life_subscriber 'SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM parted)'
     check "ENABLE $mode TRIGGER: applied rows are not counted" '|' "$(sql life_subscriber -c "SELECT counts('event'), counts('parted')")"
 done
 check 'the subscription works on' 0 "$(sql life_subscriber -c "SELECT coalesce(sum(apply_error_count + sync_error_count), 0) FROM pg_stat_subscription_stats WHERE subname = 'life'")"
@@ -58,7 +55,7 @@ psql -d life_subscriber -c 'ALTER SUBSCRIPTION life DISABLE' -c 'ALTER SUBSCRIPT
     -c 'TRUNCATE event, parted' -c "DO \$\$BEGIN PERFORM topk.drop_rollup('event'), topk.drop_rollup('parted'), topk.create_rollup('event', 'event', 'item', 'ts'), topk.create_rollup('parted', 'parted', 'item', 'ts'); END\$\$" \
     -c 'ALTER TABLE event ENABLE ALWAYS TRIGGER topk_capture' -c 'ALTER TABLE parted ENABLE ALWAYS TRIGGER topk_capture'
 check 'subscribing again' '' "$(sql life_subscriber -c "$subscribe")"
-wait_for life_subscriber '17|17|0' "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM parted), count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'"
+wait_for 30 '17|17|0' query life_subscriber "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM parted), count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'"
 check 'ENABLE ALWAYS TRIGGER: the copy is counted' 'ALWAYS=1 REPLICA=1 new=5 old=10|ALWAYS=1 REPLICA=1 new=5 old=10' "$(sql life_subscriber -c "SELECT counts('event'), counts('parted')")"
 
 # A stream is no target
@@ -66,10 +63,9 @@ check 'a stream cannot be subscribed to' 'ERROR:  42809' "$(sql life_subscriber 
 
 # The source of a rollup is published like any table
 psql -d life_publisher -c 'CREATE EXTENSION pg_topk' -c "SELECT topk.create_rollup('event', 'event', 'item', 'ts')" -c "INSERT INTO event (item) VALUES ('both')" >/dev/null
-wait_for life_subscriber 1 "SELECT count(*) FROM event WHERE item = 'both'"
-check 'a source with a rollup is published' 1 "$(sql life_subscriber -c "SELECT count(*) FROM event WHERE item = 'both'")"
+soon_is 30 'a source with a rollup is published' 1 query life_subscriber "SELECT count(*) FROM event WHERE item = 'both'"
 check 'a stream cannot be published' 'ERROR:  22023' "$(sql life_subscriber -c 'CREATE PUBLICATION p FOR TABLE plain')"
 psql -d life_subscriber -c 'ALTER SUBSCRIPTION life DISABLE' -c 'ALTER SUBSCRIPTION life SET (slot_name = NONE)' -c 'DROP SUBSCRIPTION life'
-wait_for life_publisher 0 "SELECT count(*) FROM pg_replication_slots WHERE active"
+wait_for 30 0 query life_publisher "SELECT count(*) FROM pg_replication_slots WHERE active"
 psql -d life_publisher -c "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = 'life_publisher'" >/dev/null
 psql -d postgres -c 'DROP DATABASE life_subscriber' -c 'DROP DATABASE life_publisher'

@@ -1,12 +1,6 @@
 # Attacks: what a user may not do, and whose rights a user's code runs with
 
 fresh life_rights
-expect() { # WHAT WANTED STATEMENT...: the last of them answers
-    local what=$1 wanted=$2 arguments=() s
-    shift 2
-    for s; do arguments+=(-c "$s"); done
-    check "$what" "$wanted" "$(sql life_rights "${arguments[@]}")"
-}
 psql -d life_rights <<'SQL' >/dev/null
 CREATE ROLE life_mallory; CREATE ROLE life_victim; CREATE ROLE life_inserter; CREATE ROLE life_reader IN ROLE topk_reader;
 CREATE ROLE life_selecter; CREATE ROLE life_idle_reader NOINHERIT IN ROLE topk_reader; CREATE ROLE life_stranger IN ROLE topk_reader;

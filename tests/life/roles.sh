@@ -15,7 +15,7 @@ hold_role() {
                 PERFORM pg_sleep(0.01);
             END LOOP;
         END\$\$" -c "$2" &
-    wait_for postgres 1 "SELECT count(*) FROM pg_stat_activity WHERE query ~ '^DO' AND pid <> pg_backend_pid()"
+    wait_for 30 1 query postgres "SELECT count(*) FROM pg_stat_activity WHERE query ~ '^DO' AND pid <> pg_backend_pid()"
     sql "$3" -c 'CREATE EXTENSION pg_topk'
     wait $!
 }

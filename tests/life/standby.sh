@@ -14,15 +14,11 @@ SELECT topk.maintain();
 SELECT topk.maintain();
 INSERT INTO stream SELECT 'late' || i % 3, now() - i * interval '29 minutes', i % 6 FROM generate_series(1, 100) AS i;
 SQL
-follower=$scratch/follower
-as_server_user "$bindir/pg_basebackup" -h "$PGHOST" -U postgres -D "$follower" -R -c fast 2>&1 | grep -v 'special file'
-as_server_user rm -f "$follower"/.s.PGSQL.*
-as_server_user tee -a "$follower/postgresql.conf" >/dev/null <<CONF
-unix_socket_directories = '$follower'
+copy_server server follower -R
 # What the primary removes for good is the TRUNCATE of a slot alone
-hot_standby_feedback = on
-CONF
-as_server_user "$bindir/pg_ctl" start -s -w -D "$follower" -l "$follower/log" || give_up 'starting a standby' "$(tail "$follower/log")"
+configure follower 'hot_standby_feedback = on'
+launch_server follower
+follower=$scratch/follower
 on_standby() { PGHOST=$follower sql life_standby "$@"; }
 
 # All answers of all windows, groups and kinds, in one number; the views
@@ -37,7 +33,7 @@ agree() { # WHAT
     asked=${answers//now()/$at}
     on_primary=$(sql life_standby -c "$asked" -c "$views")
     lsn=$(sql life_standby -c 'SELECT pg_current_wal_insert_lsn()')
-    PGHOST=$follower wait_for life_standby t "SELECT pg_last_wal_replay_lsn() >= '$lsn'"
+    PGHOST=$follower wait_for 30 t query life_standby "SELECT pg_last_wal_replay_lsn() >= '$lsn'"
     check "$1: there are answers" yes "$(awk -F'|' 'NR == 1 { print ($1 > 100 ? "yes" : $0) }' <<<"$on_primary")"
     check "$1: the standby answers as the primary" "$on_primary" "$(on_standby -c "$asked" -c "$views")"
 }
@@ -85,19 +81,17 @@ echo '\q' >&"${OLD[1]}"
 wait "$OLD_PID"
 
 # A base backup that is started by itself
-backup=$scratch/backup
 wanted=$(sql life_standby -c "$month" -c "$views")
-as_server_user "$bindir/pg_basebackup" -h "$PGHOST" -U postgres -D "$backup" -X stream -c fast 2>&1 | grep -v 'special file'
-as_server_user rm -f "$backup"/.s.PGSQL.*
-as_server_user tee -a "$backup/postgresql.conf" >/dev/null <<<"unix_socket_directories = '$backup'"
-as_server_user "$bindir/pg_ctl" start -s -w -D "$backup" -l "$backup/log" || fail "the backup does not start: $(tail "$backup/log")"
+copy_server server backup -X stream
+launch_server backup
+backup=$scratch/backup
 check 'a base backup answers as the server did' "$wanted" "$(PGHOST=$backup sql life_standby -c "$month" -c "$views")"
 check '... counts and folds on' "$((${wanted%%$'\n'*} + 1))" "$(PGHOST=$backup sql life_standby -c "INSERT INTO stream VALUES ('new', now() - interval '1 hour', '1')" -c 'DO $$BEGIN PERFORM fold_all(), topk.maintain(); END$$' -c "$month")"
-as_server_user "$bindir/pg_ctl" stop -s -m immediate -D "$backup"
+stop_server backup immediate
 
 wanted=$(sql life_standby -c "$month" -c "$views")
 on_standby -c 'SELECT pg_promote()' >/dev/null
 check 'promoted, it answers as the primary did' "$wanted" "$(on_standby -c "$month" -c "$views")"
 check '... counts and folds on' "$((${wanted%%$'\n'*} + 1))" "$(on_standby -c "INSERT INTO stream VALUES ('new', now() - interval '1 hour', '1')" -c 'DO $$BEGIN PERFORM fold_all(), topk.maintain(); END$$' -c "$month")"
-as_server_user "$bindir/pg_ctl" stop -s -m immediate -D "$follower"
+stop_server follower immediate
 psql -d postgres -c 'DROP DATABASE life_standby'

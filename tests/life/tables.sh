@@ -1,12 +1,6 @@
 # What is done to sources, and to the tables of schema topk
 
 fresh life_tables
-expect() { # WHAT WANTED STATEMENT...: the last of them answers
-    local what=$1 wanted=$2 arguments=() s
-    shift 2
-    for s; do arguments+=(-c "$s"); done
-    check "$what" "$wanted" "$(sql life_tables "${arguments[@]}")"
-}
 psql -d life_tables <<'SQL' >/dev/null
 CREATE TABLE t (id serial PRIMARY KEY, item text, ts timestamptz DEFAULT now(), n integer DEFAULT 1);
 CREATE FOREIGN TABLE s (item text, ts timestamptz DEFAULT now()) SERVER topk;

@@ -3,7 +3,6 @@ import datetime
 import io
 import random
 import struct
-import subprocess
 import threading
 import time
 import traceback
@@ -11,8 +10,8 @@ import traceback
 import psycopg2
 import psycopg2.errors
 
-import server as servers
 import world
+from server import kill
 
 UTC = datetime.timezone.utc
 EPOCH = datetime.datetime(2000, 1, 1, tzinfo=UTC)
@@ -450,7 +449,7 @@ class Chaos(Actor):
                     self.query('SELECT pg_terminate_backend(%s)', pid)
                     self.report.count('backends terminated')
             elif victims:
-                servers.kill(victims[0][0], 9)
+                kill(victims[0][0], 9)
                 self.report.count('backends killed')
 
 

@@ -5,9 +5,9 @@ compiled=$("$PG_CONFIG" --bindir)
 shared=$("$PG_CONFIG" --sharedir)
 libraries=$("$PG_CONFIG" --pkglibdir)
 tree=$scratch/installation
-root=$compiled
-while [[ $shared/ != "$root"/* || $libraries/ != "$root"/* ]]; do root=${root%/*}; done
-inside() { echo "$tree${1#"$root"}"; }
+common=$compiled
+while [[ $shared/ != "$common"/* || $libraries/ != "$common"/* ]]; do common=${common%/*}; done
+inside() { echo "$tree${1#"$common"}"; }
 mkdir -p "$(inside "$compiled")" "$(inside "$shared")/extension" "$(dirname "$(inside "$libraries")")"
 cp "$compiled/postgres" "$(inside "$compiled")/"
 [ -e "$(inside "$libraries")" ] || ln -s "$libraries" "$(inside "$libraries")"
@@ -18,13 +18,12 @@ version=$(sed -n "s/^default_version = '\(.*\)'/\1/p" "$shared/extension/pg_topk
 sed "s/^default_version.*/default_version = 'later'/" "$shared/extension/pg_topk.control" >"$(inside "$shared")/extension/pg_topk.control"
 echo "ALTER TABLE topk.rollup ADD later integer NOT NULL DEFAULT 1;" >"$(inside "$shared")/extension/pg_topk--$version--later.sql"
 
-start_server updated
-settings updated "shared_preload_libraries = 'pg_topk'" 'log_min_messages = log' 'pg_topk.fold_interval = 100ms'
-as_server_user "$bindir/pg_ctl" restart -s -w -D "$PGHOST" -l "$PGHOST/log" -p "$(inside "$compiled")/postgres" || give_up 'start from the copy' "$(tail "$PGHOST/log")"
+start_server updated "shared_preload_libraries = 'pg_topk'" 'log_min_messages = log' 'pg_topk.fold_interval = 100ms'
+restart_server updated -p "$(inside "$compiled")/postgres"
 sql postgres -c "$(sed "s/CREATE EXTENSION pg_topk/& VERSION '$version'/" <<<"$setup")" >/dev/null
-until_is 3 'a worker of the old version' 1 postgres "$(worker_of postgres)"
+soon_is 3 'a worker of the old version' 1 query postgres "$(worker_of postgres)"
 insert postgres good 100
-until_is 3 '... folds' 100 postgres "$(events_of good)"
+soon_is 3 '... folds' 100 query postgres "$(events_of good)"
 pid=$(pid_of postgres)
 # In a session whose caches know the old one, in the middle of its work
 check 'ALTER EXTENSION UPDATE' "$version|later|110" "$(sql postgres <<'SQL'
@@ -38,10 +37,10 @@ INSERT INTO good SELECT 'after', now() - interval '3 hours' FROM generate_series
 SELECT :'old_extversion', extversion, (SELECT sum(count) FROM topk.range('good', now() - interval '1 day', now())) FROM pg_extension WHERE extname = 'pg_topk';
 SQL
 )"
-until_is 5 'another worker takes over' 1 postgres "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_topk worker' AND pid <> $pid"
-until_is 5 '... and folds' 110 postgres "$(events_of good)"
+soon_is 5 'another worker takes over' 1 query postgres "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_topk worker' AND pid <> $pid"
+soon_is 5 '... and folds' 110 query postgres "$(events_of good)"
 check 'an update that is rolled back' '' "$(sql postgres -c 'BEGIN' -c "UPDATE pg_extension SET extversion = 'none' WHERE extname = 'pg_topk'" -c 'ROLLBACK')"
 pid=$(pid_of postgres)
 insert postgres good 5
-until_is 5 '... does not change the worker' "115|$pid" postgres "SELECT events, pid FROM topk.rollups, pg_stat_activity WHERE name = 'good' AND backend_type = 'pg_topk worker'"
+soon_is 5 '... does not change the worker' "115|$pid" query postgres "SELECT events, pid FROM topk.rollups, pg_stat_activity WHERE name = 'good' AND backend_type = 'pg_topk worker'"
 check 'the server never restarted' '' "$(grep -E 'PANIC|terminated by signal|reinitializing' "$PGHOST/log")"

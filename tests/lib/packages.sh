@@ -1,0 +1,87 @@
+# Packages that ./run needs. Each is recognised by what it brings, so that apt is not asked where all of it is there. Sourced by ./run
+# after server.sh.
+
+has_header() { g++ -x c++ -fsyntax-only -include "$1" /dev/null 2>/dev/null; }
+has_fuzzer() {
+    clang++ -x c++ -fsanitize=fuzzer,address,undefined -o "$scratch/fuzzer" - 2>/dev/null \
+        <<<'#include <string>
+            extern "C" int LLVMFuzzerTestOneInput(const unsigned char *, unsigned long) { return 0; }'
+}
+
+# Extensions for a server of Debian's, where Debian has them for that version; the tests that use them are skipped elsewhere.
+missing_extensions() {
+    local version
+    version=$(grep -oP '^/usr/lib/postgresql/\K[0-9]+' <<<"$1") ||
+        { [[ -z $1 ]] && version=$(apt-cache depends postgresql 2>/dev/null | grep -oPm 1 'Depends: postgresql-\K[0-9]+'); } || return 0
+    [[ -e /usr/lib/postgresql/$version/lib/pg_cron.so ]] || has_package "postgresql-$version-cron"
+    [[ -e /usr/share/postgresql/$version/extension/pg_partman.control ]] || has_package "postgresql-$version-partman"
+}
+has_package() { if apt-cache show "$1" >/dev/null 2>&1; then echo "$1"; fi; }
+
+# Names the packages that `./run $1` lacks.
+missing_packages() {
+    local config version
+    config=$(find_pg_config)
+    command -v make >/dev/null || echo make
+    command -v g++ >/dev/null || echo g++
+    has_header xxhash.h || echo libxxhash-dev
+    if [[ -z $config || ! -x $("$config" --bindir 2>/dev/null)/postgres ]]; then
+        [[ -x ${config%/pg_config}/postgres ]] || echo postgresql
+    fi
+    # Not by its pgxs.mk, which Debian's client package has too.
+    if [[ -z $config || ! -e $("$config" --includedir-server 2>/dev/null)/postgres.h ]]; then
+        version=$(grep -oP 'postgresql/\K[0-9]+' <<<"$config") ||
+            version=$(apt-cache depends postgresql 2>/dev/null | grep -oPm 1 'Depends: postgresql-\K[0-9]+') || version=all
+        echo "postgresql-server-dev-$version"
+    fi
+    if [[ $1 == test ]]; then
+        has_header gtest/gtest.h || echo libgtest-dev
+        has_header zlib.h || echo zlib1g-dev
+        command -v objdump >/dev/null || echo binutils
+        /usr/bin/python3 -c 'import psycopg2' 2>/dev/null || echo python3-psycopg2
+        has_fuzzer || echo clang libclang-rt-dev
+        missing_extensions "$config"
+    fi
+}
+
+install_packages() {
+    local missing
+    missing=$(missing_packages "$1" | xargs)
+    [[ -n $missing ]] || return 0
+    if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
+        die "Missing: $missing
+On Debian, install them with: sudo apt-get install --no-install-recommends $missing"
+    fi
+    say "Updating the package lists (missing: $missing)"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    missing=$(missing_packages "$1" | xargs)
+    say "Installing $missing"
+    apt-get install -y -qq --no-install-recommends $missing >"$scratch/apt.log" 2>&1 || {
+        tail -n 30 "$scratch/apt.log"
+        die "apt-get could not install: $missing"
+    }
+    missing=$(missing_packages "$1" | xargs)
+    [[ -z $missing ]] || die "Still missing after apt-get install: $missing"
+}
+
+# Programs that only tests/monitoring runs are taken out of Debian's packages, into build/tools: installing those would start
+# services, and enable them. What cannot be had (no Debian, no network) is skipped there.
+tool_packages='prometheus prometheus-postgres-exporter prometheus-sql-exporter python3-prometheus-client'
+unpack_tools() {
+    local package missing=()
+    for package in $tool_packages; do
+        [[ -d build/tools/$package ]] || missing+=("$package")
+    done
+    [[ ${#missing[@]} != 0 ]] || return 0
+    say "Unpacking ${missing[*]} into build/tools"
+    mkdir -p build/tools
+    for package in "${missing[@]}"; do
+        if (cd "$scratch" && apt-get download -qq "$package") >"$scratch/apt.log" 2>&1 &&
+            dpkg-deb -x "$scratch/$package"_*.deb "$scratch/unpacked"; then
+            mv "$scratch/unpacked" "build/tools/$package"
+        else
+            echo "$package is not to be had"
+        fi
+    done
+}

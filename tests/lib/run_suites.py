@@ -1,0 +1,170 @@
+"""Runs every suite, as many at a time as there are processors and two at least, and says what each has cost.
+
+Each suite has servers, directories and databases of its own. Its last line is "N passed, N failed"; what it says is kept in
+build/test/NAME.log. The exit status is 0 if nothing failed."""
+import concurrent.futures
+import ctypes
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from server import children_of, kill
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '../..'))
+LOGS = os.path.join(ROOT, 'build/test')
+# Those that take longest begin first, so that the short ones fill the end; the rest in the order of the alphabet.
+FIRST = ('boundary', 'torture', 'life', 'worker')
+OF_MAKE = ('unit', 'unit-asan', 'fuzz', 'installcheck')
+LIMIT = 900 + int(os.environ.get('TORTURE_SECONDS', '0')) + int(os.environ.get('FUZZ_SECONDS', '0'))
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class Suite:
+    def __init__(self, name, command):
+        self.name = name
+        self.command = command
+        self.log = os.path.join(LOGS, f'{name}.log')
+        self.passed = self.failed = 0
+        self.process = None
+
+    def run(self):
+        """Within a process of its own, which inherits what the suite leaves behind: it knows what all of them have cost."""
+        begun = time.monotonic()
+        self.process = subprocess.Popen([sys.executable, '-B', __file__, self.log, *self.command], stdout=subprocess.PIPE,
+                                        text=True, start_new_session=True)
+        processor, status = self.process.communicate()[0].strip().split(' ', 1)
+        self.seconds = time.monotonic() - begun
+        self.processor = float(processor)
+        self.judge(status)
+        return self
+
+    def judge(self, status):
+        """A suite without a last line, or with an error although nothing failed, has broken down: one failure."""
+        with open(self.log, errors='replace') as file:
+            self.lines = file.read().splitlines()
+        results = [line for line in self.lines if re.match(r'\d+ passed, \d+ failed', line)]
+        if results:
+            self.passed, self.failed = (int(n) for n in re.findall(r'\d+', results[-1])[:2])
+        self.note = ''
+        if not results or (status != 'status 0' and self.failed == 0):
+            self.failed, self.note = 1, f' ({"" if results else "broke down, "}{status})'
+
+    def report(self):
+        print(f'\n== {self.name} ({self.seconds:.0f} s)')
+        if self.failed:
+            for line in [line for line in self.lines if line and not re.search(r'Skipped$|SKIPPED|is not in .*data$', line)][-100:]:
+                print(line)
+        else:
+            for line in self.lines:
+                if line.startswith('skipped'):
+                    print(line)
+        print(f'{self.passed} passed, {self.failed} failed{self.note}', flush=True)
+
+    def row(self):
+        return f'{self.name:16} {self.passed:7} {self.failed:7} {self.seconds:5.0f} s {self.processor:5.0f} s{self.note}'
+
+    def stop(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+
+
+def descendants_of(pid):
+    found = children_of(pid)
+    for child in found:  # grows meanwhile
+        found += children_of(child)
+    return found
+
+
+def watch(log, command):
+    """Runs one suite, ends it when it takes too long or this process is ended, and waits for all processes that it has begun, its
+    servers too. Prints how it has ended and their processor time."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # they become children of this process
+    with open(log, 'wb') as out:
+        suite = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT)
+
+    def stop(*_):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.killpg(0, signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, stop)
+    status = None
+    deadline, patience = time.monotonic() + LIMIT, 30
+    while True:
+        try:
+            pid, ended = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:  # nothing of it is left
+            break
+        if pid == suite.pid:
+            status = f'status {os.waitstatus_to_exitcode(ended)}'
+            deadline = min(deadline, time.monotonic() + 10)
+        if pid == 0:
+            time.sleep(0.05)
+        if time.monotonic() > deadline:
+            if status is None:
+                status = 'out of time'
+                stop()
+            else:
+                status = 'processes left behind'
+                for child in descendants_of(os.getpid()):
+                    kill(child, signal.SIGKILL)
+            deadline = time.monotonic() + patience
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f'{used.ru_utime + used.ru_stime} {status}')
+
+
+def suites():
+    found = [Suite(name, ['tests/suites.sh', name]) for name in OF_MAKE]
+    for name in sorted(os.listdir(os.path.join(ROOT, 'tests'))):
+        if os.access(os.path.join(ROOT, 'tests', name, 'run'), os.X_OK):
+            found.append(Suite(name, [f'tests/{name}/run']))
+    return sorted(found, key=lambda suite: FIRST.index(suite.name) if suite.name in FIRST else len(FIRST))
+
+
+def main():
+    shutil.rmtree(LOGS, ignore_errors=True)
+    os.makedirs(LOGS)
+    begun = time.monotonic()
+    todo = suites()
+    at_a_time = max(2, os.cpu_count())
+    print(f'\n{len(todo)} suites, {at_a_time} at a time', flush=True)
+
+    def end(*_):
+        pool.shutdown(wait=False, cancel_futures=True)
+        for suite in todo:
+            suite.stop()
+        pool.shutdown()
+        os._exit(143)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    with concurrent.futures.ThreadPoolExecutor(at_a_time) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(suite.run) for suite in todo]):
+            done.result().report()
+    passed, failed = sum(s.passed for s in todo), sum(s.failed for s in todo)
+    seconds, processor = time.monotonic() - begun, sum(s.processor for s in todo)
+    print(f"""
+== Results
+suite             passed  failed    time processor""")
+    for suite in todo:
+        print(suite.row())
+    print(f"""{'all':16} {passed:7} {failed:7} {seconds:5.0f} s {processor:5.0f} s
+
+== What to try next
+  build/test/*.log    what each suite said
+  ./run demo          the top 10 of a day, explained in SQL
+  make bench          accuracy and speed, measured
+
+{passed} passed, {failed} failed""")
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    if len(sys.argv) > 1:
+        watch(sys.argv[1], sys.argv[2:])
+    else:
+        sys.exit(main())
