@@ -195,6 +195,29 @@ bool CountMin::count_sparse(const CmsItem &item, uint64_t weight) noexcept {
     return true;
 }
 
+void CountMin::check_mergeable(const Shape &source, uint64_t total, Kind kind) {
+    if (!fits(source)) // throws mismatch; the caller has seen to the rest
+        throw Error(Errc::malformed, "invalid number of nonzero cells");
+    if (total > max_total - total_)
+        throw Error(Errc::out_of_range, "total weight of cms state would exceed %llu",
+                    static_cast<unsigned long long>(max_total));
+    require_kind(kind);
+}
+
+// The cells of each side are bounds for its items, so the sums are bounds for all items.
+void CountMin::merge(const CountMin &source) {
+    check_mergeable(source.shape(), source.total(), source.kind());
+    if (source.slots_ != 0) {
+        source.for_each_slot([this](uint32_t cell, uint64_t count) { add(cell, count); });
+    } else {
+        uint64_t *const cells = counts();
+        const uint64_t *const from = source.counts();
+        for (uint32_t i = 0, n = parameters().cells(); i < n; ++i)
+            cells[i] += from[i];
+    }
+    total_ += source.total_;
+}
+
 bool CountMin::insert(const CmsItem &item, uint64_t weight) {
     assert(weight > 0);
     if (item.length > max_item_length)

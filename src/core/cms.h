@@ -129,6 +129,10 @@ public:
     // reads them and throws malformed; this sketch must not be used after that.
     void merge(const StoredCms &source);
 
+    // The same of another one in memory.
+    void merge(const CountMin &source);
+    Shape shape() const { return {parameters(), used_, slots_ == 0}; }
+
     // Sets the kind if no item has been counted yet; throws mismatch if the state has another kind.
     void require_kind(Kind kind);
 
@@ -166,6 +170,7 @@ private:
     static constexpr uint32_t min_slots = 16;
 
     static Layout layout_for(const CmsParameters &parameters, uint64_t nonzero);
+    void check_mergeable(const Shape &source, uint64_t total, Kind kind);
     static uint64_t size_of(const Layout &layout);
 
     uint64_t *counts() { return reinterpret_cast<uint64_t *>(this + 1); }

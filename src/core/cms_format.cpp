@@ -150,9 +150,19 @@ void StoredCms::visit_cells(Visit visit) const {
         return count;
     };
     if (dense_) {
-        for (uint32_t cell = 0; cell < cells; ++cell)
+        for (uint32_t cell = 0; cell < cells;) {
+            if (cells - cell >= 8 && reader.left() >= 8 && (load_u64(reader.at()) & 0x8080808080808080) == 0) {
+                const uint8_t *const bytes = reader.bytes(8); // eight of a byte each
+                for (uint32_t i = 0; i < 8; ++i)
+                    if (bytes[i] != 0)
+                        visit(cell + i, checked(bytes[i]));
+                cell += 8;
+                continue;
+            }
             if (const uint64_t count = checked(reader.varint()))
                 visit(cell, count);
+            ++cell;
+        }
     } else {
         uint32_t next = 0;
         for (uint32_t i = 0; i < nonzero_; ++i) {
@@ -191,14 +201,8 @@ Frequency StoredCms::frequency(const CmsItem &item) const {
     return {least, least > error ? least - error : 0, least};
 }
 
-// The cells of each side are bounds for its items, so the sums are bounds for all items.
 void CountMin::merge(const StoredCms &source) {
-    if (!fits(source.shape())) // throws mismatch; the caller has moved the sketch if it did not fit
-        throw Error(Errc::malformed, "invalid number of nonzero cells");
-    if (source.total() > max_total - total_)
-        throw Error(Errc::out_of_range, "total weight of cms state would exceed %llu",
-                    static_cast<unsigned long long>(max_total));
-    require_kind(source.kind());
+    check_mergeable(source.shape(), source.total(), source.kind());
     if (slots_ == 0) {
         uint64_t *cells = counts();
         source.visit_cells([cells](uint32_t cell, uint64_t count) { cells[cell] += count; });

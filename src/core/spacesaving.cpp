@@ -200,7 +200,7 @@ void SpaceSaving::append(const Item &item, uint64_t count, uint64_t error) {
     arena_used_ += item.length;
 }
 
-bool SpaceSaving::insert(const Item &item, uint64_t weight, const Evictions *evictions) {
+bool SpaceSaving::insert(const Item &item, uint64_t weight, uint64_t limit, const Evictions *evictions) {
     assert(weight > 0);
     if (item.length > max_item_length)
         throw Error(Errc::too_large, "item of %u bytes exceeds the maximum of %u bytes", item.length, max_item_length);
@@ -212,7 +212,7 @@ bool SpaceSaving::insert(const Item &item, uint64_t weight, const Evictions *evi
         purge(kept_at_purge(capacity_), evictions);
     if (!has_room(item.length)) [[unlikely]]
         return false;
-    const uint64_t error = unmonitored_bound(item.hash);
+    const uint64_t error = std::min(unmonitored_bound(item.hash), std::max(limit, weight) - weight);
     append(item, error + weight, error);
     total_ += weight;
     assert(capacity_ > checked_capacity || violated_invariant() == nullptr);
@@ -346,6 +346,15 @@ const char *SpaceSaving::violated_invariant() const {
     if (used != arena_used_)
         return "item bytes of no entry";
     return nullptr;
+}
+
+const char *SpaceSaving::violated_invariant(const CountMin &sketch) const {
+    if (sketch.total() != total_)
+        return "summary and sketch of different events";
+    for (const Entry *e = entries(), *end = e + entries_; e != end; ++e)
+        if (e->count > sketch.estimate(sketch.key_of(key(*e), e->length)))
+            return "count above the estimate of the sketch";
+    return violated_invariant();
 }
 
 } // namespace topk

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "cms.h"
 #include "error.h"
 #include "item.h"
 
@@ -85,6 +86,22 @@ public:
         return count_monitored(item, weight) || count_filtered(item, weight);
     }
 
+    // The same where more is known of the item: `limit` is a sure upper bound of its weight, this event included, as a
+    // Count-Min sketch of the same events has one. No limit: no_limit.
+    bool count(const Item &item, uint64_t weight, uint64_t limit) noexcept {
+        if (weight > max_total - total_) [[unlikely]]
+            return false;
+        if (Entry *entry = find(item)) {
+            const uint64_t own = entry->count - entry->error + weight;
+            entry->count = std::max(own, std::min(entry->count + weight, limit));
+            entry->error = entry->count - own;
+            total_ += weight;
+            return true;
+        }
+        return count_filtered(item, weight, limit);
+    }
+    static constexpr uint64_t no_limit = UINT64_MAX;
+
     // The two halves of count(). The second one is for items that are not monitored.
     [[gnu::always_inline]] bool count_monitored(const Item &item, uint64_t weight) noexcept {
         if (weight > max_total - total_) [[unlikely]]
@@ -96,11 +113,11 @@ public:
         total_ += weight;
         return true;
     }
-    [[gnu::always_inline]] bool count_filtered(const Item &item, uint64_t weight) noexcept {
+    [[gnu::always_inline]] bool count_filtered(const Item &item, uint64_t weight, uint64_t limit = no_limit) noexcept {
         if (floor_ == 0)
             return false;
         uint64_t &cell = filter()[filter_cell(item.hash, filter_width_)];
-        if (cell + weight > floor_)
+        if (std::min(cell + weight, limit) > floor_)
             return false;
         if (item.length > max_item_length || weight > max_total - total_) [[unlikely]]
             return false;
@@ -118,12 +135,14 @@ public:
     // Adds an item after count() has returned false. If this returns false too, the item is not counted, and the caller must
     // move the summary to the block of grown_layout() first. Throws out_of_range if the total would exceed max_total, and
     // too_large for an item longer than max_item_length.
-    bool insert(const Item &item, uint64_t weight, const Evictions *evictions = nullptr);
+    bool insert(const Item &item, uint64_t weight, uint64_t limit = no_limit, const Evictions *evictions = nullptr);
 
     // Adds a stored summary, which must fit. The result has the smaller of the two capacities. Throws mismatch for different
     // kinds or k, and out_of_range if the total would exceed max_total; nothing has changed then. It checks the bytes while
     // it reads them and throws malformed; this summary must not be used after that.
-    void merge(const StoredSpaceSaving &source);
+    // Two sketches, of the events of this summary (here) and of the source (there), bound the weight that a side counted of
+    // an item that it does not monitor.
+    void merge(const StoredSpaceSaving &source, const CountMin *here = nullptr, const CountMin *there = nullptr);
 
     // Sets the kind if no item has been counted yet; throws mismatch if the state has another kind.
     void require_kind(Kind kind);
@@ -143,6 +162,8 @@ public:
 
     // Returns the first documented invariant that does not hold, or nullptr; takes O(size).
     const char *violated_invariant() const;
+    // The same of a summary that was always given limits and sketches, and the sketch of its events.
+    const char *violated_invariant(const CountMin &sketch) const;
 
     const Entry *entries() const { return reinterpret_cast<const Entry *>(index() + index_size_); }
     const uint64_t *filter() const { return reinterpret_cast<const uint64_t *>(arena() + arena_room_); }

@@ -211,8 +211,12 @@ Frequency StoredSpaceSaving::frequency(const Item &item) const {
     return {upper, 0, upper};
 }
 
-// The weight of an item that a side does not monitor is at most min(floor, filter cell) there, so the sums are bounds.
-void SpaceSaving::merge(const StoredSpaceSaving &source) {
+// The weight of an item that a side does not monitor is at most min(floor, filter cell, estimate of its sketch) there, so the
+// sums are bounds.
+void SpaceSaving::merge(const StoredSpaceSaving &source, const CountMin *here, const CountMin *there) {
+    const auto limited = [](uint64_t bound, const CountMin *sketch, const uint8_t *key, uint32_t length) {
+        return sketch == nullptr || bound == 0 ? bound : std::min(bound, sketch->estimate(sketch->key_of(key, length)));
+    };
     check_mergeable(source.shape());
     require_kind(source.kind());
     k_ = std::max(k_, source.k());
@@ -241,8 +245,8 @@ void SpaceSaving::merge(const StoredSpaceSaving &source) {
         } else {
             if (!has_room(r.length))
                 throw Error(Errc::malformed, "invalid length of items");
-            const uint64_t here = unmonitored_bound(item.hash);
-            append(item, here + r.count, here + r.error);
+            const uint64_t before = limited(unmonitored_bound(item.hash), here, r.key, r.length);
+            append(item, before + r.count, before + r.error);
         }
     }
     if (bytes != source.key_bytes_) // later merges rely on it
@@ -275,10 +279,11 @@ void SpaceSaving::merge(const StoredSpaceSaving &source) {
             if (!in_both[i]) {
                 Entry &e = entries()[i];
                 const uint32_t cell = filter_cell(e.hash, width);
-                const uint64_t there =
+                const uint64_t bound =
                     std::min(source.floor(), CellBlocks::at_block(blocks[cell / block_cells], cell % block_cells));
-                e.count += there;
-                e.error += there;
+                const uint64_t missed = limited(bound, there, key(e), e.length);
+                e.count += missed;
+                e.error += missed;
             }
     }
     if (reader.left() != 0)

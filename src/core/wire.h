@@ -45,6 +45,10 @@ public:
     uint64_t varint() {
         if (p_ != end_ && *p_ < 0x80)
             return *p_++;
+        if (end_ - p_ >= 2 && static_cast<uint8_t>(p_[1] - 1) < 0x7f) { // two bytes, the second not 0
+            p_ += 2;
+            return (p_[-2] & 0x7fu) | static_cast<uint64_t>(p_[-1]) << 7;
+        }
         return long_varint();
     }
 

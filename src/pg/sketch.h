@@ -83,8 +83,9 @@ Sketch *load(Bytes bytes) {
     return sketch;
 }
 
-template <class Sketch>
-Sketch *merge(Sketch *sketch, Bytes source) {
+// `more` goes to the core's merge().
+template <class Sketch, class... More>
+Sketch *merge(Sketch *sketch, Bytes source, const More &...more) {
     bool fits = true;
     typename Sketch::Layout layout;
     guarded([&] {
@@ -95,7 +96,7 @@ Sketch *merge(Sketch *sketch, Bytes source) {
     });
     if (!fits)
         sketch = Sketch::relocate(*sketch, palloc(layout.size), layout);
-    guarded([&] { sketch->merge(typename Sketch::Stored(source.data, source.size)); });
+    guarded([&] { sketch->merge(typename Sketch::Stored(source.data, source.size), more...); });
     return sketch;
 }
 

@@ -1,6 +1,7 @@
 #include "tally.h"
 
 #include <algorithm>
+#include <cassert>
 #include <functional>
 
 #include "../core/cms_format.h"
@@ -48,6 +49,21 @@ void add(Sketch *&sketch, const typename Sketch::Key &item, uint64_t weight) {
         moved(sketch, insert(sketch, item, weight));
 }
 
+// Of one in memory.
+CountMin *merge(CountMin *sketch, const CountMin *source) {
+    bool fits = true;
+    CountMin::Layout layout;
+    guarded([&] {
+        fits = sketch->fits(source->shape());
+        if (!fits)
+            layout = sketch->merge_layout(source->shape());
+    });
+    if (!fits)
+        sketch = CountMin::relocate(*sketch, palloc(layout.size), layout);
+    guarded([&] { sketch->merge(*source); });
+    return sketch;
+}
+
 CountMin *make_sketch(const TallyShape &shape, Purpose purpose) {
     CountMin::Layout layout;
     guarded([&] {
@@ -86,12 +102,21 @@ void count_unmonitored(Tally *tally, const Item &item, uint64_t weight) {
     add_register(tally->registers, item.hash);
     if (tally->sketch == nullptr) {
         add(tally->summary, item, weight);
-    } else if (tally->summary->count_filtered(item, weight)) {
-        tally->sketch->count(tally->sketch->key_of(item.data, item.length), weight);
-    } else {
-        const SpaceSaving::Evictions evictions = {settle, tally->sketch};
-        moved(tally->summary, insert(tally->summary, item, weight, &evictions));
+        return;
     }
+    const CmsItem key = tally->sketch->key_of(item.data, item.length);
+    if (tally->summary->count_filtered(item, weight)) {
+        tally->sketch->count(key, weight);
+        return;
+    }
+    // The sketch has all that came of an item that is not monitored.
+    const uint64_t limit = tally->sketch->estimate(key) + weight;
+    if (tally->summary->count_filtered(item, weight, limit)) {
+        tally->sketch->count(key, weight);
+        return;
+    }
+    const SpaceSaving::Evictions evictions = {settle, tally->sketch};
+    moved(tally->summary, insert(tally->summary, item, weight, limit, &evictions));
 }
 
 void merge_items(Tally *tally, struct varlena *value) {
@@ -156,6 +181,31 @@ struct varlena *detoast(struct varlena *value) {
     return pg_detoast_datum_packed(value);
 }
 
+// A summary with its sketch and registers.
+void merge_inexact(Tally *tally, Bytes summary, const StoredTally &stored) {
+    if (stored.registers == nullptr || (tally->sketch != nullptr && stored.sketch == nullptr))
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a summary that is not exact lacks its sketch")));
+    struct varlena *registers = detoast(stored.registers);
+    const uint8 *from = registers_of(registers);
+    guarded([&] { merge_registers(tally->registers, from); });
+    if (tally->sketch == nullptr) {
+        moved(tally->summary, merge(tally->summary, summary));
+        return;
+    }
+    const auto *here = tally->sketch;
+    CountMin *there = load<CountMin>(bytes_of(detoast(stored.sketch)));
+    const uint64_t total = tally->summary->total();
+    moved(tally->summary, merge(tally->summary, summary, here, const_cast<const CountMin *>(there)));
+    if (tally->summary->total() - total != there->total())
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("summary and sketch of different events")));
+    if (here->total() == 0) {
+        moved(tally->sketch, there);
+    } else {
+        moved(tally->sketch, merge(tally->sketch, there));
+        pfree(there);
+    }
+}
+
 } // namespace
 
 void require_stored_kind(Kind stored, Kind wanted) {
@@ -205,11 +255,16 @@ void count_item(Tally *tally, const void *data, size_t length, uint64_t weight) 
         context.back();
         return;
     }
-    add(tally->summary, item, weight);
-    if (tally->registers != nullptr) {
+    if (tally->registers != nullptr)
         add_register(tally->registers, item.hash);
-        if (tally->sketch != nullptr)
-            add(tally->sketch, tally->sketch->key_of(data, length), weight);
+    if (tally->sketch == nullptr) {
+        add(tally->summary, item, weight);
+    } else {
+        const CmsItem key = tally->sketch->key_of(data, length);
+        add(tally->sketch, key, weight);
+        const uint64_t limit = tally->sketch->estimate(key);
+        if (!tally->summary->count(item, weight, limit))
+            moved(tally->summary, insert(tally->summary, item, weight, limit));
     }
     context.back();
 }
@@ -258,17 +313,10 @@ void merge_stored(Tally *tally, const StoredTally &stored) {
             merge_exact(tally, bytes, size);
         } else {
             end_exactness(tally);
-            moved(tally->summary, merge(tally->summary, bytes));
-            if (tally->purpose != Purpose::reading) {
-                if (stored.registers == nullptr || (tally->sketch != nullptr && stored.sketch == nullptr))
-                    ereport(ERROR,
-                            (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a summary that is not exact lacks its sketch")));
-                struct varlena *registers = detoast(stored.registers);
-                const uint8 *from = registers_of(registers);
-                guarded([&] { merge_registers(tally->registers, from); });
-                if (tally->sketch != nullptr)
-                    moved(tally->sketch, merge(tally->sketch, bytes_of(detoast(stored.sketch))));
-            }
+            if (tally->purpose == Purpose::reading)
+                moved(tally->summary, merge(tally->summary, bytes));
+            else
+                merge_inexact(tally, bytes, stored);
         }
     }
     context.back();
@@ -279,6 +327,8 @@ StoredTally store_tally(Tally *tally) {
     if (tally->purpose == Purpose::counting && tally->sketch != nullptr)
         for (uint32_t i = 0; i < summary->size(); ++i)
             settle(tally->sketch, summary->key(summary->entries()[i]), summary->entries()[i]);
+    if (tally->sketch != nullptr)
+        assert(summary->violated_invariant(*tally->sketch) == nullptr);
     StoredTally stored = {};
     stored.summary = pack(tally->summary);
     if (tally->registers != nullptr) {

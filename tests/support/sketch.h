@@ -45,6 +45,12 @@ public:
         sketch_->merge(stored);
     }
 
+    void merge(const Sketch &other) {
+        if (!sketch_->fits(other->shape()))
+            move(sketch_->merge_layout(other->shape()));
+        sketch_->merge(*other);
+    }
+
     void make_dense() { move(topk::CountMin::dense_layout(sketch_->parameters())); }
 
     Bytes pack() const {

@@ -37,16 +37,34 @@ public:
             move(summary_->grown_layout(item));
     }
 
+    // The same with what a sketch of the same events knows.
+    void add(const topk::Item &item, uint64_t weight, uint64_t limit) {
+        if (!summary_->count(item, weight, limit))
+            add_entry(item, weight, limit);
+    }
+    void add_entry(const topk::Item &item, uint64_t weight, uint64_t limit,
+                   const topk::SpaceSaving::Evictions *evictions = nullptr) {
+        while (!summary_->insert(item, weight, limit, evictions))
+            move(summary_->grown_layout(item));
+    }
+
     // The two halves of add(), for tests of what happens between them.
     bool try_count(const topk::Item &item, uint64_t weight) { return summary_->count(item, weight); }
+    bool try_count_monitored(const topk::Item &item, uint64_t weight) { return summary_->count_monitored(item, weight); }
+    bool try_count_filtered(const topk::Item &item, uint64_t weight, uint64_t limit) {
+        return summary_->count_filtered(item, weight, limit);
+    }
     bool try_insert(const topk::Item &item, uint64_t weight) { return summary_->insert(item, weight); }
 
-    void merge(const topk::StoredSpaceSaving &stored) {
+    void merge(const topk::StoredSpaceSaving &stored, const topk::CountMin *here = nullptr,
+               const topk::CountMin *there = nullptr) {
         if (!summary_->fits(stored.shape()))
             move(summary_->merge_layout(stored.shape()));
-        summary_->merge(stored);
+        summary_->merge(stored, here, there);
     }
-    void merge(const Bytes &packed) { merge(topk::StoredSpaceSaving(packed.data(), packed.size())); }
+    void merge(const Bytes &packed, const topk::CountMin *here = nullptr, const topk::CountMin *there = nullptr) {
+        merge(topk::StoredSpaceSaving(packed.data(), packed.size()), here, there);
+    }
 
     Bytes pack() const {
         Bytes out(topk::StoredSpaceSaving::packed_bound(*summary_));

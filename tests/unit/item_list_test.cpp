@@ -169,7 +169,7 @@ TEST(Evictions, TellOfAllWeight) {
         if (s->count_filtered(item, weight))
             told[key] += weight;
         else
-            ASSERT_TRUE(s->insert(item, weight, &evictions));
+            ASSERT_TRUE(s->insert(item, weight, topk::SpaceSaving::no_limit, &evictions));
     }
     EXPECT_GT(s->floor(), 0u);
     const SpaceSaving *held = s;

@@ -1,0 +1,119 @@
+// The counts of a window as the boundary to PostgreSQL keeps them (src/pg/tally.cpp): exact while there are few items, then
+// a summary and a sketch of the same events, each of which bounds what the other has forgotten.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+
+#include "sketch.h"
+#include "summary.h"
+
+namespace support {
+
+class Counts {
+public:
+    struct Stored {
+        Bytes exact; // a summary that is exact; empty once it is not
+        Bytes summary;
+        Bytes sketch;
+        size_t size() const { return exact.size() + summary.size() + sketch.size(); }
+    };
+
+    // counting: the sketch gets the weight of an item when it leaves the summary. Nothing can be merged into such counts.
+    Counts(uint32_t capacity, const topk::CmsParameters &parameters, uint32_t exact_items = 0, bool counting = false,
+           topk::Kind kind = topk::Kind::text)
+        : capacity_(capacity), parameters_(parameters), kind_(kind), counting_(counting),
+          limit_(std::max(exact_items, capacity)), summary_(2 * limit_, kind) {}
+
+    bool is_exact() const { return !sketch_; }
+    const Summary &summary() const { return summary_; }
+    const Sketch &sketch() const { return *sketch_; }
+
+    void add(const topk::Item &item, uint64_t weight = 1) {
+        if (!sketch_) {
+            if (summary_->size() < limit_ || summary_->frequency(item).count != 0)
+                return summary_.add(item, weight);
+            end_exactness();
+        }
+        if (counting_)
+            count(item, weight);
+        else
+            add_to_both(item, weight);
+    }
+
+    void merge(const Stored &other) {
+        if (!other.exact.empty()) {
+            add_all(Summary::load(other.exact));
+            return;
+        }
+        if (!sketch_)
+            end_exactness();
+        const Sketch there = Sketch::load(other.sketch);
+        summary_.merge(other.summary, &**sketch_, &*there);
+        sketch_->merge(there);
+    }
+
+    // Counts for counting are finished then.
+    Stored store() {
+        if (!sketch_)
+            return {summary_.pack(), {}, {}};
+        if (counting_)
+            for (uint32_t i = 0; i < summary_->size(); ++i)
+                settle(&*sketch_, summary_->key(summary_->entries()[i]), summary_->entries()[i]);
+        return {{}, summary_.pack(), sketch_->pack()};
+    }
+
+private:
+    static void settle(void *sketch, const uint8_t *key, const topk::SpaceSaving::Entry &entry) noexcept {
+        auto *s = static_cast<Sketch *>(sketch);
+        s->add(s->item(key, entry.length), entry.count - entry.error);
+    }
+
+    // The largest first: they get entries of their own, and the others then cost none.
+    void add_all(const Summary &exact) {
+        std::vector<const topk::SpaceSaving::Entry *> order(exact->size());
+        for (uint32_t i = 0; i < exact->size(); ++i)
+            order[i] = exact->entries() + i;
+        std::stable_sort(order.begin(), order.end(), [](auto *a, auto *b) { return a->count > b->count; });
+        for (const auto *e : order)
+            add(topk::Item(exact->key(*e), e->length), e->count);
+    }
+
+    void end_exactness() {
+        const Summary exact = std::move(summary_);
+        summary_ = Summary(capacity_, kind_);
+        sketch_.emplace(parameters_, kind_);
+        sketch_->make_dense();
+        add_all(exact);
+    }
+
+    void add_to_both(const topk::Item &item, uint64_t weight) {
+        const topk::CmsItem key = sketch_->item(item.data, item.length);
+        sketch_->add(key, weight);
+        summary_.add(item, weight, (*sketch_)->estimate(key));
+    }
+
+    void count(const topk::Item &item, uint64_t weight) {
+        if (summary_.try_count_monitored(item, weight))
+            return;
+        const topk::CmsItem key = sketch_->item(item.data, item.length);
+        const uint64_t limit = (*sketch_)->estimate(key) + weight;
+        if (summary_.try_count_filtered(item, weight, limit)) {
+            sketch_->add(key, weight);
+            return;
+        }
+        const topk::SpaceSaving::Evictions evictions = {settle, &*sketch_};
+        summary_.add_entry(item, weight, limit, &evictions);
+    }
+
+    uint32_t capacity_;
+    topk::CmsParameters parameters_;
+    topk::Kind kind_;
+    bool counting_;
+    uint32_t limit_;
+    Summary summary_;
+    std::optional<Sketch> sketch_;
+};
+
+} // namespace support
