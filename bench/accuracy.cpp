@@ -1,4 +1,5 @@
-// Accuracy per stored byte against exact counts; prints the tables of docs/accuracy.md and fails where a requirement does.
+// Measures the accuracy per stored byte against exact counts. It prints the tables of docs/accuracy.md, and fails if a
+// requirement is not met.
 //
 // usage: accuracy [--events N] [--seed N] [capacity...]
 #include <algorithm>
@@ -35,7 +36,7 @@ struct Truth {
                           [&](uint32_t a, uint32_t b) { return counts[a] != counts[b] ? counts[a] > counts[b] : a < b; });
         largest.resize(top_items);
     }
-    // Ties at the boundary count as right.
+    // Items that tie with the last place are right.
     bool belongs(uint32_t rank, uint32_t k) const { return counts[rank] >= counts[largest[k - 1]]; }
 };
 
@@ -44,7 +45,7 @@ struct Score {
     double precision100 = 0;
     double mean_relative_error = 0;
     uint32_t guaranteed = 0;
-    uint32_t wrong = 0; // answers outside their bound, or guaranteed and not in the top: must stay 0
+    uint32_t wrong = 0; // answers outside their bounds, and items that are guaranteed but not in the true top; must be 0
     size_t bytes = 0;
     uint64_t floor = 0;
 };
@@ -95,7 +96,7 @@ std::vector<uint8_t> count_by_hour(const Events &events, uint32_t capacity, size
     return day.pack();
 }
 
-// What the project promises at the tuned capacity. Uniform has no heavy hitters: its bounds hold, nothing else is promised.
+// The requirements at the tuned capacity. A uniform stream has no heavy hitters, so only its bounds are required.
 bool meets_requirements(const std::string &stream, const Score &s) {
     if (s.wrong != 0)
         return false;
@@ -133,7 +134,7 @@ private:
     topk::CountMin *sketch_;
 };
 
-// One line of the table of Count-Min; false if an estimate is too low.
+// Prints a line of the table of Count-Min; returns false if an estimate is too low.
 bool report_cms(const std::string &stream, const Events &events, const Truth &truth, int states) {
     Sketch sketch;
     if (states == 1)

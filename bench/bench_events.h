@@ -1,4 +1,4 @@
-// Streams as a sketch meets them: item strings in one contiguous buffer, made before any clock runs.
+// Streams of item strings in one contiguous buffer, which is filled before the clock runs.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@
 
 namespace bench {
 
-// The ranks of a named stream; `events` matters to drift, whose second half differs.
+// Returns the ranks of a named stream. `events` is the length of the stream, as the second half of drift differs from the
+// first.
 inline std::vector<uint32_t> ranks(const std::string &stream, uint64_t events, uint64_t seed) {
     streams::Random random(seed);
     std::vector<uint32_t> out;
@@ -36,7 +37,7 @@ inline std::vector<uint32_t> ranks(const std::string &stream, uint64_t events, u
     return out;
 }
 
-// digits: zero-padded to that many, 0 for the plain rank.
+// Ranks are padded with zeros to this number of digits; 0 for no padding.
 inline std::string item_name(uint32_t rank, int digits = 0) {
     char name[32];
     return std::string(name, static_cast<size_t>(snprintf(name, sizeof(name), "item_%0*u", digits, rank)));

@@ -1,4 +1,4 @@
-// Speed of the core alone: items of 12 bytes out of one buffer, hashing included.
+// Measures the speed of the core alone, with items of 12 bytes from one buffer; the times include hashing.
 #include <benchmark/benchmark.h>
 
 #include <map>
@@ -35,7 +35,7 @@ void spacesaving_add(benchmark::State &state, const std::string &stream) {
     state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * items.size()));
 }
 
-// A million groups of one to three items: what a GROUP BY of small groups asks of each state.
+// A million groups of one to three items, as in a GROUP BY with many small groups.
 void spacesaving_small_groups(benchmark::State &state) {
     const Events &items = events("uniform");
     size_t groups = 0;
@@ -49,7 +49,7 @@ void spacesaving_small_groups(benchmark::State &state) {
     state.SetItemsProcessed(static_cast<int64_t>(groups));
 }
 
-// Merging stored states and reading the top 10 of the result.
+// Merges stored states, and reads the top 10 of the result.
 void spacesaving_merge(benchmark::State &state, const std::string &stream) {
     const Events &items = events(stream);
     const auto parts = static_cast<size_t>(state.range(0));

@@ -1,12 +1,12 @@
-// Inserts the batches of a stream of rows (rows.h) as it is told, over one connection; made and encoded before the clock
-// runs.
+// Inserts batches of a stream of rows (rows.h) over one connection, by commands on standard input. It makes and encodes the
+// rows before the clock runs.
 //
 // usage: replay CONNINFO SQL STREAM ROWS START SECONDS SOURCES BATCH
 //   SQL has arrays of BATCH rows as parameters: $1 text[], $2 timestamptz[], $3 text[]. STREAM to SOURCES: as for rows.
-// Commands on standard input, each answered by the seconds that it took:
-//   commit FIRST LAST     each batch from FIRST to before LAST in a transaction of its own
-//   rollback FIRST LAST   all of them in one transaction, which is rolled back
-//   open FIRST LAST       all of them in a transaction that is left open
+// It answers each command with the seconds that the command took:
+//   commit FIRST LAST     inserts each batch from FIRST to before LAST in a transaction of its own
+//   rollback FIRST LAST   inserts all of them in one transaction, and rolls it back
+//   open FIRST LAST       inserts all of them in a transaction that it leaves open
 #include <chrono>
 #include <cstring>
 #include <iostream>

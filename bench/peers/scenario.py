@@ -1,4 +1,4 @@
-"""The events that all peers get, and what is true of them."""
+"""The events that all peers get, and their exact counts."""
 import collections
 import os
 import subprocess
@@ -41,7 +41,7 @@ class Scenario:
         self.committed = self.day.total()
 
     def add(self, item, count, *hours):
-        """What all peers got besides."""
+        """Counts events that all peers got in addition."""
         for hour in hours:
             self.counts[hour][item] += count
             self.day[item] += count
@@ -68,7 +68,7 @@ class Scenario:
                 (('commit', begin, gap.start), ('rollback', gap.start, gap.stop), ('commit', gap.stop, end)) if last > first]
 
     def hour(self, number):
-        """As SQL has it."""
+        """The time as an SQL literal."""
         return f"'{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(self.start + number * HOUR))}+00'::timestamptz"
 
     def zone(self):

@@ -1,4 +1,4 @@
-// Rows for COPY: item, timestamp and hour, in the order of time over one day.
+// Prints rows for COPY: item, timestamp and hour of one day, in the order of time.
 //
 // usage: generate zipf1.1|zipf0.8|uniform|drift rows
 #include <cinttypes>

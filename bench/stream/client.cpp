@@ -1,12 +1,15 @@
-// A client that costs little: rows are made and encoded before the clock runs, statements are prepared, parameters binary.
+// A client that takes little processor time: it makes and encodes rows before the clock runs, and uses prepared statements
+// with binary parameters.
 //
 // usage: client CONNINFO insert SQL STREAM SOURCES CLIENTS BATCH SECONDS RATE
-//          Each client commits one statement after the other. BATCH 0: SQL takes one row, $1 text, $2 timestamptz, $3 text;
-//          otherwise arrays of BATCH rows. RATE: statements a second of all clients together, 0 as many as go. Ends early
-//          at SIGTERM. Prints the events, the seconds and the statements that came more than a second late.
+//          Each client commits one statement after the other. If BATCH is 0, SQL inserts one row ($1 text, $2 timestamptz,
+//          $3 text), otherwise arrays of BATCH rows. RATE limits the statements per second of all clients together; 0 for no
+//          limit. It ends early at SIGTERM. It prints the events, the seconds, and the statements that were more than a
+//          second late.
 //        client CONNINFO read SQL QUERIES SECONDS [PARAMETER]
-//          Queries until one of both is reached; #N in the text parameter $1 is a random number from 1 to N. Prints the
-//          queries, their 50th, 95th and 99th percentile and maximum in ms, and the rows of all results.
+//          It runs the query until QUERIES or SECONDS is reached; #N in the text parameter $1 becomes a random number from 1
+//          to N. It prints the number of queries, their 50th, 95th and 99th percentile and maximum in ms, and the rows of
+//          all results.
 #include <algorithm>
 #include <atomic>
 #include <barrier>
@@ -25,7 +28,7 @@ using namespace bench;
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int batches_each = 200, rows_each = 20000; // then a client starts over
+constexpr int batches_each = 200, rows_each = 20000; // then a client begins again with the first
 
 std::atomic<bool> stop = false;
 
@@ -67,7 +70,7 @@ int insert(const char *info, char **argv) {
             const auto parameters = make_parameters(source, batch);
             PGconn *connection = connect(info);
             prepare(connection, sql, 3, batch == 0 ? row_types : array_types);
-            start.arrive_and_wait(); // all are ready
+            start.arrive_and_wait(); // all clients are ready
             start.arrive_and_wait(); // the clock runs
             uint64_t done = 0, behind = 0;
             const auto end = begin + std::chrono::duration<double>(seconds);

@@ -59,7 +59,7 @@ struct Parameters {
     std::string value[3];
 };
 
-// The rows from `first` on, as three arrays.
+// Encodes the rows from `first` on as three arrays.
 inline Parameters array_parameters(RowSource &source, size_t first, uint32_t batch) {
     Parameters p;
     start_array(p.value[0], text_oid, batch);

@@ -1,7 +1,7 @@
-// Rows for COPY: item, time and source.
+// Prints rows for COPY: item, time and source.
 //
 // usage: rows STREAM ROWS START SECONDS SOURCES [scattered]
-//   STREAM: a name that bench_events.h knows; START: seconds since 1970. Times are in order unless scattered.
+//   STREAM is a name of bench_events.h, START is in seconds since 1970. Times are in order unless scattered is given.
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
@@ -27,7 +27,8 @@ int main(int argc, char **argv) {
             strftime(seconds, sizeof(seconds), "%Y-%m-%d %H:%M:%S", gmtime_r(&s, &utc));
             last = s;
         }
-        printf("%s\t%s.%06u+00\t%s\n", row.item.c_str(), seconds, static_cast<unsigned>(row.us % 1000000), row.source.c_str());
+        printf("%s\t%s.%06u+00\t%s\n", row.item.c_str(), seconds, static_cast<unsigned>(row.us % 1000000),
+               row.source.c_str());
     }
     return ferror(stdout) || fflush(stdout) != 0;
 }

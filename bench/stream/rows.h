@@ -10,7 +10,7 @@ struct RowSource {
     uint64_t start_us; // since 1970
     uint64_t span_us;
     uint32_t sources;
-    bool scattered; // times in no order
+    bool scattered; // times are in no order
     streams::Random random{7};
 
     struct Row {

@@ -211,7 +211,8 @@ void merge_inexact(Tally *tally, Bytes summary, const StoredTally &stored) {
 void require_stored_kind(Kind stored, Kind wanted) {
     if (stored != wanted && stored != Kind::none)
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                        errmsg("counts of %s items in a rollup of %s items", kind_name(stored), kind_name(wanted))));
+                        errmsg("stored counts are of items of type %s, but the rollup counts items of type %s",
+                               kind_name(stored), kind_name(wanted))));
 }
 
 Tally *make_tally(const TallyShape &shape, Purpose purpose) {

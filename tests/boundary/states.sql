@@ -1,4 +1,4 @@
--- Stored states of all sizes: inline, toasted, of exact and of purged summaries, of sparse and of dense sketches.
+-- Stored states of all sizes: inline and toasted, exact and purged summaries, sparse and dense sketches.
 SET client_min_messages = warning;
 CREATE TABLE states (id int, s spacesaving, c cms);
 INSERT INTO states
@@ -8,7 +8,8 @@ CREATE TABLE large AS
     SELECT g AS id, spacesaving_agg('item_' || i * 7919 % 3001, 1000) AS s, cms_agg(i * 7919 % 3001) AS c
     FROM generate_series(1, 12) g, generate_series(1, 1000) i GROUP BY g;
 
--- Of a few rows each, since every allocation of theirs will fail. No md5(): OpenSSL reports that as an internal error.
+-- They have few rows, since each of their allocations will fail in turn. They do not use md5(), as OpenSSL reports a failed allocation
+-- as an internal error.
 CREATE TABLE queries (name text, query text);
 INSERT INTO queries VALUES
     ('growing', $$SELECT topk_agg('item_' || i, 3), spacesaving_agg(i, 1000), cms_agg('item_' || i, 200, 3) FROM generate_series(1, 90) i$$),

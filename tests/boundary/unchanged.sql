@@ -1,11 +1,11 @@
--- No SELECT changes a stored value, wherever it comes from: a tuple, TOAST, a constant, a variable, a tuplestore, a sort.
+-- No SELECT changes a stored value, whether it is in a tuple, in TOAST, in a constant, a variable, a tuplestore or a sort.
 CREATE FUNCTION pg_temp.fingerprint() RETURNS text LANGUAGE sql AS
     $$ SELECT md5(string_agg(md5(s::bytea) || md5(c::bytea) || md5(s::text), '' ORDER BY id)) FROM (TABLE states UNION ALL TABLE large) x $$;
 SELECT pg_temp.fingerprint() AS before, (SELECT spacesaving_merge_agg(s)::text FROM states) AS merged \gset
 CREATE FUNCTION pg_temp.verdict(what text, holds bool) RETURNS text LANGUAGE sql AS
     $$ SELECT CASE WHEN holds THEN 'ok: ' ELSE 'not so: ' END || what $$;
 
--- Uses of one state again and again
+-- Queries that use one state repeatedly
 SELECT count(a::text) + count(b::text) + count(d::text) = 30 AS used FROM (
     SELECT spacesaving_merge_agg(s) OVER (ORDER BY id ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS a,
            spacesaving_merge_agg(s) OVER (ORDER BY id ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS b,
@@ -33,7 +33,7 @@ SELECT pg_temp.verdict('each prefix of items in a window is the count of its own
 FROM (SELECT i, spacesaving_agg(i % 13, 5) OVER o AS w, topk_agg(i % 13, 3) OVER o AS t, cms_agg(i % 13, 50, 2) OVER o AS c
       FROM generate_series(1, 60) i WINDOW o AS (ORDER BY i)) a;
 
--- The first input of an aggregate is where it would write to.
+-- An aggregate would write to its first input.
 DO $$
 DECLARE
     state spacesaving := (SELECT s FROM states WHERE id = 4);

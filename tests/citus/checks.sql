@@ -1,8 +1,8 @@
--- One line per check: "ok: ...", or what is wrong.
+-- Prints a line for each check: "ok: ...", or the fault.
 CREATE FUNCTION pg_temp.verdict(holds bool, what text) RETURNS text LANGUAGE sql AS
     $$ SELECT CASE WHEN holds THEN 'ok: ' ELSE 'not so: ' END || what $$;
 
--- The catalog: what makes Citus push an aggregate down
+-- The catalog has what Citus needs to push an aggregate down
 SELECT pg_temp.verdict(count(*) >= 38 AND count(args) = count(*), format('%s aggregates found, arguments of %s known', count(*), count(args)))
 FROM aggregates;
 SELECT pg_temp.verdict(t.typtype = 'b' AND a.aggcombinefn <> 0 AND t.typinput <> 0 AND t.typoutput <> 0 AND t.typreceive <> 0 AND t.typsend <> 0,
@@ -20,7 +20,7 @@ FROM aggregates g JOIN pg_aggregate a ON a.aggfnoid = g.aggregate
      JOIN pg_proc p ON p.oid IN (a.aggtransfn, a.aggcombinefn, a.aggfinalfn)
 GROUP BY aggregate;
 
--- The way between backends
+-- States travel between backends
 SELECT pg_temp.verdict(count(DISTINCT backend) = 6 AND NOT bool_or(backend = pg_backend_pid()),
                        format('partial states of %s backends', count(DISTINCT backend))) FROM partials;
 SELECT pg_temp.verdict(bool_and(t::spacesaving::bytea = b AND t::spacesaving::text = t AND b::spacesaving::bytea = b) AND count(*) >= 12,
@@ -44,7 +44,7 @@ SELECT pg_temp.verdict(combined IS NOT DISTINCT FROM single AND backwards IS NOT
 FROM answers JOIN aggregates USING (aggregate) JOIN datasets USING (dataset)
 WHERE CASE state WHEN 'cms'::regtype THEN exact_sketch ELSE exact_summary END;
 
--- The same partial states merged in one backend
+-- One backend merges the same partial states
 SELECT pg_temp.verdict(combined = merged, format('%s, %s: combined answer equals merging the states in one backend', aggregate, dataset))
 FROM answers JOIN aggregates USING (aggregate),
      LATERAL (SELECT CASE name WHEN 'topk_agg' THEN (SELECT array_agg(e ORDER BY (e).rank)::text FROM topk(m.s, 10) e) ELSE m.s::text END AS merged
@@ -56,7 +56,7 @@ SELECT pg_temp.verdict(combined = (SELECT cms_merge_agg(t::cms ORDER BY shard)::
                        format('%s, %s: combined answer equals merging the states in one backend', aggregate, dataset))
 FROM answers JOIN aggregates USING (aggregate) WHERE state = 'cms'::regtype AND dataset <> 'nothing';
 
--- Bounds, against the exact weight of each item
+-- The bounds hold for the exact weight of each item
 CREATE TEMP TABLE truth AS
     SELECT dataset, weighted, item_type, i.item, sum(CASE WHEN weighted THEN w ELSE 1 END)::bigint AS f
     FROM events, unnest('{false,true}'::bool[]) weighted,
@@ -84,7 +84,7 @@ JOIN (SELECT weighted, item_type, dataset, string_agg(item, ' ' ORDER BY f DESC)
       WHERE rank <= 10 GROUP BY 1, 2, 3) t USING (weighted, item_type, dataset)
 WHERE dataset = 'over';
 
--- Count-Min: upper bounds are sure; items are asked for in their own type.
+-- Count-Min: upper bounds always hold; each item is passed in its own type.
 SELECT pg_temp.verdict(bool_and(e.upper >= t.f) AND count(*) FILTER (WHERE e.upper > t.f + bound) <= 0.02 * count(*)
                            AND total = min(t.sum),
                        format('%s, %s: estimates of %s items are no less than their weights, and within the error bound', aggregate, dataset, count(*)))

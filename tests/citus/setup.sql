@@ -1,12 +1,13 @@
--- Events in shards, and for each aggregate of the extension how a query on them would call it.
+-- Events in shards, and for each aggregate of the extension the call in a query on them.
 SET client_min_messages = warning;
 
--- few: so few items that no two share a counter, exact in any sketch. fits: exact in a summary. over: many more items than counters, skewed. nothing: no item at all.
+-- few: so few items that no two share a counter, so any sketch is exact. fits: an exact summary. over: many more items than counters,
+-- skewed. nothing: no items.
 CREATE TABLE datasets (dataset text PRIMARY KEY, capacity int, exact_summary bool, exact_sketch bool);
 INSERT INTO datasets VALUES ('few', 1000, true, true), ('fits', 1000, true, false), ('over', 200, false, false),
                             ('nothing', 10, true, true);
 
--- Shards 0 to 3 have items, shard 4 has none but NULL, shard 5 has no row.
+-- Shards 0 to 3 have items, shard 4 has only NULL, and shard 5 has no rows.
 CREATE TABLE events (dataset text, shard int, item text, b bigint, u uuid, y bytea, w bigint);
 INSERT INTO events
     SELECT dataset, i % 4, 'item_' || rank, rank * 1000003 - 7, md5(rank::text)::uuid, decode(md5(rank::text), 'hex'), i % 5
@@ -14,7 +15,7 @@ INSERT INTO events
           UNION ALL
           SELECT 'fits', i, i * 7919 % 601 FROM generate_series(1, 3000) i
           UNION ALL
-          -- The fractions of i times the golden ratio are spread evenly: ranks with a frequency of about 1 / rank.
+          -- The fractions of i times the golden ratio are spread evenly, so the frequency of a rank is about 1 / rank.
           SELECT 'over', i, floor(exp(ln(20000) * (i * 0.6180339887498949 % 1)))::bigint FROM generate_series(1, 20000) i) e;
 INSERT INTO events VALUES ('few', 1, 'heavy', -1, md5('heavy')::uuid, '', 1::bigint << 40), ('few', 2, '', 0, md5('empty')::uuid, '\x00', 3);
 INSERT INTO events SELECT dataset, shard, NULL, NULL, NULL, NULL, 1 FROM datasets, generate_series(0, 4) shard;
@@ -22,7 +23,7 @@ INSERT INTO events SELECT dataset, 4, NULL, NULL, NULL, NULL, NULL FROM datasets
 INSERT INTO events SELECT dataset, shard, 'unweighted', 9, md5('unweighted')::uuid, '\x09', NULL
     FROM datasets, generate_series(0, 3) shard WHERE dataset <> 'nothing';
 
--- Stored states, for the merging aggregates.
+-- Stored states for the aggregates that merge.
 CREATE TABLE states (dataset text, shard int, item text, b bigint, u uuid, y bytea, w bigint, s spacesaving, c cms);
 INSERT INTO states (dataset, shard, s, c)
     SELECT dataset, shard, spacesaving_agg(item, capacity, w), cms_agg(item, 2000, 4, w)
@@ -47,7 +48,7 @@ CREATE TABLE aggregates AS
                   format('%s %s', name, format_type(type, NULL)) arg) t
     WHERE f.probin ~ 'pg_topk$';
 
--- What a worker sends for its shard.
+-- The state that a worker sends for its shard.
 CREATE TABLE partials (aggregate regprocedure, dataset text, shard int, backend int, t text, b bytea);
 
 CREATE PROCEDURE run_worker(worker int) LANGUAGE plpgsql AS $$
@@ -68,7 +69,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- What the coordinator makes of them, and what a single node answers.
+-- The answer of the coordinator, and the answer of a single node.
 CREATE TABLE answers (aggregate regprocedure, dataset text, combined text, binary_combined text, backwards text, single text);
 
 CREATE PROCEDURE run_coordinator() LANGUAGE plpgsql AS $$

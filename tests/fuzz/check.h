@@ -1,4 +1,4 @@
-// An assertion that stays in optimised builds.
+// An assertion that optimised builds check too.
 #pragma once
 
 #include <cstdio>

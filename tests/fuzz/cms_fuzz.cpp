@@ -1,4 +1,4 @@
-// Bytes that claim to be a stored cms: refused, or a sketch with which everything goes on working.
+// The input is taken as a stored cms: it must be refused, or be a sketch on which every operation works.
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -25,7 +25,7 @@ std::string numbered_key(Kind kind, uint64_t number) {
     return key;
 }
 
-// Stored bytes and the sketch in memory give the same answers.
+// Checks that the stored bytes and the sketch in memory give the same answers.
 void check_stored(const Bytes &packed, const Sketch &sketch) {
     StoredCms::validate(packed.data(), packed.size());
     const StoredCms stored(packed.data(), packed.size());
@@ -40,7 +40,7 @@ void check_stored(const Bytes &packed, const Sketch &sketch) {
     }
 }
 
-// The operation, or out of range.
+// Runs the operation; it may only throw out_of_range.
 template <class F>
 bool in_range(F &&operation) {
     try {
@@ -67,9 +67,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     CHECK(sketch.pack() == input);
     check_stored(input, sketch);
     if (sketch->parameters().cells() > 1 << 16)
-        return 0; // right, but slow
+        return 0; // valid, but slow
 
-    // Another of the same shape; it meets the input from both sides.
+    // Another sketch of the same shape, which is merged into the input and the other way round.
     const Kind kind = sketch->kind() == Kind::none ? Kind::text : sketch->kind();
     const auto key = [&](uint64_t number) { return numbered_key(kind, number); };
     Sketch other(sketch->parameters(), kind);

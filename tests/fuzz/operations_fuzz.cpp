@@ -1,4 +1,5 @@
-// Bytes as a program: four summaries that count, merge and are stored and read back, against exact counts of the same.
+// The input is a program for four summaries, which count, merge, and are stored and read back; they are compared with exact
+// counts.
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -19,7 +20,7 @@ using topk::StoredSpaceSaving;
 
 constexpr uint32_t items = 512;
 
-// Different lengths, so that blocks have to grow for bytes as well as for entries.
+// The lengths differ, so that blocks grow for bytes as well as for entries.
 const Item &item_of(uint64_t number) {
     static const std::vector<std::string> keys = [] {
         std::vector<std::string> all;
@@ -121,7 +122,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             case 0:
             case 1: add(slot, next(), 1); break;
             case 2: add(slot, next(), 1 + next()); break;
-            case 3: { // any size of weight
+            case 3: { // weights of any size
                 const uint64_t number = next(), mantissa = 1 + next(), exponent = next() % 54;
                 add(slot, number, mantissa << exponent);
                 break;
@@ -134,7 +135,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             }
             case 5: slot.summary = Summary::load(slot.summary.pack()); break;
             default: {
-                const Slot &other = slots[op >> 5 & 3]; // also itself
+                const Slot &other = slots[op >> 5 & 3]; // may be the same summary
                 if (slot.total > max_total - other.total)
                     break;
                 slot.summary.merge(other.summary.pack());
@@ -147,7 +148,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
         CHECK(slot.summary->total() == slot.total);
         CHECK(slot.summary->violated_invariant() == nullptr);
-        if ((op & 0xbc) == 0x94) // some of the reloads: the full check is slow, and at the end it comes anyway
+        if ((op & 0xbc) == 0x94) // after some reloads only, as the full check is slow; it runs at the end in any case
             check(slot);
     }
     for (const Slot &slot : slots)

@@ -1,4 +1,4 @@
-// Bytes that claim to be a stored spacesaving: refused, or a state with which everything goes on working.
+// The input is taken as a stored spacesaving: it must be refused, or be a state on which every operation works.
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -16,7 +16,7 @@ using topk::Item;
 using topk::Kind;
 using topk::StoredSpaceSaving;
 
-// An item of the kind; the first are those that a mutated seed is likely to hold.
+// Returns an item of the kind; mutated seeds are likely to have the first ones.
 Item numbered_item(Kind kind, uint64_t number, std::string &bytes) {
     bytes = "item" + std::to_string(number);
     if (const uint32_t length = topk::fixed_length(kind)) {
@@ -62,7 +62,7 @@ void check_stored(const Bytes &packed, const Summary &summary) {
     for (uint32_t i = 0; i < reached; ++i)
         CHECK(all[i].count >= middle);
 
-    for (uint32_t i = 0; i < std::min(stored.size(), 8u); ++i) { // each scans all
+    for (uint32_t i = 0; i < std::min(stored.size(), 8u); ++i) { // each call scans all entries
         const topk::SpaceSaving::Entry &e = summary->entries()[i];
         const topk::Frequency f = stored.frequency(Item(summary->key(e), e.length));
         CHECK(f.upper == e.count && f.count == e.count && f.lower == e.count - e.error);
@@ -74,7 +74,7 @@ void check_stored(const Bytes &packed, const Summary &summary) {
     }
 }
 
-// What an operation says no to is out of range, never anything else.
+// Runs an operation, which may only throw out_of_range.
 template <class F>
 void unless_out_of_range(F &&operation) {
     try {

@@ -1,7 +1,7 @@
--- What the specs have in common. They create the extension themselves and drop it again, so that each begins with an empty log.
+-- Functions that all specs use. Each spec creates the extension and drops it, so that it begins with an empty log.
 
--- Items of the hour, day, week and month of a time with their counts, and the events of these windows: one line, as long as they
--- all are the same, which they must be while all events are of one hour; otherwise one for each that differs.
+-- Returns the items and counts of the hour, day, week and month of a time, and the events of these windows. All windows have the same if
+-- all events are in one hour, and the result is one line then; otherwise it has a line for each window that differs.
 CREATE FUNCTION counts(rollup text, at timestamptz DEFAULT '2024-05-01 12:00+00', grp text[] DEFAULT NULL) RETURNS text
     LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -12,8 +12,8 @@ BEGIN
                                            '(' || (topk.window_info($1, kind, $2, $3)).events || ')') AS line) AS x);
 END$$;
 
--- A rollup that accepts and keeps the fixed times of the specs as if they were of today. What is in 2024 is over: a fold merges it
--- into the windows of all levels. What is in 2190 is not: a fold leaves it in the log, as long as it is little.
+-- Creates a rollup that accepts and keeps the fixed times of the specs. Windows in 2024 are over, so a fold merges their events into
+-- all levels. Windows in 2190 are not, so a fold leaves their events in the log if they are few.
 CREATE PROCEDURE make_rollup(name text, source regclass, group_by text[] DEFAULT '{}', item text DEFAULT 'item', backfill boolean DEFAULT false)
     LANGUAGE plpgsql AS $$
 BEGIN
@@ -23,7 +23,7 @@ BEGIN
                                              FROM unnest('{tile,hour,day,week,month,snapshot}'::text[]) AS k));
 END$$;
 
--- A stream and a table with a rollup each, of numbers 1 and 2, and what these answer.
+-- A stream and a table, each with a rollup, whose ids are 1 and 2, and functions that return their answers.
 CREATE PROCEDURE make_sources()
     LANGUAGE plpgsql AS $$
 BEGIN
@@ -50,7 +50,7 @@ BEGIN
     END LOOP;
 END$$;
 
--- Rows of all tables of rollups.
+-- Returns the number of rows of all tables of rollups.
 CREATE FUNCTION leftovers() RETURNS bigint
     LANGUAGE plpgsql AS $$
 BEGIN
@@ -61,7 +61,7 @@ BEGIN
                                   UNION ALL SELECT rollup FROM topk.error_log UNION ALL SELECT id FROM topk.rollup) AS x);
 END$$;
 
--- Lets the active slot of the log grow until it is due for a turn. What makes it grow is gone again.
+-- Makes the active slot of the log so large that it is due for a turn; the rows that make it grow are deleted again.
 CREATE PROCEDURE fill_log()
     LANGUAGE plpgsql AS $$
 DECLARE
@@ -73,7 +73,7 @@ BEGIN
 END$$;
 CREATE FUNCTION slots() RETURNS text
     LANGUAGE plpgsql AS $$BEGIN RETURN (SELECT string_agg(state, ' ' ORDER BY slot) FROM topk.log_slot); END$$;
--- An item expression that waits for the advisory lock 1, in backfills and refreshes alone: by it they stop in the middle of counting.
+-- An item expression that waits for advisory lock 1 in backfills and refreshes only, so that they can be stopped while they count.
 CREATE PROCEDURE make_halting()
     LANGUAGE plpgsql AS $$
 BEGIN

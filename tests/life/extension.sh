@@ -1,4 +1,4 @@
-# DROP EXTENSION, CREATE EXTENSION again, in another schema, in two databases at once
+# The extension is dropped and created again, in another schema, and in two databases at once
 
 make_stream() { # DATABASE
     psql -d "$1" -c 'CREATE FOREIGN TABLE s (item text, ts timestamptz DEFAULT now(), g text) SERVER topk' \
@@ -11,7 +11,7 @@ fresh life_a
 make_stream life_a
 check 'DROP EXTENSION with streams and rollups' 'ERROR:  2BP01' "$(sql life_a -c 'DROP EXTENSION pg_topk')"
 check '... has changed nothing' 'a=1 b=1|c=2' "$(sql life_a -c "SELECT counts('s'), counts('t')")"
-# In an open session, whose caches know the old objects
+# In an open session, whose caches have the old objects
 check 'DROP EXTENSION CASCADE, and another one in the same session' 'a=1 b=1|c=2
 before
 0|1

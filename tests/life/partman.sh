@@ -12,7 +12,7 @@ CREATE TABLE event (id bigint, item text NOT NULL, ts timestamptz NOT NULL DEFAU
 CREATE INDEX ON event (ts);
 SELECT topk.create_rollup('event', 'event', 'item', 'ts');
 SQL
-# Version 5 knows no "native", and an interval is one.
+# Version 5 has no type "native", and takes an interval as the interval.
 if [ "$(sql life_partman -c "SELECT extversion ~ '^4' FROM pg_extension WHERE extname = 'pg_partman'")" = t ]; then
     arguments="p_type => 'native', p_interval => 'daily'"
 else
@@ -41,7 +41,7 @@ SQL
 check 'routed and direct rows count once' 'copied=2 direct=6 routed=6' "$(sql life_partman -c "SELECT counts('event')")"
 psql -d life_partman -c 'SELECT fold_all()' >/dev/null
 
-# More partitions ahead, and rows in the default partition that get one of their own
+# More partitions are created ahead, and rows of the default partition move to new ones
 psql -d life_partman -c "UPDATE partman.part_config SET premake = 5, retention = '3 days', retention_keep_table = false" \
     -c "INSERT INTO event (item, ts) SELECT 'early', now() - interval '40 days'" >/dev/null
 check 'a row in the default partition' 'copied=2 direct=6 early=1 routed=6' "$(sql life_partman -c "SELECT counts('event')")"
@@ -58,7 +58,7 @@ check 'backfill keeps older counts' 'copied=2 direct=6 early=1 routed=6' \
     "$(sql life_partman -c "DO \$\$BEGIN PERFORM topk.backfill('event'); END\$\$" -c "SELECT counts('event')")"
 check '... also after folding' 'copied=2 direct=6 early=1 routed=6' "$(sql life_partman -c 'DO $$BEGIN PERFORM fold_all(); END$$' -c "SELECT counts('event')")"
 
-# Retention that keeps tables: detached ones count no more, and need no trigger
+# Retention that keeps the tables: detached tables no longer count, and need no trigger
 psql -d life_partman -c "UPDATE partman.part_config SET retention = '1 day', retention_keep_table = true" -c "SELECT partman.run_maintenance('public.event')" >/dev/null
 detached="SELECT oid::regclass FROM pg_class WHERE relname LIKE 'event_p%' AND relkind = 'r' AND NOT relispartition ORDER BY relname"
 check 'detached partitions' t "$(sql life_partman -c "SELECT count(*) > 0 FROM ($detached) AS d")"

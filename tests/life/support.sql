@@ -1,4 +1,4 @@
--- Items of a rollup with their counts, in one line; the month of now and the two before
+-- Returns the items of a rollup and their counts in one line, for the present month and the two before
 CREATE FUNCTION counts(rollup text, group_key text[] DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
     SELECT coalesce(string_agg(item || '=' || n, ' ' ORDER BY item COLLATE "C"), '')
     FROM (SELECT item, sum(count) AS n FROM topk.range($1, now() - interval '62 days', now() + interval '1 hour', 1000, $2) GROUP BY 1) AS x
@@ -15,7 +15,7 @@ BEGIN
         END LOOP;
     END LOOP;
 END$$;
--- The sqlstate and message of a statement's error, or "done"
+-- Returns the SQLSTATE and message of the error of a statement, or "done"
 CREATE FUNCTION outcome(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE statement;

@@ -1,4 +1,4 @@
--- Windows in zones with odd offsets, and with clocks that change at midnight or by a day. Says what is wrong, one line each.
+-- Windows in time zones with odd offsets, and in zones whose clocks change at midnight or by a day. Prints a line for each fault.
 SET statement_timeout = '300s';
 SELECT setseed(0.5)
 \gset
@@ -16,12 +16,12 @@ DO $$
 BEGIN
     PERFORM topk.create_rollup(slug, 'event_stream', 'item', 'ts', filter => format('zone = %L', name), timezone => name, width => 0, grain => '15 minutes',
                                capacity => 100, k => 1, accept_past => '1000 years', retention => forever()) FROM zone;
-    -- The hour as the grain
+    -- The grain is an hour
     PERFORM topk.create_rollup('h' || slug, 'event_stream', 'item', 'ts', filter => format('zone = %L', name), timezone => name, width => 0,
                                capacity => 100, k => 1, accept_past => '1000 years', retention => forever()) FROM zone;
 END$$;
 
--- Times at random; and around the changes of each zone, found by the steps of its offset from half an hour to the next
+-- Random times, and times around the changes of each zone, which are found by comparing its offset every half hour
 CREATE TABLE moment (zone text, ts timestamptz);
 INSERT INTO moment SELECT name, timestamptz '1800-01-01' + random() * interval '220 years' FROM zone, generate_series(1, 300);
 CREATE FUNCTION offset_at(t timestamptz, zone text) RETURNS interval LANGUAGE sql AS $$SELECT t AT TIME ZONE zone - t AT TIME ZONE 'UTC'$$;
@@ -51,14 +51,14 @@ WHERE (a.kind, b.kind) IN (('hour', 'day'), ('day', 'week'), ('day', 'month'), (
   AND (a.window_start < b.window_start OR a.window_end > b.window_end) LIMIT 3;
 SELECT 'not as date_trunc() has it: ' || b FROM bound AS b
 WHERE kind <> 'hour' AND window_start <> date_trunc(kind, ts, zone)
-  -- A day with a change at its midnight begins where date_trunc() cannot say
+  -- date_trunc() cannot tell the beginning of a day whose midnight does not exist
   AND offset_at(window_start, zone) = offset_at(window_start - interval '1 day', zone) AND offset_at(window_start, zone) = offset_at(window_end, zone)
   AND offset_at(ts, zone) = offset_at(window_start, zone) LIMIT 3;
 SELECT 'hours are too long: ' || s FROM span AS s WHERE kind = 'hour' AND window_end - window_start > interval '1 hour' LIMIT 3;
 SELECT 'another grain, another hour: ' || b FROM bound AS b, LATERAL topk.window_info('h' || slug, kind, ts) AS i
 WHERE (i.window_start, i.window_end) <> (b.window_start, b.window_end) LIMIT 3;
 
--- Events at these times are in the windows that their bounds say: all in the log, half folded, all folded
+-- Events at these times are in the windows with the right bounds: in the log, half folded, and all folded
 INSERT INTO event_stream SELECT 'i' || hashint8(extract(epoch FROM ts)::bigint) % 5, ts, zone FROM moment WHERE extract(second FROM ts)::integer % 2 = 0;
 CREATE FUNCTION wrong_counts(half boolean) RETURNS SETOF text LANGUAGE sql AS $$
     WITH exact AS (

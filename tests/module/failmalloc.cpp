@@ -1,4 +1,5 @@
-// Preloaded into a server: lets one malloc, realloc or operator new fail, counted down from topk_failmalloc_arm().
+// A server preloads this library. It lets one malloc, realloc or operator new fail, after the number of others that was
+// passed to topk_failmalloc_arm().
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
@@ -9,14 +10,14 @@
 extern "C" {
 void *__libc_malloc(size_t size);
 void *__libc_realloc(void *pointer, size_t size);
-// Those of AddressSanitizer, where it is in the process.
+// The functions of AddressSanitizer, if it is in the process.
 void *__interceptor_malloc(size_t size) __attribute__((weak));
 void *__interceptor_realloc(void *pointer, size_t size) __attribute__((weak));
 }
 
 namespace {
 
-std::atomic<long> countdown{-1}; // allocations until one fails; -1: none will
+std::atomic<long> countdown{-1}; // allocations until one fails; -1 if none will fail
 std::atomic<bool> fired{false};
 
 bool fails_now() {
@@ -28,7 +29,8 @@ bool fails_now() {
 }
 
 // Runs before any other library's (-z initfirst). AddressSanitizer starts at the first allocation, and looks up symbols that
-// may be missing, which asks gettext for a message: if that first allocation is gettext's own, it waits for its lock forever.
+// may be missing, which asks gettext for a message: if that first allocation is gettext's own, it waits for its lock
+// forever.
 [[gnu::constructor]] void start() {
     void *volatile p = malloc(1);
     free(p);
@@ -59,7 +61,7 @@ void *realloc(void *pointer, size_t size) {
 }
 }
 
-// AddressSanitizer's do not go through malloc.
+// The allocations of AddressSanitizer do not call malloc.
 void *operator new(size_t size) {
     static const auto next = reinterpret_cast<void *(*)(size_t)>(dlsym(RTLD_NEXT, "_Znwm"));
     if (fails_now())

@@ -1,8 +1,9 @@
--- Objects of the test module; MODULE_PATHNAME is replaced by its path.
+-- The objects of the test module; its path replaces MODULE_PATHNAME.
 CREATE SCHEMA topk_test;
 SET search_path = topk_test;
 
--- An aggregate as a Citus cluster runs it: its state on a worker, what the coordinator makes of such states.
+-- Aggregates that run another aggregate in the way of a Citus cluster: its state on a worker, and the merging of such states on the
+-- coordinator.
 CREATE FUNCTION worker_partial_step(internal, regprocedure, anyelement) RETURNS internal
     LANGUAGE C AS 'MODULE_PATHNAME', 'worker_partial_step';
 CREATE FUNCTION worker_partial_text_final(internal) RETURNS text
@@ -25,7 +26,7 @@ CREATE AGGREGATE coord_combine_text(regprocedure, text)
 CREATE AGGREGATE coord_combine_binary(regprocedure, bytea)
     (SFUNC = coord_combine_binary_step, STYPE = internal, FINALFUNC = coord_combine_final);
 
--- Memory of this backend, and allocations that fail.
+-- The memory of this backend, and failing allocations.
 CREATE FUNCTION context_bytes() RETURNS bigint VOLATILE LANGUAGE C AS 'MODULE_PATHNAME', 'context_bytes';
 CREATE FUNCTION heap_bytes() RETURNS bigint VOLATILE LANGUAGE C AS 'MODULE_PATHNAME', 'heap_bytes';
 CREATE FUNCTION fail_each(what text, query text, stride integer DEFAULT 1) RETURNS integer

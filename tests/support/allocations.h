@@ -1,4 +1,4 @@
-// What the test binary has taken from the heap since its start.
+// The heap memory that the test binary has allocated since its start.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Named event streams with their exact counts, and the check of a summary against them.
+// Named event streams with their exact counts, and a check of summaries against them.
 #pragma once
 
 #include <zlib.h>
@@ -63,14 +63,14 @@ public:
     uint32_t distinct() const { return static_cast<uint32_t>(items_.size()); }
 
 private:
-    std::deque<std::string> keys_; // does not move them
+    std::deque<std::string> keys_; // a deque does not move its elements
     std::vector<topk::Item> items_;
     std::unordered_map<std::string_view, uint32_t> ids_;
 };
 
-// Exact weights of some of a stream's events.
+// The exact weights of a part of the events of a stream.
 struct Exact {
-    std::vector<uint64_t> weight; // by id, 0 where the item is not among these events
+    std::vector<uint64_t> weight; // by id; 0 if the item is not among these events
     uint64_t total = 0;
 
     explicit Exact(const Stream &stream) : weight(stream.distinct()) {}
@@ -86,7 +86,7 @@ struct Exact {
     }
 };
 
-// Everything that the documentation promises of a summary of these events.
+// Checks everything that the documentation promises for a summary of these events.
 inline void check_against_exact(const Summary &summary, const Stream &stream, const Exact &exact) {
     ASSERT_EQ(summary->violated_invariant(), nullptr) << summary->violated_invariant();
     ASSERT_EQ(summary->total(), exact.total);
@@ -108,7 +108,7 @@ inline void check_against_exact(const Summary &summary, const Stream &stream, co
         monitored[std::string_view(reinterpret_cast<const char *>(r.key), r.length)] = &r;
     ASSERT_EQ(monitored.size(), summary->size());
 
-    std::unordered_map<const uint8_t *, uint64_t> truth; // by place in the stored bytes
+    std::unordered_map<const uint8_t *, uint64_t> truth; // by address in the stored bytes
     uint32_t distinct = 0, seen = 0;
     for (uint32_t id = 0; id < stream.distinct(); ++id) {
         const topk::Item &item = stream.item(id);
@@ -152,7 +152,7 @@ inline void check_against_exact(const Summary &summary, const Stream &stream, co
             if (i > 0) {
                 ASSERT_GE(top[i - 1].count, top[i].count);
             }
-            if (top[i].guaranteed) { // ties at the boundary count as in
+            if (top[i].guaranteed) { // items that tie with the last place belong to the top
                 ASSERT_GE(truth.at(top[i].key), boundary) << "rank " << i + 1 << " of the top " << k;
             }
         }
@@ -170,7 +170,7 @@ inline std::string data_directory() {
     return set != nullptr && *set != '\0' ? set : std::string(TOPK_ROOT) + "/../shared/data";
 }
 
-// Lines of epoch, item and an optional weight. Returns nullptr where the file is absent.
+// Reads lines of epoch, item and an optional weight. Returns nullptr if the file is absent.
 inline std::unique_ptr<Stream> read_file(const std::string &name) {
     gzFile file = gzopen((data_directory() + "/" + name + ".tsv.gz").c_str(), "rb");
     if (file == nullptr)
@@ -188,7 +188,7 @@ inline std::unique_ptr<Stream> read_file(const std::string &name) {
         long long weight = 1;
         if (second != std::string_view::npos)
             weight = atoll(text.data() + second + 1);
-        if (weight > 0) // the others are returned goods
+        if (weight > 0) // the others are returns of goods
             stream->add(text.substr(first + 1, second == std::string_view::npos ? second : second - first - 1),
                         static_cast<uint64_t>(weight));
     }
@@ -216,7 +216,7 @@ inline std::unique_ptr<Stream> make_stream(const std::string &name) {
         s->kind = topk::Kind::bigint;
         for (uint32_t i = 0; i < n; ++i)
             s->add(random.below(n / 8) - n / 16); // negative ones too
-    } else if (name == "distinct") {              // the worst case of every counter algorithm: nothing repeats
+    } else if (name == "distinct") {              // the worst case of every counter algorithm: no item repeats
         for (uint32_t i = 0; i < n / 2; ++i)
             s->add(uint64_t{i});
     } else if (name == "sorted") {
@@ -227,7 +227,7 @@ inline std::unique_ptr<Stream> make_stream(const std::string &name) {
         for (const auto &[item, count] : events)
             for (uint32_t i = 0; i < count; ++i)
                 s->add(item);
-    } else if (name == "sorted_up") { // the most frequent last
+    } else if (name == "sorted_up") { // the most frequent item is last
         std::map<uint64_t, uint32_t, std::greater<>> events;
         const Zipf next(n / 10, 1.0);
         for (uint32_t i = 0; i < n; ++i)
@@ -239,7 +239,7 @@ inline std::unique_ptr<Stream> make_stream(const std::string &name) {
         for (uint32_t i = 0; i < n; ++i)
             s->add(streams::drift(random, i, n));
     } else if (name == "late_riser") {
-        // 512 incumbents that stop coming, then much that never repeats, among it at the end one item that rises.
+        // 512 items stop after the first part. The rest are items that occur once, and in the end one item that rises.
         for (uint32_t i = 0; i < n / 4; ++i)
             s->add(uint64_t{1000000 + i % 512});
         for (uint32_t i = 0; i < 3 * (n / 4); ++i)
@@ -249,14 +249,14 @@ inline std::unique_ptr<Stream> make_stream(const std::string &name) {
         for (uint32_t i = 0; i < n; ++i)
             s->add(next(random), 1 + random.below(uint64_t{1} << random.below(41)));
     } else if (name == "few") {
-        const Zipf next(6, 0.7); // fewer than most capacities of the tests
+        const Zipf next(6, 0.7); // fewer items than most capacities of the tests
         for (uint32_t i = 0; i < n / 8; ++i)
             s->add(next(random), 1 + random.below(3));
     } else if (name == "hundreds") {
         for (uint32_t i = 0; i < n / 4; ++i)
             s->add(random.below(900), 1 + random.below(100));
     } else if (name == "adversary") {
-        // Round robin over one item more than a capacity of 64: each is evicted just before it comes again.
+        // Round robin over 65 items: with a capacity of 64, each is dropped just before it occurs again.
         for (uint32_t i = 0; i < n / 4; ++i)
             s->add(uint64_t{i % 65});
     } else {
@@ -265,7 +265,7 @@ inline std::unique_ptr<Stream> make_stream(const std::string &name) {
     return s;
 }
 
-// Made once, whichever test asks first; nullptr for a file that is absent.
+// Returns a stream, which is made at the first call; nullptr if its file is absent.
 inline const Stream *stream_named(const std::string &name) {
     static std::map<std::string, std::unique_ptr<Stream>> streams;
     const auto at = streams.find(name);

@@ -1,4 +1,4 @@
-// Bytes as hexadecimal text; spaces may group them.
+// Bytes as hexadecimal text, which may have spaces between them.
 #pragma once
 
 #include <cstdint>

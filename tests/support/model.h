@@ -1,5 +1,5 @@
-// Space-Saving as docs/accuracy.md describes it, in the plainest form: ordered maps, nth_element, no thought of speed. The
-// real one must agree with it in every count.
+// Space-Saving in its plainest form, as docs/accuracy.md describes it: with ordered maps and nth_element, without regard to
+// speed. The real one must have the same counts.
 #pragma once
 
 #include <algorithm>
@@ -43,8 +43,8 @@ public:
     void merge(const Model &other) {
         const uint32_t capacity = std::min(capacity_, other.capacity_);
         Model a = *this, b = other;
-        // A narrower filter before the bounds are taken, as in a block that is moved for the merge. The other side is read
-        // from its stored bytes and keeps its width for its own bounds.
+        // The filter becomes narrower before the bounds are computed, as in a block that is moved for the merge. The other
+        // side is read from its stored bytes, and its bounds use its own width.
         a.narrow(capacity);
         std::map<std::string, Counter> merged = a.counters_;
         for (auto &[key, counter] : merged) {
@@ -67,7 +67,7 @@ public:
         *this = std::move(a);
     }
 
-    // Empty where the real summary agrees, else what differs.
+    // Returns an empty string if the real summary agrees, otherwise the difference.
     std::string difference(const topk::SpaceSaving &s) const {
         if (s.total() != total_)
             return "total";
@@ -109,7 +109,8 @@ private:
             counts.push_back(counter.count);
         std::nth_element(counts.begin(), counts.begin() + keep, counts.end(), std::greater<>());
         const uint64_t threshold = counts[keep];
-        // Where fewer than half stay, so do the tied ones whose hash begins with the smallest ten bits, as many as fill it.
+        // If fewer than half would be left, tied entries stay too: those with the smallest first ten bits of the hash, up to
+        // half.
         size_t room = keep / 2;
         std::map<uint64_t, size_t> tied;
         for (const auto &[key, counter] : counters_) {

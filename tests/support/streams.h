@@ -62,8 +62,8 @@ private:
     double n_, s_, low_, high_, accept_;
 };
 
-// Event `at` of a drifting stream: a tenth of all events are singletons, old items hold the rest of the first half, and in
-// the second half 100 new hot items take a fifth of the events (10,000 each of 10 M) from the 1,500 old ones.
+// Returns event `at` of a drifting stream. A tenth of all events are items that occur once. In the first half, 1,500 old
+// items have the rest; in the second half, 100 new items take a fifth of the events from them (10,000 each of 10 million).
 inline uint64_t drift(Random &random, uint64_t at, uint64_t events) {
     const uint64_t turn = random.below(10);
     if (turn == 0)

@@ -1,9 +1,9 @@
-"""What is counted: sources, rollups, and the truth they are compared with."""
+"""The sources and rollups of the test, and the tables with the exact counts (the truth)."""
 from dataclasses import dataclass
 
 FOREVER = ('{"tile": "30 years", "hour": "30 years", "day": "30 years", "week": "30 years", "month": "30 years",'
            ' "snapshot": "30 years"}')
-# Hours of older days go; what is above them stays.
+# Retention removes the hours of older days, and keeps the longer windows.
 SHORT = ('{"tile": "2 days", "hour": "2 days", "day": "30 years", "week": "30 years", "month": "30 years",'
          ' "snapshot": "30 years"}')
 LEVELS = {'hour': 1, 'day': 2, 'week': 3, 'month': 4}
@@ -12,7 +12,7 @@ LEVELS = {'hour': 1, 'day': 2, 'week': 3, 'month': 4}
 @dataclass(frozen=True)
 class Rollup:
     name: str
-    source: str  # a relation; truth_<source> is its truth
+    source: str  # a relation; truth_<source> has the exact counts
     zone: str = 'UTC'
     grouped: bool = True
     weighted: bool = True
@@ -50,7 +50,7 @@ ROLLUPS = [
     Rollup('tab', 'tab', 'Europe/Berlin'),
     Rollup('part', 'part', 'Asia/Kolkata', max_groups=5, overflows=True),
 ]
-# Created while the writers are at it, with what the table holds already.
+# It is created while writers insert, with a backfill of the rows that the table has.
 LATE_ROLLUPS = [
     Rollup('tab_late', 'tab', 'UTC', weighted=False, backfill=True),
     Rollup('part_late', 'part', 'Europe/Berlin', grouped=False, windows=('day', 'month'), backfill=True),
@@ -167,8 +167,8 @@ def own_groups(r):
 
 
 def truth_of(r):
-    """SQL: what rollup r should have counted, with its groups as keys; only where all groups are registered already for a
-    rollup that overflows."""
+    """SQL: the counts that rollup r should have, with its groups as keys. If the rollup has an overflow group, all groups must be
+    registered already."""
     key = 'NULL::text[]'
     if r.grouped:
         key = 'ARRAY[source]'
@@ -178,7 +178,7 @@ def truth_of(r):
 
 
 def wrong_windows(r, level, sample=None):
-    """SQL: windows and groups of a level whose events or weight differ from the truth, with a count of all in every row."""
+    """SQL: windows and groups of a level whose events or weight differ from the truth; each row has the number of all windows."""
     by = 'GROUPING SETS ((start), (start, grp))' if r.grouped else 'start'
     key = 'CASE WHEN grouping(grp) = 0 THEN grp END' if r.grouped else 'NULL::text[]'
     limit = f'ORDER BY random() LIMIT {sample}' if sample else ''
@@ -195,14 +195,14 @@ def wrong_windows(r, level, sample=None):
 
 
 def wrong_items(r, level, sample=None):
-    """SQL: windows whose items differ from the truth: exact rollups must give the counts themselves, others their bounds."""
+    """SQL: windows whose items differ from the truth: exact rollups must have the exact counts, others must keep their bounds."""
     by = 'GROUPING SETS ((start, item), (start, grp, item))' if r.grouped else 'start, item'
     key = 'CASE WHEN grouping(grp) = 0 THEN grp END' if r.grouped else 'NULL::text[]'
     limit = f'ORDER BY random() LIMIT {sample}' if sample else ''
     if r.exact:
         bad = '(t.w IS DISTINCT FROM a.count OR a.error <> 0)'
         kept = 'WHERE w > 0'
-    else:  # what is in the top must be within its bounds
+    else:  # each item of the top must be within its bounds
         bad = 'a.item IS NOT NULL AND NOT (a.count - a.error <= coalesce(t.w, 0) AND coalesce(t.w, 0) <= a.count)'
         kept = ''
     return f"""
@@ -224,7 +224,7 @@ def wrong_items(r, level, sample=None):
 
 
 def sums_of_levels(r):
-    """SQL: per level, events in its rows and in what is not in it yet, beside all events: nothing is outside the windows."""
+    """SQL: for each level, the events in its rows and those that are not merged into it yet, beside all events: no event is elsewhere."""
     return f"""
     WITH r AS (SELECT id FROM topk.rollup WHERE name = '{r.name}'),
     pending AS (SELECT coalesce(sum(events), 0) AS n
@@ -241,7 +241,7 @@ def sums_of_levels(r):
 
 
 def wrong_snapshots(r):
-    """SQL: snapshots of windows that are over which differ from the truth."""
+    """SQL: snapshots of windows that are over, if they differ from the truth."""
     return f"""
     SELECT (SELECT count(*) FROM topk.snapshot s JOIN topk.rollup r ON r.id = s.rollup WHERE r.name = '{r.name}'), s.*
     FROM (SELECT s.window_kind, s.start, s.grp, s.events, s.weight FROM topk.snapshot s JOIN topk.rollup r ON r.id = s.rollup

@@ -1,4 +1,4 @@
-// Count-Min against exact counts.
+// Tests of Count-Min against exact counts.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -20,7 +20,7 @@ namespace {
 using Bytes = std::vector<uint8_t>;
 using Counts = std::unordered_map<std::string, uint64_t>;
 
-// A sketch and its memory, moved as the boundary to PostgreSQL moves it.
+// A sketch with its memory, which moves like a sketch at the boundary to PostgreSQL.
 class Sketch {
 public:
     explicit Sketch(const CmsParameters &parameters, Kind kind = Kind::text) {
@@ -122,7 +122,7 @@ void expect_malformed(const Bytes &bytes, const std::string &message) {
     expect_error(Errc::malformed, message, [&] { StoredCms::validate(bytes.data(), bytes.size()); });
 }
 
-// Count-Min without the conservative update, on the same cells.
+// Count-Min without the conservative update, with the same cells.
 class Plain {
 public:
     explicit Plain(const CmsParameters &p) : parameters_(p), cells_(p.cells()) {}
@@ -146,7 +146,7 @@ private:
 
 struct Stream {
     const char *name;
-    double exponent; // of Zipf, 0: uniform
+    double exponent; // of Zipf; 0 for uniform
     uint64_t max_weight;
 };
 
@@ -164,7 +164,7 @@ void run(const Stream &stream, uint64_t seed, size_t events, uint64_t items, Eve
     const streams::Zipf zipf(items, stream.exponent == 0 ? 1 : stream.exponent);
     for (size_t i = 0; i < events; ++i) {
         const uint64_t id = stream.exponent == 0 ? random.below(items) + 1 : zipf(random);
-        // Weights of all magnitudes up to the largest.
+        // Weights of all magnitudes
         const uint64_t weight = stream.max_weight == 1 ? 1 : 1 + random.below(stream.max_weight >> random.below(40));
         event(name(id), weight);
     }
@@ -311,7 +311,7 @@ TEST(Cms, TakesNoMoreMemoryThanDense) {
     for (uint64_t i = 0; i < 5000; ++i) {
         s.add(name(i));
         EXPECT_LE(s->block_size(), s->is_dense() ? dense : dense / 4);
-        // What the items need, within the factor of growing by doubling.
+        // The memory is what the items need, within a factor of two for growing.
         EXPECT_TRUE(s->is_dense() || s->block_size() <= 12 * 8 * 5 * (i + 1) / 3 + 256) << i;
     }
     EXPECT_TRUE(s->is_dense());
@@ -344,7 +344,7 @@ TEST(Cms, MergesInAnyTreeKeepTheUpperBound) {
                 parts.emplace_back(p);
             Counts exact;
             run(stream, 6, 20000, 5000, [&](const std::string &item, uint64_t weight) {
-                // Parts of very different size, some of them empty.
+                // The parts have very different sizes, and some are empty.
                 const uint64_t part = random.below(1 + random.below(parts.size()));
                 parts[part].add(item, weight);
                 exact[item] += weight;
@@ -357,7 +357,7 @@ TEST(Cms, MergesInAnyTreeKeepTheUpperBound) {
                 Sketch &to = parts[random.below(parts.size())];
                 to.merge(bytes);
                 ASSERT_EQ(to->violated_invariant(), nullptr);
-                if (random.below(2) == 0) { // counting goes on after a merge
+                if (random.below(2) == 0) { // the sketch counts on after a merge
                     to.add("late", 9);
                     exact["late"] += 9;
                     ASSERT_EQ(to->violated_invariant(), nullptr);
@@ -387,7 +387,7 @@ TEST(Cms, MergeAddsCellByCell) {
     std::vector<uint64_t> sum(a->cells(), a->cells() + 15000);
     for (size_t i = 0; i < sum.size(); ++i)
         sum[i] += b->cells()[i];
-    // Sparse into sparse, dense into dense, and into what one side needs.
+    // Sparse into sparse, dense into dense, and mixed
     Sketch merged = Sketch::load(a.packed());
     merged.merge(b.packed());
     a.merge(b.packed());
@@ -472,7 +472,7 @@ TEST(Cms, ErrorBoundNeverPassesTheTotal) {
     EXPECT_EQ(cms_error_bound(CmsParameters::max_width, max_total), 2507172460490u);
 }
 
-// Never edit these: a change of the bytes is a new format version.
+// Never change these bytes: other bytes need a new format version.
 TEST(Cms, GoldenBytesOfVersion1) {
     EXPECT_EQ(hex(small_sparse()), "544b430100010000904e050000000000000000cc010ab619019f30cb01ee0b01dd2fcb01dc1701db12cb01f4"
                                    "3c019c0ecb01e640cb01861601");
@@ -493,7 +493,7 @@ TEST(Cms, DamagedBytesAreRejectedOrAValidState) {
             } catch (const Error &error) {
                 EXPECT_EQ(error.code(), Errc::malformed);
             }
-            try { // bytes that no one validated: any answer or error, but memory stays sound
+            try { // the bytes are not validated: any answer or error is right, but no access outside of the memory
                 frequency(bytes, "apple");
                 Sketch loaded = Sketch::load(bytes);
                 loaded.merge(bytes);
@@ -507,7 +507,8 @@ TEST(Cms, DamagedBytesAreRejectedOrAValidState) {
                 bytes[i] ^= static_cast<uint8_t>(change);
                 check(bytes);
             }
-        // Parameters and seed may be others, and counts may move within a row; most changes must not pass.
+        // A changed parameter or seed, and a count that moves within its row, make valid states; most other changes must be
+        // refused.
         EXPECT_LT(valid, original.size() * 255 / 2);
         for (size_t size = 0; size < original.size(); ++size)
             EXPECT_THROW(
@@ -564,13 +565,13 @@ TEST(Cms, BytesThatNoSketchWritesAreMalformed) {
     expect_malformed(state(100, 2, 5, {2, 3, 5, 99, 5, 0}), "unexpected data after the end");
     expect_malformed(state(1, 1, 5, {1, 0, 5}), "not the shorter form of the cells");
     expect_malformed(state(5, 1, 5, {5, 0, 0, 0, 0}, 1), "not the shorter form of the cells");
-    const Bytes tie = state(3, 1, 5, {1, 1, 5}); // three bytes either way: sparse
+    const Bytes tie = state(3, 1, 5, {1, 1, 5}); // both forms have three bytes: sparse
     StoredCms::validate(tie.data(), tie.size());
     expect_malformed(state(3, 1, 5, {0, 5, 0}, 1), "not the shorter form of the cells");
 }
 
 TEST(Cms, RowsNeedNotHoldTheWholeWeight) {
-    // Conservative update: an item that meets two others in different rows raises no cell for both.
+    // Conservative update: if an item shares a cell with another item in each row, it raises no cell by the weights of both.
     Sketch s({2, 2, 0});
     Counts exact;
     for (uint64_t i = 0; i < 50; ++i)
@@ -694,7 +695,7 @@ TEST(Cms, MergingUnlikeParametersIsAnError) {
     EXPECT_EQ(s.estimate("a"), 2u);
 }
 
-// Stored states depend on it.
+// Stored states depend on the cells.
 TEST(Cms, CellsFollowFromTheHash) {
     for (uint64_t id = 0; id < 100; ++id) {
         const std::string item = name(id);
@@ -705,7 +706,7 @@ TEST(Cms, CellsFollowFromTheHash) {
         for (uint32_t row = 0; row < CmsParameters::max_depth; ++row) {
             const unsigned __int128 product = static_cast<unsigned __int128>(key.low + row * 0x9e3779b97f4a7c15) * key.high;
             const uint64_t h = static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
-            // The reduction to a power of two is a shift; that to any width keeps the order.
+            // For a power of two, the reduction is a shift; for any width it keeps the order.
             EXPECT_EQ(key.cell(row, 1 << 18), (row << 18) + (h >> 46));
             EXPECT_EQ((key.cell(row, 200000) - row * 200000) / 100000, h >> 63);
         }

@@ -23,13 +23,13 @@ TEST(Growth, SignAndOrder) {
             EXPECT_EQ(growth_score(a, b), -growth_score(b, a)) << a << ' ' << b;
             EXPECT_EQ(a > b, growth_score(a, b) > 0) << a << ' ' << b;
         }
-    // The same growth is surer of large counts, and more growth of the same.
+    // The same growth is surer for large counts, and more growth is surer for the same counts.
     EXPECT_LT(growth_score(3, 1), growth_score(30, 10));
     EXPECT_LT(growth_score(30, 10), growth_score(31, 10));
 }
 
-// Among counts that do not grow, scores are distributed as promised: one in a hundred beyond 2.33, one in a thousand
-// beyond 3.09.
+// For counts that do not grow, scores are distributed as documented: one in a hundred is above 2.33, and one in a thousand
+// above 3.09.
 TEST(Growth, FalseAlarms) {
     std::mt19937_64 random(1);
     for (double mean : {5.0, 20.0, 1000.0}) {

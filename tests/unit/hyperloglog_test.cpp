@@ -20,15 +20,15 @@ constexpr uint64_t most_items = 200000; // of all sets of one size
 constexpr double tolerance = 0.02;
 #else
 constexpr uint64_t most_items = 12000000;
-constexpr double tolerance = 0.009; // the root mean square that is promised
+constexpr double tolerance = 0.009; // the documented root mean square
 #endif
 
-// An item of a set: sets do not overlap.
+// Returns an item of a set; sets do not overlap.
 using MakeItem = void (*)(uint64_t number, std::string &item);
 
 void text_item(uint64_t number, std::string &item) { item = "item_" + std::to_string(number); }
 
-// Ids as a sequence gives them: neighbours differ in their last bits.
+// Ids of a sequence: neighbours differ in their last bits.
 void bigint_item(uint64_t number, std::string &item) {
     item.resize(8);
     for (int i = 0; i < 8; ++i)
@@ -51,7 +51,7 @@ struct Errors {
 
 uint64_t sets_of(uint64_t size) { return std::clamp<uint64_t>(most_items / size, 8, 400); }
 
-// Of few sets the root mean square is itself uncertain: two standard deviations of it are allowed beyond.
+// With few sets, the root mean square is uncertain too: two standard deviations of it are allowed in addition.
 double limit_of(uint64_t sets) { return tolerance * (1 + 2 / std::sqrt(2.0 * static_cast<double>(sets))); }
 
 Errors errors_of(MakeItem make, uint64_t size, uint64_t first) {
@@ -72,7 +72,7 @@ Errors errors_of(MakeItem make, uint64_t size, uint64_t first) {
     return e;
 }
 
-// Every size alike: near 2.5 items a register, where estimators in two parts change over, as well as far beyond.
+// All sizes: at about 2.5 items per register, where estimators of two parts switch, and far beyond.
 TEST(HyperLogLog, WithinOnePercent) {
     const struct {
         const char *name;
@@ -102,7 +102,7 @@ TEST(HyperLogLog, FiveMillion) {
 }
 #endif
 
-// The estimate that was 42,507.
+// A set for which an estimator of two parts returned 42,507.
 TEST(HyperLogLog, AFormerBias) {
     Registers registers(register_count);
     std::string item;
@@ -124,7 +124,7 @@ TEST(HyperLogLog, Ends) {
     add_register(registers.data(), ~uint64_t{0});
     EXPECT_EQ(registers[register_count - 1], 1);
     EXPECT_EQ(estimate_distinct(registers.data()), 2);
-    // Beyond what 32 bits tell apart the estimate is large, and a number.
+    // If there are more items than 32 bits distinguish, the estimate is large and finite.
     EXPECT_GT(estimate_distinct(Registers(register_count, 19).data()), int64_t{1} << 32);
 }
 

@@ -1,4 +1,4 @@
-// Where the core allocates and how much: an operator new that counts.
+// Tests where the core allocates memory, and how much, with an operator new that counts.
 #include "allocations.h"
 
 #include <atomic>
@@ -17,7 +17,7 @@ std::atomic<size_t> bytes{0};
 
 } // namespace
 
-// Not inlined: the compiler would see memory of operator new go to free() and warn.
+// The function is not inlined, as the compiler would warn that memory of operator new is passed to free().
 [[gnu::noinline]] void *operator new(size_t size) {
     calls.fetch_add(1, std::memory_order_relaxed);
     bytes.fetch_add(size, std::memory_order_relaxed);
@@ -25,7 +25,7 @@ std::atomic<size_t> bytes{0};
         return p;
     throw std::bad_alloc();
 }
-// AddressSanitizer has a nothrow form of its own, which would not match the delete below.
+// AddressSanitizer has a nothrow form of its own, which does not match the delete below.
 [[gnu::noinline]] void *operator new(size_t size, const std::nothrow_t &) noexcept {
     calls.fetch_add(1, std::memory_order_relaxed);
     bytes.fetch_add(size, std::memory_order_relaxed);
@@ -48,7 +48,7 @@ TEST(Memory, EventsDoNotAllocate) {
         Summary s(capacity);
         for (const std::string &key : keys)
             s.add(topk::Item(key.data(), key.size()));
-        // The block has reached its size; hits, misses, filtered items and purges now all work inside it.
+        // The block has its final size; hits, misses, filtered items and purges all work inside of it.
         const uint64_t size = s->block_size();
         const size_t before = allocations().calls;
         size_t inserted = 0, failed = 0;

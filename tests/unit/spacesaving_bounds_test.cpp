@@ -1,4 +1,5 @@
-// The invariants of docs/accuracy.md against exact counts: every stream, several capacities, every way to split and merge.
+// Tests of the invariants of docs/accuracy.md against exact counts: all streams, several capacities, all ways to split and
+// merge.
 #include "events.h"
 
 namespace {
@@ -24,7 +25,7 @@ protected:
     Summary empty() const { return Summary(GetParam().capacity, stream_->kind); }
     void add(Summary &summary, const Event &e) const { summary.add(stream_->item(e.id), e.weight); }
 
-    // The part of the stream that a worker sees, contiguous or every n-th event.
+    // The part of the stream that a worker counts: contiguous, or every nth event.
     Summary part(uint32_t worker, uint32_t workers, bool round_robin, uint32_t capacity) const {
         Summary s(capacity, stream_->kind);
         each_of_part(worker, workers, round_robin, [&](const Event &e) { add(s, e); });
@@ -41,7 +42,7 @@ protected:
                 f(stream_->events[i]);
     }
 
-    // 64 parts, of the capacities that capacity_of gives, merged in a random tree.
+    // 64 parts with capacities from capacity_of, merged in a random tree
     template <class F>
     void check_random_tree(uint64_t seed, F &&capacity_of) const {
         constexpr uint32_t parts = 64;
@@ -58,7 +59,7 @@ protected:
             nodes.push_back({part(i, parts, round_robin, capacity).pack(), {i}, capacity});
         }
         while (nodes.size() > 1) {
-            // A node of two to five children: one summary takes the others in, as a combine function or a fold does.
+            // A node has two to five children: one summary merges the others, as in a combine function or a fold.
             Node joined;
             uint32_t children = 2 + static_cast<uint32_t>(random.below(4));
             std::unique_ptr<Summary> summary;
@@ -127,7 +128,7 @@ TEST_P(SpaceSavingBounds, RandomTreesOfDifferentCapacities) {
     }
 }
 
-// Stored and read back between events, merged with a stored part, continued after the merge, stored and merged again.
+// A summary is stored and read back between events, merges a stored part, counts on, and is stored and merged again.
 TEST_P(SpaceSavingBounds, StoredContinuedAndMerged) {
     const auto &events = stream_->events;
     const size_t n = events.size();
@@ -153,7 +154,7 @@ TEST_P(SpaceSavingBounds, StoredContinuedAndMerged) {
     ASSERT_NO_FATAL_FAILURE(check_against_exact(a, *stream_, twice));
 }
 
-// What invariant 2 means to a user: an item above the floor is there, and its rank by upper bound is what it earned.
+// Invariant 2 for users: an item above the floor is monitored, and its rank by upper bound is no worse than its true rank.
 TEST_P(SpaceSavingBounds, EveryItemAboveTheFloorIsMonitored) {
     Summary s = empty();
     for (const Event &e : stream_->events)
@@ -185,7 +186,8 @@ std::vector<Case> cases() {
 INSTANTIATE_TEST_SUITE_P(Streams, SpaceSavingBounds, testing::ValuesIn(cases()),
                          [](const auto &info) { return info.param.stream + "_" + std::to_string(info.param.capacity); });
 
-// ClickHouse's approx_top_k lost such an item behind 512 incumbents that had not come for long (it ranks by count - error).
+// ClickHouse's approx_top_k, which ranks by count - error, ranked such an item behind 512 items that had not occurred for
+// long.
 TEST(SpaceSavingLateRiser, IsRankedAboveStaleIncumbents) {
     for (const uint32_t parts : {1u, 64u}) {
         SCOPED_TRACE(testing::Message() << parts << " parts");
@@ -195,7 +197,7 @@ TEST(SpaceSavingLateRiser, IsRankedAboveStaleIncumbents) {
             stream.add(uint64_t{1000000 + i % 512});
         for (uint32_t i = 0; i < 100000; ++i)
             stream.add(uint64_t{2000000 + i});
-        // How high the floor is by now decides how often the riser comes.
+        // The present floor decides how often the rising item occurs.
         Summary before(capacity);
         for (const Event &e : stream.events)
             before.add(stream.item(e.id), e.weight);

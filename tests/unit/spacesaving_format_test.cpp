@@ -1,4 +1,5 @@
-// The stored bytes of a Space-Saving summary: golden bytes, one form for each state, and nothing else is let in.
+// Tests of the stored bytes of a Space-Saving summary: golden bytes, one form for each state, and refusal of all other
+// bytes.
 #include "allocations.h"
 #include "hex.h"
 #include "summary.h"
@@ -53,7 +54,7 @@ Summary one_uuid() {
     return s;
 }
 
-// Larger than the others, with entries and filter cells of all sizes.
+// A larger state, with entries and filter cells of all sizes.
 Summary large_state(uint32_t capacity, uint64_t seed) {
     streams::Random random(seed);
     const streams::Zipf zipf(5000, 1.1);
@@ -69,7 +70,7 @@ struct Golden {
     const char *hex;
 };
 
-// Version 1, forever: a version that reads these differently is another version.
+// The bytes of version 1 never change: a reader that reads them differently needs another version.
 std::vector<Golden> golden() {
     std::vector<Golden> all;
     all.push_back({"empty", Summary(10, Kind::none, 10), "544b5301000000000a0a000000"});
@@ -117,7 +118,7 @@ TEST(SpaceSavingFormat, TopOfGoldenBytes) {
 }
 
 TEST(SpaceSavingFormat, EqualSummariesHaveEqualBytes) {
-    // The same content by different ways: order of events, weights, growth, merges, a smaller first block.
+    // The same content is built in different ways: order of events, weights, growth, merges, a smaller first block.
     std::vector<std::string> keys;
     for (int i = 0; i < 200; ++i)
         keys.push_back("key" + std::to_string(i));
@@ -139,7 +140,7 @@ TEST(SpaceSavingFormat, EqualSummariesHaveEqualBytes) {
     for (const Summary *s : {&split, &backwards, &merged, &swapped})
         EXPECT_EQ(s->pack(), once.pack());
 
-    // Of purged ones too: merging is commutative.
+    // Purged states too: merging is commutative.
     const Bytes a = large_state(64, 1).pack(), b = large_state(64, 2).pack();
     Summary ab = Summary::load(a), ba = Summary::load(b);
     ab.merge(b);
@@ -161,10 +162,10 @@ TEST(SpaceSavingFormat, PackedBoundHolds) {
     }
 }
 
-// Bytes are either refused as malformed, or they are the one form of a state that keeps every promise.
-// Returns whether they are accepted.
+// Checks that bytes are either refused as malformed, or are the only form of a state that keeps all invariants. Returns
+// whether they are accepted.
 bool check_door(const Bytes &bytes) {
-    // Memory of exactly this size, so that a sanitizer sees a read beyond it.
+    // The memory has exactly this size, so that a sanitizer finds a read beyond it.
     const std::unique_ptr<uint8_t[]> copy(new uint8_t[bytes.size()]);
     std::copy(bytes.begin(), bytes.end(), copy.get());
     try {
@@ -180,7 +181,7 @@ bool check_door(const Bytes &bytes) {
     std::vector<topk::Ranked> top(stored.size() + 1);
     EXPECT_EQ(stored.top(stored.size(), top.data()), stored.size());
 
-    // Life goes on with it.
+    // The state can be used further.
     if (s->total() > INT64_MAX / 2 - 1000)
         return true;
     s.merge(bytes);
@@ -227,7 +228,7 @@ TEST(SpaceSavingFormat, EverySingleByteMutation) {
                 if (HasFailure())
                     FAIL() << "byte " << at << ": " << to_hex(mutated);
             }
-        // Another item, another k, another kind: such changes make another state, and nobody could tell.
+        // A changed item, k or kind makes another valid state, which no check can detect.
         EXPECT_GT(accepted, 0);
     }
 }
@@ -249,14 +250,14 @@ TEST(SpaceSavingFormat, RandomMutationsOfLargerStates) {
                 switch (random.below(6)) {
                     case 0: mutated.erase(mutated.begin() + at); break;
                     case 1: mutated.insert(mutated.begin() + at, static_cast<uint8_t>(random.next())); break;
-                    case 2: // a piece of another state
+                    case 2: // insert a part of another state
                         mutated.resize(static_cast<size_t>(at));
                         mutated.insert(mutated.end(), other.begin() + std::min<long>(at, static_cast<long>(other.size())),
                                        other.end());
                         mutated.push_back(0);
                         break;
                     case 3: mutated[static_cast<size_t>(at)] ^= static_cast<uint8_t>(1 << random.below(8)); break;
-                    default: { // one count up, another down: sums stay right
+                    default: { // raise one count and lower another, so that sums are right
                         ++mutated[static_cast<size_t>(at)];
                         --mutated[random.below(mutated.size())];
                     }
@@ -341,7 +342,7 @@ TEST(SpaceSavingFormat, WhatIsRejected) {
     for (const Case &c : cases)
         EXPECT_FALSE(check_door(from_hex(c.hex))) << c.why;
 
-    // The same with nothing wrong.
+    // The same without a fault
     for (const char *hex :
          {"544b5301 00010000 0a 00 00 00 00", "544b5301 00000000 0a 00 00 00 00", "544b5301 00010000 c0843d c0843d 00 00 00",
           "544b5301 00010000 0a 00 02 02 02 01 01 61 00 01 62", "544b5301 00010000 0a 00 02 02 03 01 01 61 01 01 62",
@@ -359,7 +360,7 @@ TEST(SpaceSavingFormat, WhatIsRejected) {
     EXPECT_FALSE(check_door(too_long));
 }
 
-// Memory is taken for what is there, not for what is declared.
+// Readers allocate memory for the bytes that exist, not for declared numbers.
 TEST(SpaceSavingFormat, LargeDeclarationsTakeLittleMemory) {
     const char *cases[] = {
         "544b5301 00010000 c0843d 00 00 00 00",                               // capacity 1,000,000: accepted
@@ -384,7 +385,7 @@ TEST(SpaceSavingFormat, LargeDeclarationsTakeLittleMemory) {
     }
     EXPECT_EQ(accepted, 2);
 
-    // Of larger inputs it takes a small multiple of their size.
+    // For larger inputs, the memory is a small multiple of their size.
     for (const uint32_t capacity : {64u, 1000u}) {
         const Bytes bytes = large_state(capacity, 1).pack();
         const size_t before = allocations().bytes;
@@ -393,7 +394,7 @@ TEST(SpaceSavingFormat, LargeDeclarationsTakeLittleMemory) {
     }
 }
 
-// What merge() itself catches, without validate() before it.
+// Faults that merge() detects without validate() before it.
 TEST(SpaceSavingFormat, MergeRejectsTruncatedBytes) {
     for (const Bytes &bytes : {large_state(64, 1).pack(), large_state(8, 1).pack()})
         for (size_t n = 0; n < bytes.size(); ++n) {

@@ -1,4 +1,4 @@
-// Space-Saving itself: agreement with a plain model, purges, limits, errors.
+// Tests of Space-Saving: agreement with a plain model, purges, limits, errors.
 #include "model.h"
 
 #include <cstring>
@@ -50,7 +50,7 @@ TEST(SpaceSaving, AgreesWithTheModel) {
             const size_t i = random.below(pairs.size());
             Pair &p = pairs[i];
             const uint64_t action = random.below(200);
-            if (action == 0 && p.real->total() < (uint64_t{1} << 50)) { // doubles every time
+            if (action == 0 && p.real->total() < (uint64_t{1} << 50)) { // each merge with itself doubles the weight
                 const Pair &other = pairs[random.below(pairs.size())];
                 p.real.merge(other.real.pack());
                 p.model.merge(Model(other.model));
@@ -71,7 +71,7 @@ TEST(SpaceSaving, AgreesWithTheModel) {
     }
 }
 
-// A full summary takes one more item: what it keeps shows which count it took for the (m+1)-th largest.
+// A full summary adds one more item. The entries that it keeps show which count it found as the (m+1)-th largest.
 void check_purge(const std::vector<uint64_t> &counts) {
     const auto capacity = static_cast<uint32_t>(counts.size());
     Summary s(capacity);
@@ -93,14 +93,14 @@ void check_purge(const std::vector<uint64_t> &counts) {
         tied += c == threshold;
         evicted += c;
     }
-    const uint32_t kept = s->size() - 1; // without the one more
+    const uint32_t kept = s->size() - 1; // without the added item
     for (uint32_t i = 0; i < kept; ++i) {
         ASSERT_GE(s->entries()[i].count, threshold);
         evicted -= s->entries()[i].count;
     }
     for (uint32_t i = 0; i < s->filter_width(); ++i)
         filtered += s->filter()[i];
-    // Tied ones fill it up to the half, less what shares ten bits of a hash with one too many.
+    // Tied entries fill it up to half, except for those that share ten bits of the hash with an entry that is one too many.
     ASSERT_GE(kept, larger);
     ASSERT_LE(kept, std::max(larger, m / 2));
     if (capacity >= 64) {
@@ -123,7 +123,7 @@ TEST(SpaceSaving, PurgeFindsTheRankAsNthElementDoes) {
         };
         check([](uint32_t) { return 1; });
         check([](uint32_t) { return 12345; });
-        check([&](uint32_t) { return (huge - 1) / n; });                          // all equal and as large as fits
+        check([&](uint32_t) { return (huge - 1) / n; });                          // all equal, as large as possible
         check([&](uint32_t i) { return i == 0 ? huge - 1 - 2 * n : 1 + i % 2; }); // one giant
         check([&](uint32_t i) { return i == n - 1 ? (huge - 1 - n) / 2 : 1; });   // one giant, last
         check([](uint32_t i) { return i + 1; });                                  // ascending
@@ -150,7 +150,7 @@ TEST(SpaceSaving, PurgeFindsTheRankAsNthElementDoes) {
     check_purge(powers);
 }
 
-// Every item once: the summary keeps some of them, and does not know of any that is larger.
+// Every item occurs once: the summary keeps some of them, although all counts are equal.
 TEST(SpaceSaving, ItemsSeenOnceDoNotEndUpInAnEmptySummary) {
     for (const uint32_t capacity : {8u, 64u, 1000u})
         for (const int extra : {1, 200, 3000}) {
@@ -162,7 +162,7 @@ TEST(SpaceSaving, ItemsSeenOnceDoNotEndUpInAnEmptySummary) {
         }
 }
 
-// The 2^62 between the smallest count and the rest: the buckets of the selection reach that far.
+// The smallest count and the others differ by 2^62, which the buckets of the selection must cover.
 TEST(SpaceSaving, MergeFindsTheRankAmongHugeCounts) {
     Summary a(3), b(3);
     a.add(item_of("a"), (uint64_t{1} << 62) - 10);
@@ -208,7 +208,7 @@ TEST(SpaceSaving, OverflowOfTheTotalIsAnErrorAndChangesNothing) {
     }
 }
 
-// A merge to a smaller capacity moves the summary first; when it is refused that must not have happened.
+// A merge to a smaller capacity moves the summary first. If the merge is refused, the summary must be as before.
 TEST(SpaceSaving, ARefusedMergeChangesNothing) {
     for (const bool purged : {false, true}) {
         SCOPED_TRACE(purged ? "purged" : "exact");
@@ -250,7 +250,7 @@ TEST(SpaceSaving, ItemLengths) {
         }
         ASSERT_EQ(s.pack(), before);
 
-        // The same up to their last byte, of all lengths around the branches of the comparison.
+        // The items are equal up to their last byte, with all lengths around the branches of the comparison.
         Summary t(1000);
         std::vector<std::string> keys;
         for (const uint32_t length :
@@ -275,7 +275,7 @@ TEST(SpaceSaving, ItemLengths) {
     }
 }
 
-// Nobody has seen two short strings of one XXH3 hash, but it would only cost time.
+// No two short strings with the same XXH3 hash are known; if they exist, they only cost time.
 TEST(SpaceSaving, EqualHashesOfDifferentItems) {
     for (const uint32_t items : {7u, 100u}) {
         Summary s(1000);
@@ -285,7 +285,7 @@ TEST(SpaceSaving, EqualHashesOfDifferentItems) {
         for (uint32_t round = 0; round < 3; ++round)
             for (uint32_t i = 0; i < items; ++i) {
                 Item item = item_of(keys[i]);
-                item.hash = i % 2 ? 42 : 42 | uint64_t{1} << 40; // every second also with the same index position and tag
+                item.hash = i % 2 ? 42 : 42 | uint64_t{1} << 40; // every second item has the same index position and tag too
                 s.add(item, i + 1);
             }
         ASSERT_EQ(s->size(), items);
@@ -317,7 +317,7 @@ TEST(SpaceSaving, KindsDoNotMix) {
             expect_error(Errc::mismatch, [&] { s.merge(Summary(10, b).pack()); }); // even an empty one
             EXPECT_EQ(s.pack(), before);
         }
-    // One that has not seen an item takes the kind of the other side, and gives none.
+    // A summary without items takes the kind of the other side, and does not change it.
     Summary fresh(10, Kind::none), uuids(10, Kind::uuid);
     uuids.add(Item(bytes, 16));
     uuids.merge(fresh.pack());
@@ -350,7 +350,7 @@ TEST(SpaceSaving, CapacityLimits) {
     EXPECT_LE(s->block_size(), 256u);
 }
 
-// Part of the format: a reader checks the floor against it.
+// This is part of the format: readers check the floor with it.
 TEST(SpaceSaving, KeepsSevenEighths) {
     const std::pair<uint32_t, uint32_t> known[] = {{1, 0},   {2, 1},   {7, 6},   {8, 7},
                                                    {15, 14}, {16, 14}, {64, 56}, {1000, 875}};
@@ -368,7 +368,7 @@ TEST(SpaceSaving, KeepsSevenEighths) {
     }
 }
 
-// Grown step by step, in one allocation, or by loading: the same summary.
+// A summary is the same if it grew step by step, was allocated at once, or was loaded.
 TEST(SpaceSaving, BlocksGrowWithoutATrace) {
     streams::Random random(9);
     for (const uint32_t capacity : {1u, 4u, 5u, 8u, 9u, 100u, 2000u}) {
@@ -380,7 +380,7 @@ TEST(SpaceSaving, BlocksGrowWithoutATrace) {
             ASSERT_GE(grown->block_size(), last);
             last = grown->block_size();
             if (i % 50 == 0)
-                reloaded = Summary::load(reloaded.pack()); // blocks without any room to spare
+                reloaded = Summary::load(reloaded.pack()); // blocks without spare room
             reloaded.add(item_of(key), 1 + i % 3);
         }
         EXPECT_EQ(grown.pack(), reloaded.pack()) << capacity;
@@ -404,7 +404,7 @@ TEST(SpaceSaving, MergingToASmallerCapacityBothWays) {
             EXPECT_EQ((*s)->total(), small->total() + large->total());
             EXPECT_EQ((*s)->violated_invariant(), nullptr);
         }
-        // Capacity shrinks even where no item comes in.
+        // The capacity becomes smaller even if no item is added.
         Summary c = Summary::load(large.pack());
         c.merge(Summary(8).pack());
         EXPECT_EQ(c->capacity(), 8u);
