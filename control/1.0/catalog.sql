@@ -101,7 +101,7 @@ CREATE TABLE topk.tile (
     sketch @extschema@.cms,
     registers bytea,
     row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, -- the replica identity, if a publication includes all tables
-    UNIQUE NULLS NOT DISTINCT (rollup, level, grp, start)
+    CONSTRAINT tile_key UNIQUE NULLS NOT DISTINCT (rollup, level, grp, start)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE topk.tile IS 'the counts of each window: one row for each rollup, level, group and window; only folds, backfills and retention write it';
 COMMENT ON COLUMN topk.tile.level IS '0 the grain, 1 hour (if the grain is shorter than an hour), 2 day, 3 week, 4 month';
@@ -134,7 +134,7 @@ CREATE TABLE topk.snapshot (
     distinct_items bigint NOT NULL,
     entries @extschema@.topk_entry[] NOT NULL,
     row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    UNIQUE NULLS NOT DISTINCT (rollup, window_kind, grp, start)
+    CONSTRAINT snapshot_key UNIQUE NULLS NOT DISTINCT (rollup, window_kind, grp, start)
 );
 COMMENT ON TABLE topk.snapshot IS 'the top k of each window that is over: one row for each rollup, kind of window, group and window';
 CREATE INDEX snapshot_stop ON topk.snapshot (rollup, window_kind, stop);

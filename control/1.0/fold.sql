@@ -1,6 +1,5 @@
 
 -- Folds, which move counts from the delta log to topk.tile, retention, and counting rows of a table again.
--- Functions that a fold calls are in PL/pgSQL, which keeps their plans for the next call; SQL functions would be planned each time.
 
 CREATE FUNCTION topk.write_snapshot(place tid, kind text, k integer)
     RETURNS void
@@ -38,96 +37,6 @@ CREATE FUNCTION topk.add_by_level(a bigint[], b bigint[])
 COMMENT ON FUNCTION topk.add_by_level(bigint[], bigint[]) IS
     'support function of folds: adds two arrays element by element; a negative sum becomes 0';
 REVOKE ALL ON FUNCTION topk.add_by_level(bigint[], bigint[]) FROM PUBLIC;
-
-CREATE FUNCTION topk.expire(rollup integer)
-    RETURNS void
-    LANGUAGE plpgsql
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    kinds constant text[] := '{tile,hour,day,week,month}'; -- of levels 0 to 4
-    definition record;
-    age interval;
-    n bigint;
-    freed bigint;
-    total bigint := 0;
-    windows bigint[] := '{0,0,0,0,0}';
-    bytes bigint[] := '{0,0,0,0,0}';
-BEGIN
-    SELECT r.retention, r.grain = interval '1 hour' AND 'hour' = ANY (r.windows) AS tiles_are_hours
-    INTO definition
-    FROM topk.rollup AS r
-    WHERE r.id = expire.rollup;
-    FOR i IN 0..4 LOOP
-        age := (definition.retention ->> kinds[i + 1])::interval;
-        IF i = 0 AND definition.tiles_are_hours THEN
-            age := greatest(age, (definition.retention ->> 'hour')::interval);
-        END IF;
-        WITH removed AS (
-            DELETE FROM topk.tile AS t
-            WHERE t.rollup = expire.rollup AND t.level = i AND t.stop < topk.ago(age) AND t.finished
-            RETURNING topk.stored_bytes(t.summary, t.sketch, t.registers) AS size)
-        SELECT count(*), coalesce(sum(r.size), 0) INTO n, freed FROM removed AS r;
-        total := total + n;
-        windows[i + 1] := -n;
-        bytes[i + 1] := -freed;
-        DELETE FROM topk.snapshot AS s
-        WHERE s.rollup = expire.rollup AND s.window_kind = kinds[i + 1]
-          AND s.stop < topk.ago((definition.retention ->> 'snapshot')::interval);
-    END LOOP;
-    IF total > 0 THEN
-        DELETE FROM topk.group_key AS g
-        WHERE g.rollup = expire.rollup
-          AND NOT EXISTS (SELECT FROM topk.tile AS t WHERE t.rollup = g.rollup AND t.grp = g.grp)
-          AND NOT EXISTS (SELECT FROM topk.delta_0 AS d WHERE d.rollup = g.rollup AND d.grp = g.grp)
-          AND NOT EXISTS (SELECT FROM topk.delta_1 AS d WHERE d.rollup = g.rollup AND d.grp = g.grp)
-          AND NOT EXISTS (SELECT FROM topk.delta_2 AS d WHERE d.rollup = g.rollup AND d.grp = g.grp)
-          AND NOT EXISTS (SELECT FROM topk.delta_3 AS d WHERE d.rollup = g.rollup AND d.grp = g.grp);
-    END IF;
-    UPDATE topk.rollup_state AS s
-    SET retained_at = now(), level_windows = topk.add_by_level(s.level_windows, windows),
-        level_bytes = topk.add_by_level(s.level_bytes, bytes)
-    WHERE s.rollup = expire.rollup;
-END
-$$;
-COMMENT ON FUNCTION topk.expire(integer) IS
-    'support function of folds: removes the windows, snapshots and groups that the retention of a rollup does not keep';
-REVOKE ALL ON FUNCTION topk.expire(integer) FROM PUBLIC;
-
-CREATE FUNCTION topk.record_fold(rollup integer, events bigint, weight bigint, late bigint, rejected bigint, overflowed bigint,
-                                 started timestamptz, finished boolean, windows bigint[], bytes bigint[])
-    RETURNS void
-    LANGUAGE plpgsql
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    INSERT INTO topk.rollup_state AS s (rollup, events, weight, late, rejected, overflowed, folds, last_fold, last_fold_duration,
-                                        level_windows, level_bytes)
-    VALUES (record_fold.rollup, record_fold.events, record_fold.weight, record_fold.late, record_fold.rejected,
-            record_fold.overflowed, 1, started, clock_timestamp() - started, windows, bytes)
-    ON CONFLICT ON CONSTRAINT rollup_state_pkey DO UPDATE
-    SET events = s.events + excluded.events, weight = least(s.weight::numeric + excluded.weight, 9223372036854775807)::bigint,
-        late = s.late + excluded.late, rejected = s.rejected + excluded.rejected, overflowed = s.overflowed + excluded.overflowed,
-        folds = s.folds + 1, last_fold = excluded.last_fold, last_fold_duration = excluded.last_fold_duration, failures = 0,
-        retry_at = NULL, level_windows = topk.add_by_level(s.level_windows, excluded.level_windows),
-        level_bytes = topk.add_by_level(s.level_bytes, excluded.level_bytes);
-    -- After a restore with triggers disabled, the columns are found again by their names.
-    UPDATE topk.rollup AS r
-    SET source_oid = r.source::oid,
-        columns = coalesce((SELECT jsonb_object_agg(a.attnum, a.attname)
-                            FROM jsonb_each_text(r.columns) AS c
-                            JOIN pg_attribute AS a ON a.attrelid = r.source AND a.attname = c.value AND NOT a.attisdropped), '{}')
-    WHERE r.id = record_fold.rollup AND r.source_oid <> r.source::oid;
-    IF finished OR (SELECT coalesce(s.retained_at, '-infinity') < now() - interval '1 hour'
-                    FROM topk.rollup_state AS s WHERE s.rollup = record_fold.rollup) THEN
-        PERFORM topk.expire(record_fold.rollup);
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION topk.record_fold(integer, bigint, bigint, bigint, bigint, bigint, timestamptz, boolean, bigint[], bigint[]) IS
-    'support function of folds: adds the counts of a fold to the totals of its rollup, and applies retention if windows are finished or the last time was an hour ago';
-REVOKE ALL ON FUNCTION topk.record_fold(integer, bigint, bigint, bigint, bigint, bigint, timestamptz, boolean, bigint[], bigint[])
-    FROM PUBLIC;
 
 CREATE FUNCTION topk.fold(rollup integer, OUT deltas bigint, OUT tiles bigint, OUT more boolean)
     LANGUAGE C STRICT
@@ -180,23 +89,6 @@ $$;
 COMMENT ON FUNCTION topk.older_row_query(integer) IS
     'support function of topk.refresh: returns the query for a row of the source that is older than a time ($1)';
 REVOKE ALL ON FUNCTION topk.older_row_query(integer) FROM PUBLIC;
-
-CREATE FUNCTION topk.uncount(rollup integer, since timestamptz, until timestamptz, events bigint, weight bigint)
-    RETURNS void
-    LANGUAGE sql
-    SET search_path = pg_catalog, pg_temp
-AS $$
-    UPDATE topk.rollup_state AS s
-    SET events = greatest(s.events - uncount.events - span.events, 0),
-        weight = greatest(s.weight - uncount.weight - span.weight, 0)
-    FROM (SELECT coalesce(sum(t.events), 0)::bigint AS events, coalesce(sum(@extschema@.total(t.summary)), 0)::bigint AS weight
-          FROM topk.tile AS t
-          WHERE t.rollup = uncount.rollup AND t.level = 0 AND t.grp IS NULL AND t.start >= since AND t.stop <= until) AS span
-    WHERE s.rollup = uncount.rollup
-$$;
-COMMENT ON FUNCTION topk.uncount(integer, timestamptz, timestamptz, bigint, bigint) IS
-    'support function of topk.backfill: subtracts the tiles of a span, and the given events and weight, from the totals of a rollup';
-REVOKE ALL ON FUNCTION topk.uncount(integer, timestamptz, timestamptz, bigint, bigint) FROM PUBLIC;
 
 CREATE FUNCTION topk.backfill(rollup text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity')
     RETURNS bigint

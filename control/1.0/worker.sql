@@ -3,29 +3,8 @@
 
 CREATE FUNCTION topk.record_failure(rollup integer, code text, message text, backfill boolean DEFAULT false)
     RETURNS void
-    LANGUAGE plpgsql
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF record_failure.backfill THEN
-        -- Only an error that may pass by itself is worth another attempt: a backfill may take hours.
-        UPDATE topk.rollup_state AS s
-        SET backfill = CASE WHEN code ~ '^(40|53|55P03|57)' THEN 'wanted' ELSE 'failed' END
-        WHERE s.rollup = record_failure.rollup;
-    ELSE
-        INSERT INTO topk.rollup_state AS s (rollup, failures, retry_at)
-        SELECT r.id, 1, clock_timestamp() + interval '2 s' FROM topk.rollup AS r WHERE r.id = record_failure.rollup
-        ON CONFLICT ON CONSTRAINT rollup_state_pkey DO UPDATE
-        SET failures = s.failures + 1,
-            retry_at = clock_timestamp() + least(2 ^ least(s.failures + 1, 20), 300) * interval '1 s';
-    END IF;
-    INSERT INTO topk.error_log (rollup, sqlstate, message)
-    SELECT r.id, code, record_failure.message FROM topk.rollup AS r WHERE r.id = record_failure.rollup;
-    DELETE FROM topk.error_log AS e
-    WHERE e.rollup = record_failure.rollup
-      AND e.at < (SELECT l.at FROM topk.error_log AS l WHERE l.rollup = e.rollup ORDER BY l.at DESC OFFSET 99 LIMIT 1);
-END
-$$;
+    LANGUAGE C STRICT
+    AS 'MODULE_PATHNAME', 'topk_record_failure';
 COMMENT ON FUNCTION topk.record_failure(integer, text, text, boolean) IS
     'support function of workers: records an error of a fold or backfill in topk.error_log, and the time of the next attempt in topk.rollup_state';
 REVOKE ALL ON FUNCTION topk.record_failure(integer, text, text, boolean) FROM PUBLIC;

@@ -1,6 +1,5 @@
 // topk.history(): the snapshots of windows that are over.
-#include "../catalog/group_key.h"
-#include "../catalog/tables.h"
+#include "../catalog/snapshot.h"
 #include "../pg/array.h"
 #include "arguments.h"
 #include "rows.h"
@@ -15,52 +14,22 @@ namespace {
 using namespace topk;
 using namespace topk::answer;
 
-// The columns of topk.snapshot
-enum Column { rollup = 1, window_kind, start, stop, grp, events, weight, distinct_items, entries, column_count = entries };
-
-Oid index_by_key(Relation relation) {
-    ListCell *cell;
-    foreach (cell, RelationGetIndexList(relation)) {
-        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-        const bool found = index->rd_index->indisunique && index->rd_index->indnkeyatts == 4;
-        index_close(index, AccessShareLock);
-        if (found)
-            return lfirst_oid(cell);
-    }
-    elog(ERROR, "topk.snapshot lacks an index");
-    pg_unreachable();
-}
-
-struct Wanted {
-    const RollupRow *row;
-    Datum kind;
-    ArrayType *grp;
-    Span windows; // by their start
-    int32 k;
-};
-
 struct Line {
-    TimestampTz start, stop;
+    Span window;
     int64 weight;
     Datum entry[5]; // of topk_entry
 };
 
-void add_snapshot(Array<Line> *lines, HeapTuple tuple, TupleDesc descriptor, int32 k) {
-    Datum v[column_count];
-    bool n[column_count];
-    heap_deform_tuple(tuple, descriptor, v, n);
+void add_snapshot(Array<Line> *lines, const SnapshotRow &snapshot, int32 k) {
     Datum *rows;
     int count;
-    deconstruct_array(DatumGetArrayTypePCopy(v[entries - 1]),
-                      get_element_type(TupleDescAttr(descriptor, entries - 1)->atttypid), -1, false, TYPALIGN_DOUBLE, &rows,
-                      nullptr, &count);
+    deconstruct_array(snapshot.entries, ARR_ELEMTYPE(snapshot.entries), -1, false, TYPALIGN_DOUBLE, &rows, nullptr, &count);
     count = std::min(count, k);
     for (int i = 0; i < count; ++i) {
         const HeapTupleHeader row = DatumGetHeapTupleHeader(rows[i]);
         Line *line = &lines->add({});
-        line->start = DatumGetTimestampTz(v[start - 1]);
-        line->stop = DatumGetTimestampTz(v[stop - 1]);
-        line->weight = DatumGetInt64(v[weight - 1]);
+        line->window = snapshot.window;
+        line->weight = snapshot.weight;
         for (int column = 0; column < 5; ++column) {
             bool null;
             line->entry[column] = GetAttributeByNum(row, static_cast<AttrNumber>(column + 1), &null);
@@ -70,53 +39,34 @@ void add_snapshot(Array<Line> *lines, HeapTuple tuple, TupleDesc descriptor, int
     }
 }
 
-Array<Line> read_snapshots(const Wanted &wanted) {
-    Array<Line> lines = {};
-    Relation relation = table_open(table_oid(Table::snapshot), AccessShareLock);
-    ScanKeyData keys[5];
-    ScanKeyInit(&keys[0], rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(wanted.row->id));
-    ScanKeyEntryInitialize(&keys[1], 0, window_kind, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_TEXTEQ,
-                           wanted.kind);
-    group_scan_key(&keys[2], grp, wanted.grp);
-    ScanKeyInit(&keys[3], start, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE, TimestampTzGetDatum(wanted.windows.start));
-    ScanKeyInit(&keys[4], start, BTLessStrategyNumber, F_TIMESTAMPTZ_LT, TimestampTzGetDatum(wanted.windows.stop));
-    SysScanDesc scan = systable_beginscan_ordered(relation, index_open(index_by_key(relation), AccessShareLock),
-                                                  GetActiveSnapshot(), 5, keys);
-    HeapTuple tuple;
-    while (HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection))) {
-        CHECK_FOR_INTERRUPTS();
-        add_snapshot(&lines, tuple, RelationGetDescr(relation), wanted.k);
-    }
-    Relation index = scan->irel;
-    systable_endscan_ordered(scan);
-    index_close(index, AccessShareLock);
-    table_close(relation, AccessShareLock);
-    return lines;
-}
-
 // history(rollup, window_kind, since, until, k, group_key)
 Datum history(FunctionCallInfo fcinfo, const RollupRow *row) {
-    Wanted wanted = {};
-    wanted.row = row;
     const Level level = level_argument(fcinfo, 1, row);
-    wanted.kind = PG_GETARG_DATUM(1);
+    const char *kind = text_to_cstring(PG_GETARG_TEXT_PP(1));
     // Infinite times stand for the first and the last snapshot.
-    wanted.windows.start = PG_ARGISNULL(2) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(2);
-    wanted.windows.stop = PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3);
-    if (!TIMESTAMP_NOT_FINITE(wanted.windows.start))
-        wanted.windows.start = window_of(row, level, wanted.windows.start).start;
-    require_later(wanted.windows.stop, wanted.windows.start);
-    wanted.k = k_argument(fcinfo, 4);
-    wanted.grp = group_argument(fcinfo, 5, row);
+    Span starts = {PG_ARGISNULL(2) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(2),
+                   PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3)};
+    if (!TIMESTAMP_NOT_FINITE(starts.start))
+        starts.start = window_of(row, level, starts.start).start;
+    require_later(starts.stop, starts.start);
+    const int32 k = k_argument(fcinfo, 4);
+    const ArrayType *grp = group_argument(fcinfo, 5, row);
 
-    const Array<Line> lines = read_snapshots(wanted);
+    Array<Line> lines = {};
+    SnapshotScan scan;
+    SnapshotRow snapshot;
+    begin_snapshots(&scan, row->id, kind, grp, starts, GetActiveSnapshot());
+    while (next_snapshot(&scan, &snapshot)) {
+        CHECK_FOR_INTERRUPTS();
+        add_snapshot(&lines, snapshot, k);
+    }
     return return_items<9>(
         fcinfo, row, lines.count, [&](int i) { return lines[i].entry[1]; },
         [&](int i, Datum, Datum *values, bool *) {
             const Line &line = lines[i];
             const auto count = static_cast<double>(DatumGetInt64(line.entry[2]));
-            values[0] = TimestampTzGetDatum(line.start);
-            values[1] = TimestampTzGetDatum(line.stop);
+            values[0] = TimestampTzGetDatum(line.window.start);
+            values[1] = TimestampTzGetDatum(line.window.stop);
             std::copy_n(line.entry, 5, values + 2);
             values[7] = Float8GetDatum(count / static_cast<double>(line.weight));
         });

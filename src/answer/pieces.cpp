@@ -24,9 +24,9 @@ void add_row(Collector *c, Level level, TimestampTz start, bool unfinished_too) 
 
 void add_unfinished_tiles(Collector *c, Span span) {
     TileScan scan;
-    begin_unfinished(&scan, c->row->id, Level::tile, false, c->grp, span.start, span.stop, c->snapshot);
+    begin_unfinished(&scan, c->row->id, Level::tile, c->grp, span.start, span.stop, c->snapshot);
     Tile tile;
-    while (next_unfinished(&scan, &tile))
+    while (next_tile(&scan, &tile))
         add(c, tile.events, tile.values);
 }
 

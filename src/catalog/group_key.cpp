@@ -86,4 +86,17 @@ void register_group(int32 id, const ArrayType *key) {
     execute("INSERT INTO topk.group_key (rollup, grp) VALUES ($1, $2)", {Value::int4(id), Value::strings(key)});
 }
 
+void delete_unused_groups(int32 id) {
+    StringInfoData statement;
+    initStringInfo(&statement);
+    appendStringInfoString(&statement, "DELETE FROM topk.group_key AS g WHERE g.rollup = $1"
+                                       " AND NOT EXISTS (SELECT FROM topk.tile AS t WHERE t.rollup = $1 AND t.grp = g.grp)");
+    for (int slot = 0; slot < slot_count; ++slot)
+        appendStringInfo(&statement, " AND NOT EXISTS (SELECT FROM topk.%s AS d WHERE d.rollup = $1 AND d.grp = g.grp)",
+                         table_name(slot_table(slot)));
+    execute(statement.data, {Value::int4(id)});
+}
+
+void delete_groups(int32 id) { execute("DELETE FROM topk.group_key WHERE rollup = $1", {Value::int4(id)}); }
+
 } // namespace topk::catalog

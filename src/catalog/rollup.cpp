@@ -2,6 +2,7 @@
 
 #include "tables.h"
 #include "expression.h"
+#include "statement.h"
 
 namespace topk::catalog {
 namespace {
@@ -92,6 +93,37 @@ bool read_rollup(const char *name, Snapshot snapshot, RollupRow *row) {
     ScanKeyEntryInitialize(&key, 0, 2, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_TEXTEQ,
                            CStringGetTextDatum(name));
     return read(&key, InvalidOid, snapshot, row);
+}
+
+Cutoffs read_cutoffs(int32 id) {
+    // The tiles of the grain answer for hours too when they are hours.
+    static Prepared statement = {
+        "SELECT topk.ago(CASE WHEN r.grain = interval '1 hour' AND 'hour' = ANY (r.windows)"
+        "                     THEN greatest(k.tile, k.hour) ELSE k.tile END),"
+        " topk.ago(k.hour), topk.ago(k.day), topk.ago(k.week), topk.ago(k.month), topk.ago(k.snapshot)"
+        " FROM topk.rollup AS r, jsonb_to_record(r.retention) AS k"
+        " (tile interval, hour interval, day interval, week interval, month interval, snapshot interval)"
+        " WHERE r.id = $1"};
+    execute(&statement, {Value::int4(id)});
+    const auto cutoff = [](int column) {
+        bool null;
+        const Datum time = result_value(0, column, &null);
+        return null ? DT_NOBEGIN : DatumGetTimestampTz(time);
+    };
+    Cutoffs cutoffs;
+    for (int level = 0; level < level_count; ++level)
+        cutoffs.windows[level] = cutoff(level + 1);
+    cutoffs.snapshots = cutoff(level_count + 1);
+    return cutoffs;
+}
+
+void renumber_restored(int32 id) {
+    static Prepared statement = {
+        "UPDATE topk.rollup AS r SET source_oid = r.source::oid,"
+        " columns = coalesce((SELECT jsonb_object_agg(a.attnum, a.attname) FROM jsonb_each_text(r.columns) AS c"
+        " JOIN pg_attribute AS a ON a.attrelid = r.source AND a.attname = c.value AND NOT a.attisdropped), '{}')"
+        " WHERE r.id = $1 AND r.source_oid <> r.source::oid"};
+    execute(&statement, {Value::int4(id)});
 }
 
 void raise_no_rollup(const char *name) {

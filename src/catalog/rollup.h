@@ -26,6 +26,17 @@ struct RollupRow {
 bool read_rollup(int32 id, Snapshot snapshot, RollupRow *row);
 bool read_rollup(const char *name, Snapshot snapshot, RollupRow *row);
 
+// Within as_owner().
+
+// What ended before is no longer kept; DT_NOBEGIN: nothing did.
+struct Cutoffs {
+    TimestampTz windows[level_count];
+    TimestampTz snapshots;
+};
+Cutoffs read_cutoffs(int32 id);
+// After a restore with triggers disabled, finds the columns of the source again by their names.
+void renumber_restored(int32 id);
+
 // Raises 42704.
 [[noreturn]] void raise_no_rollup(const char *name);
 

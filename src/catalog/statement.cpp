@@ -92,6 +92,8 @@ uint64 execute(Prepared *prepared, std::initializer_list<Value> list) {
 }
 
 Datum result_value(uint64 row, int column, bool *null) {
+    if (SPI_tuptable == nullptr || row >= SPI_tuptable->numvals)
+        elog(ERROR, "a statement has found too few rows");
     bool is_null;
     const Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &is_null);
     if (null != nullptr)
@@ -102,9 +104,11 @@ Datum result_value(uint64 row, int column, bool *null) {
 }
 
 char *result_string(uint64 row, int column) {
-    const char *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
-    if (value == nullptr)
+    bool null;
+    result_value(row, column, &null);
+    if (null)
         return nullptr;
+    const char *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
     const size_t size = strlen(value) + 1;
     return static_cast<char *>(memcpy(SPI_palloc(size), value, size));
 }

@@ -36,11 +36,12 @@ Oid table_oid(Table table) {
         registered = true;
     }
     const int i = static_cast<int>(table);
-    if (!OidIsValid(oids[i])) {
+    if (!OidIsValid(oids[i]))
         oids[i] = relation_oid(names[i]);
-    }
     return oids[i];
 }
+
+const char *table_name(Table table) { return names[static_cast<int>(table)]; }
 
 // Not remembered: REINDEX CONCURRENTLY puts another index in its place.
 Oid index_oid(const char *name) { return relation_oid(name); }

@@ -24,6 +24,8 @@ inline constexpr int table_count = static_cast<int>(Table::limit_rule) + 1;
 Oid table_oid(Table table);
 // An index, by its name as a table is: renaming either takes the owner of the schema, and no part of the extension follows.
 Oid index_oid(const char *name);
-inline Oid slot_oid(int slot) { return table_oid(static_cast<Table>(static_cast<int>(Table::delta_0) + slot)); }
+const char *table_name(Table table);
+inline Table slot_table(int slot) { return static_cast<Table>(static_cast<int>(Table::delta_0) + slot); }
+inline Oid slot_oid(int slot) { return table_oid(slot_table(slot)); }
 
 } // namespace topk::catalog

@@ -4,40 +4,13 @@
 #include "statement.h"
 #include "tables.h"
 
-extern "C" {
-#include "utils/syscache.h"
-}
-
 namespace topk::catalog {
 namespace {
 
 enum Column { start = 1, stop, events, rollup, level, finished, grp, summary, sketch, registers, id, column_count = id };
 
-struct Indexes {
-    Oid relation;
-    Oid by_key;
-    Oid unfinished;
-};
-
-// Looked for once: index names may be changed, their columns not.
-const Indexes &indexes_of(Relation relation) {
-    static Indexes known = {};
-    if (known.relation == RelationGetRelid(relation) && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(known.by_key)) &&
-        SearchSysCacheExists1(RELOID, ObjectIdGetDatum(known.unfinished)))
-        return known;
-    Indexes found = {RelationGetRelid(relation), InvalidOid, InvalidOid};
-    ListCell *cell;
-    foreach (cell, RelationGetIndexList(relation)) {
-        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-        if (index->rd_index->indnkeyatts == 4)
-            (index->rd_index->indisunique ? found.by_key : found.unfinished) = RelationGetRelid(index);
-        index_close(index, AccessShareLock);
-    }
-    if (!OidIsValid(found.by_key) || !OidIsValid(found.unfinished))
-        elog(ERROR, "topk.tile lacks an index");
-    known = found;
-    return known;
-}
+constexpr const char *by_key = "tile_key";               // rollup, level, grp, start
+constexpr const char *by_unfinished = "tile_unfinished"; // rollup, level, stop, grp
 
 void read_tile(HeapTuple tuple, TupleDesc descriptor, Tile *tile) {
     HeapTuple copy = heap_copytuple(tuple);
@@ -58,7 +31,30 @@ void read_tile(HeapTuple tuple, TupleDesc descriptor, Tile *tile) {
     tile->values = {nullptr, value(summary), value(sketch), value(registers)};
 }
 
+void begin(TileScan *scan, const char *index, int count, ScanKey keys, Snapshot snapshot) {
+    scan->relation = table_open(table_oid(Table::tile), AccessShareLock);
+    scan->scan = systable_beginscan(scan->relation, index_oid(index), true, snapshot, count, keys);
+}
+
+void end(TileScan *scan) {
+    systable_endscan(scan->scan);
+    table_close(scan->relation, AccessShareLock);
+}
+
+void level_scan_keys(ScanKey keys, int32 id, Level of) {
+    ScanKeyInit(&keys[0], rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
+    ScanKeyInit(&keys[1], level, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(static_cast<int16>(of)));
+}
+
+void unfinished_scan_keys(ScanKey keys, int32 id, Level of, TimestampTz after, TimestampTz until) {
+    level_scan_keys(keys, id, of);
+    ScanKeyInit(&keys[2], stop, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT, TimestampTzGetDatum(after));
+    ScanKeyInit(&keys[3], stop, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE, TimestampTzGetDatum(until));
+}
+
 Oid column_type(Column column) { return get_atttype(table_oid(Table::tile), column); }
+
+Value level_value(Level of) { return Value::int2(static_cast<int16>(of)); }
 
 void write(Prepared *statement, std::initializer_list<Value> values, Tile *tile) {
     if (execute(statement, values) != 1)
@@ -67,9 +63,17 @@ void write(Prepared *statement, std::initializer_list<Value> values, Tile *tile)
     SPI_freetuptable(SPI_tuptable);
 }
 
+// The statement returns the number of rows that it deleted, and the bytes of their values.
+void remove(Prepared *statement, std::initializer_list<Value> values, Level of, LevelChange *change) {
+    execute(statement, values);
+    change->windows[static_cast<int>(of)] -= DatumGetInt64(result_value(0, 1));
+    change->bytes[static_cast<int>(of)] -= DatumGetInt64(result_value(0, 2));
+    SPI_freetuptable(SPI_tuptable);
+}
+
 } // namespace
 
-// They are compressed, or cannot be, before they come to the table (tally.cpp); so these are the same before and after.
+// Values are compressed, or cannot be, before they come to the table (tally.cpp); so these are the same before and after.
 int64 stored_bytes(const StoredTally &values) {
     int64 sum = 0;
     for (const struct varlena *value : {values.summary, values.sketch, values.registers}) {
@@ -87,45 +91,65 @@ int64 stored_bytes(const StoredTally &values) {
 }
 
 bool find_tile(const TileKey &key, Snapshot snapshot, Tile *tile) {
-    Relation relation = table_open(table_oid(Table::tile), AccessShareLock);
     ScanKeyData keys[4];
-    ScanKeyInit(&keys[0], rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(key.rollup));
-    ScanKeyInit(&keys[1], level, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(static_cast<int16>(key.level)));
+    level_scan_keys(keys, key.rollup, key.level);
     group_scan_key(&keys[2], grp, key.grp);
     ScanKeyInit(&keys[3], start, BTEqualStrategyNumber, F_TIMESTAMPTZ_EQ, TimestampTzGetDatum(key.start));
-    SysScanDesc scan = systable_beginscan(relation, indexes_of(relation).by_key, true, snapshot, 4, keys);
-    HeapTuple tuple = systable_getnext(scan);
+    TileScan scan;
+    begin(&scan, by_key, 4, keys, snapshot);
+    HeapTuple tuple = systable_getnext(scan.scan);
     const bool found = HeapTupleIsValid(tuple);
     if (found)
-        read_tile(tuple, RelationGetDescr(relation), tile);
-    systable_endscan(scan);
-    table_close(relation, AccessShareLock);
+        read_tile(tuple, RelationGetDescr(scan.relation), tile);
+    end(&scan);
     return found;
 }
 
-void begin_unfinished(TileScan *scan, int32 id, Level of, bool any_group, ArrayType *group, TimestampTz after,
-                      TimestampTz until, Snapshot snapshot) {
-    scan->relation = table_open(table_oid(Table::tile), AccessShareLock);
+void begin_tiles(TileScan *scan, int32 id, Level of, const ArrayType *group, Span span, Snapshot snapshot) {
     ScanKeyData keys[5];
-    ScanKeyInit(&keys[0], rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
-    ScanKeyInit(&keys[1], level, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(static_cast<int16>(of)));
-    ScanKeyInit(&keys[2], stop, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT, TimestampTzGetDatum(after));
-    ScanKeyInit(&keys[3], stop, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE, TimestampTzGetDatum(until));
-    if (!any_group)
-        group_scan_key(&keys[4], grp, group);
-    scan->scan =
-        systable_beginscan(scan->relation, indexes_of(scan->relation).unfinished, true, snapshot, any_group ? 4 : 5, keys);
+    level_scan_keys(keys, id, of);
+    group_scan_key(&keys[2], grp, group);
+    ScanKeyInit(&keys[3], start, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE, TimestampTzGetDatum(span.start));
+    ScanKeyInit(&keys[4], start, BTLessStrategyNumber, F_TIMESTAMPTZ_LT, TimestampTzGetDatum(span.stop));
+    begin(scan, by_key, 5, keys, snapshot);
 }
 
-bool next_unfinished(TileScan *scan, Tile *tile) {
+void begin_unfinished(TileScan *scan, int32 id, Level of, const ArrayType *group, TimestampTz after, TimestampTz until,
+                      Snapshot snapshot) {
+    ScanKeyData keys[5];
+    unfinished_scan_keys(keys, id, of, after, until);
+    group_scan_key(&keys[4], grp, group);
+    begin(scan, by_unfinished, 5, keys, snapshot);
+}
+
+void begin_unfinished(TileScan *scan, int32 id, Level of, TimestampTz after, TimestampTz until, Snapshot snapshot) {
+    ScanKeyData keys[4];
+    unfinished_scan_keys(keys, id, of, after, until);
+    begin(scan, by_unfinished, 4, keys, snapshot);
+}
+
+bool next_tile(TileScan *scan, Tile *tile) {
     HeapTuple tuple = systable_getnext(scan->scan);
     if (HeapTupleIsValid(tuple)) {
         read_tile(tuple, RelationGetDescr(scan->relation), tile);
         return true;
     }
-    systable_endscan(scan->scan);
-    table_close(scan->relation, AccessShareLock);
+    end(scan);
     return false;
+}
+
+bool has_tiles(int32 id, Span span) {
+    return execute("SELECT FROM topk.tile WHERE rollup = $1 AND level = 0 AND start >= $2 AND stop <= $3 LIMIT 1",
+                   {Value::int4(id), Value::time(span.start), Value::time(span.stop)}) != 0;
+}
+
+bool find_cut_window(int32 id, Span span, TimestampTz kept, TimestampTz *found) {
+    if (execute("SELECT start FROM topk.tile WHERE rollup = $1 AND level > 0 AND start < $3 AND stop > $2"
+                " AND NOT (start >= $2 AND stop <= $3) AND start < $4 ORDER BY start LIMIT 1",
+                {Value::int4(id), Value::time(span.start), Value::time(span.stop), Value::time(kept)}) == 0)
+        return false;
+    *found = DatumGetTimestampTz(result_value(0, 1));
+    return true;
 }
 
 void insert_tile(Tile *tile) {
@@ -133,7 +157,7 @@ void insert_tile(Tile *tile) {
         "INSERT INTO topk.tile (rollup, level, grp, start, stop, events, finished, summary, sketch, registers)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING ctid"};
     write(&statement,
-          {Value::int4(tile->key.rollup), Value::int2(static_cast<int16>(tile->key.level)), Value::strings(tile->key.grp),
+          {Value::int4(tile->key.rollup), level_value(tile->key.level), Value::strings(tile->key.grp),
            Value::time(tile->key.start), Value::time(tile->stop), Value::int8(tile->events), Value::boolean(tile->finished),
            Value::pointer(column_type(summary), tile->values.summary),
            Value::pointer(column_type(sketch), tile->values.sketch), Value::pointer(BYTEAOID, tile->values.registers)},
@@ -155,5 +179,44 @@ void finish_tile(Tile *tile) {
     write(&statement, {Value::pointer(TIDOID, &tile->place)}, tile);
     tile->finished = true;
 }
+
+void expire_tiles(int32 id, Level of, TimestampTz before, LevelChange *change) {
+    static Prepared statement = {
+        "WITH deleted AS (DELETE FROM topk.tile WHERE rollup = $1 AND level = $2 AND stop < $3 AND finished"
+        " RETURNING topk.stored_bytes(summary, sketch, registers) AS bytes)"
+        " SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM deleted"};
+    remove(&statement, {Value::int4(id), level_value(of), Value::time(before)}, of, change);
+}
+
+void delete_tiles(int32 id, Span span, LevelChange *change) {
+    static Prepared statement = {
+        "WITH deleted AS (DELETE FROM topk.tile WHERE rollup = $1 AND level = 0 AND start >= $2 AND stop <= $3"
+        " RETURNING topk.stored_bytes(summary, sketch, registers) AS bytes)"
+        " SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM deleted"};
+    remove(&statement, {Value::int4(id), Value::time(span.start), Value::time(span.stop)}, Level::tile, change);
+}
+
+DeletedWindows delete_windows(int32 id, Span span, LevelChange *change) {
+    DeletedWindows deleted;
+    deleted.count =
+        static_cast<int>(execute("DELETE FROM topk.tile WHERE rollup = $1 AND level > 0 AND start < $3 AND stop > $2"
+                                 " RETURNING level, grp, start, stop, topk.stored_bytes(summary, sketch, registers)",
+                                 {Value::int4(id), Value::time(span.start), Value::time(span.stop)}));
+    deleted.windows = static_cast<DeletedWindow *>(
+        MemoryContextAllocHuge(CurrentMemoryContext, deleted.count * sizeof(DeletedWindow) + 1));
+    for (int i = 0; i < deleted.count; ++i) {
+        DeletedWindow *window = &deleted.windows[i];
+        bool all_groups;
+        const Datum group = result_value(i, 2, &all_groups);
+        window->level = static_cast<Level>(DatumGetInt16(result_value(i, 1)));
+        window->grp = all_groups ? nullptr : DatumGetArrayTypePCopy(group);
+        window->span = {DatumGetTimestampTz(result_value(i, 3)), DatumGetTimestampTz(result_value(i, 4))};
+        --change->windows[static_cast<int>(window->level)];
+        change->bytes[static_cast<int>(window->level)] -= DatumGetInt64(result_value(i, 5));
+    }
+    return deleted;
+}
+
+void delete_tiles(int32 id) { execute("DELETE FROM topk.tile WHERE rollup = $1", {Value::int4(id)}); }
 
 } // namespace topk::catalog

@@ -3,6 +3,7 @@
 #include "../pg/function.h"
 #include "../catalog/as_owner.h"
 #include "../catalog/calendar.h"
+#include "../catalog/rollup_state.h"
 #include "../catalog/statement.h"
 #include "../catalog/tables.h"
 #include "../stream/definition.h"
@@ -102,8 +103,7 @@ bool insert(std::initializer_list<ColumnValue> row, bool backfill, int32 *id) {
         if (insert_row("topk.rollup", row, "ON CONFLICT (name) DO NOTHING RETURNING id") == 0)
             return false;
         *id = DatumGetInt32(result_value(0, 1));
-        insert_row("topk.rollup_state",
-                   {{"rollup", Value::int4(*id)}, {"backfill", Value::string(backfill ? "wanted" : nullptr)}});
+        insert_state(*id, backfill ? Backfill::wanted : Backfill::none);
         return true;
     });
 }

@@ -2,9 +2,12 @@
 #include "drop_rollup.h"
 
 #include "../catalog/as_owner.h"
+#include "../catalog/error_log.h"
+#include "../catalog/group_key.h"
 #include "../catalog/lock.h"
 #include "../catalog/owner.h"
-#include "../catalog/rollup.h"
+#include "../catalog/rollup_state.h"
+#include "../catalog/snapshot.h"
 #include "../catalog/statement.h"
 #include "../pg/function.h"
 #include "../statistics/statistics.h"
@@ -13,11 +16,14 @@
 namespace topk::define {
 
 void delete_rollup(int32 id) {
-    static const char *const tables[] = {"delta_0",   "delta_1",  "delta_2",      "delta_3",  "tile",
-                                         "group_key", "snapshot", "rollup_state", "error_log"};
     as_owner([&] {
-        for (const char *table : tables)
-            execute(psprintf("DELETE FROM topk.%s WHERE rollup = $1", table), {Value::int4(id)});
+        for (int slot = 0; slot < slot_count; ++slot)
+            execute(psprintf("DELETE FROM topk.%s WHERE rollup = $1", table_name(slot_table(slot))), {Value::int4(id)});
+        delete_tiles(id);
+        delete_groups(id);
+        delete_snapshots(id);
+        delete_state(id);
+        delete_errors(id);
         execute("DELETE FROM topk.rollup WHERE id = $1", {Value::int4(id)});
     });
     forget_rollup(id);

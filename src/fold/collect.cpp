@@ -54,7 +54,7 @@ void plan_jobs(Fold *fold) {
     for (int i = 0; i < fold->deltas.count; ++i) {
         CollectedDelta &delta = fold->deltas[i];
         if (delta.key.tile == DT_NOBEGIN) {
-            fold->rejected += delta.key.events;
+            fold->totals.rejected += delta.key.events;
             delta.taken = true;
             continue;
         }

@@ -8,9 +8,9 @@ namespace {
 Array<Tile> tiles_over(Fold *fold, Level level) {
     Array<Tile> tiles = {};
     TileScan scan;
-    begin_unfinished(&scan, fold->row.id, level, true, nullptr, DT_NOBEGIN, fold->now, nullptr);
+    begin_unfinished(&scan, fold->row.id, level, DT_NOBEGIN, fold->now, nullptr);
     Tile tile;
-    while (next_unfinished(&scan, &tile))
+    while (next_tile(&scan, &tile))
         tiles.add(tile);
     std::sort(tiles.begin(), tiles.end(), [](const Tile &a, const Tile &b) {
         const int order = compare_groups(a.key.grp, b.key.grp);

@@ -2,20 +2,12 @@
 
 #include "../catalog/as_owner.h"
 #include "../catalog/lock.h"
-#include "../catalog/statement.h"
 #include "../statistics/statistics.h"
+#include "retention.h"
 #include "steps.h"
 
 namespace topk::fold {
 namespace {
-
-void update_state(const Fold *fold, bool finished) {
-    execute("SELECT topk.record_fold($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-            {Value::int4(fold->row.id), Value::int8(fold->events), Value::int8(fold->weight), Value::int8(fold->late),
-             Value::int8(fold->rejected), Value::int8(fold->overflowed), Value::time(fold->now), Value::boolean(finished),
-             Value::of(INT8ARRAYOID, by_level(fold->windows.added)),
-             Value::of(INT8ARRAYOID, by_level(fold->windows.added_bytes))});
-}
 
 // With the lock of the rollup.
 void fold_deltas(Fold *fold, FoldResult *result) {
@@ -38,8 +30,12 @@ void fold_deltas(Fold *fold, FoldResult *result) {
     UnregisterSnapshot(fold->snapshot);
     CommandCounterIncrement();
     const bool finished = !fold->more && finish_windows(fold);
-    if (result->deltas != 0 || finished)
-        update_state(fold, finished);
+    if (result->deltas != 0 || finished) {
+        add_fold(fold->row.id, fold->totals, fold->now, fold->windows.change);
+        renumber_restored(fold->row.id);
+        if (finished || is_retention_due(fold->row.id))
+            apply_retention(fold->row.id);
+    }
     if (!fold->more)
         looked_at_all(fold->row.id, mark);
     result->tiles = fold->windows.written;

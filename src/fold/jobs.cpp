@@ -33,14 +33,15 @@ void take(Fold *fold, const Part &part, uint64_t weight, bool late) {
     delta.taken = true;
     if (delta.key.scope != DeltaScope::raw)
         return;
+    FoldTotals &totals = fold->totals;
     if (part.group == -1) {
-        fold->events += delta.key.events;
-        if (pg_add_s64_overflow(fold->weight, static_cast<int64>(weight), &fold->weight))
-            fold->weight = PG_INT64_MAX;
+        totals.events += delta.key.events;
+        if (pg_add_s64_overflow(totals.weight, static_cast<int64>(weight), &totals.weight))
+            totals.weight = PG_INT64_MAX;
         if (late)
-            fold->late += delta.key.events;
+            totals.late += delta.key.events;
     } else if (ARR_NDIM(group_of(fold, part)) == 0) {
-        fold->overflowed += delta.key.events;
+        totals.overflowed += delta.key.events;
     }
 }
 

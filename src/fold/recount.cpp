@@ -8,6 +8,8 @@
 #include "../catalog/as_owner.h"
 #include "../catalog/lock.h"
 #include "../catalog/owner.h"
+#include "../catalog/rollup_state.h"
+#include "../catalog/snapshot.h"
 #include "../catalog/statement.h"
 #include "window_writer.h"
 
@@ -15,6 +17,7 @@ extern "C" {
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "commands/progress.h"
+#include "common/int.h"
 #include "utils/acl.h"
 #include "utils/backend_progress.h"
 #include "utils/guc.h"
@@ -159,6 +162,30 @@ void count_rows(Recount *recount, const char *query) {
     table_close(table, NoLock);
 }
 
+void add(int64 *sum, uint64 value) {
+    if (pg_add_s64_overflow(*sum, static_cast<int64>(value), sum))
+        *sum = PG_INT64_MAX;
+}
+
+// What the tiles of the span have counted.
+void add_tiles(const Recount *recount, int64 *events, int64 *weight) {
+    MemoryContext per_tile = AllocSetContextCreate(CurrentMemoryContext, "pg_topk tile", ALLOCSET_DEFAULT_SIZES);
+    TileScan scan;
+    begin_tiles(&scan, recount->row.id, Level::tile, nullptr, recount->span, nullptr);
+    MemoryContext old = MemoryContextSwitchTo(per_tile);
+    Tile tile;
+    while (next_tile(&scan, &tile)) {
+        if (tile.stop <= recount->span.stop) {
+            *events += tile.events;
+            add(weight, stored_weight(tile.values));
+        }
+        MemoryContextReset(per_tile);
+        CHECK_FOR_INTERRUPTS();
+    }
+    MemoryContextSwitchTo(old);
+    MemoryContextDelete(per_tile);
+}
+
 // Deltas that the snapshot sees: all that was captured of the rows that were recounted. A compacted one is part of the
 // totals of the rollup already, which it leaves again.
 void remove_deltas(const Recount *recount) {
@@ -176,14 +203,13 @@ void remove_deltas(const Recount *recount) {
             Tally *tally = make_tally(shape);
             merge_stored(tally, {delta.items, delta.summary, delta.sketch, delta.registers});
             events += key.events;
-            weight += static_cast<int64>(tally_weight(tally));
+            add(&weight, tally_weight(tally));
         }
         simple_heap_delete(scan.relation, &tuple->t_self);
     }
     CommandCounterIncrement();
-    execute("SELECT topk.uncount($1, $2, $3, $4, $5)",
-            {Value::int4(recount->row.id), Value::time(recount->span.start), Value::time(recount->span.stop),
-             Value::int8(events), Value::int8(weight)});
+    add_tiles(recount, &events, &weight);
+    subtract_counts(recount->row.id, events, weight);
 }
 
 bool has_deltas_before(const Recount *recount, TimestampTz limit) {
@@ -212,81 +238,37 @@ bool has_older_row(const Recount *recount) {
     return found;
 }
 
-struct Upper {
-    Level level;
-    ArrayType *grp;
-    Span span;
-};
+// Adds what the tiles of a window hold to the window, which is made anew.
+void rebuild_window(WindowWriter *writer, const DeletedWindow &window) {
+    TileScan scan;
+    Tile tile;
+    begin_tiles(&scan, writer->row->id, Level::tile, window.grp, window.span, nullptr);
+    while (next_tile(&scan, &tile))
+        if (tile.finished && tile.stop <= window.span.stop)
+            add_to_window(writer, move_to_window(writer, window.level, window.grp, window.span.start), tile.values,
+                          tile.events);
+}
 
 // Windows that have other tiles too are made of those alone; the recounted ones come back to them when they are folded.
 void remove_tiles(const Recount *recount) {
-    const Value id = Value::int4(recount->row.id), start = Value::time(recount->span.start),
-                stop = Value::time(recount->span.stop);
-    if (execute(
-            "SELECT t.start FROM topk.tile t JOIN topk.rollup r ON r.id = t.rollup"
-            " WHERE t.rollup = $1 AND t.level > 0 AND t.start < $3 AND t.stop > $2 AND NOT (t.start >= $2 AND t.stop <= $3)"
-            "   AND t.start < topk.ago((r.retention ->> 'tile')::interval) ORDER BY t.start LIMIT 1",
-            {id, start, stop}) != 0)
+    const int32 id = recount->row.id;
+    TimestampTz start;
+    if (find_cut_window(id, recount->span, read_cutoffs(id).windows[0], &start))
         ereport(ERROR,
                 (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("cannot recount a part of the window that begins at %s", result_string(0, 1)),
+                 errmsg("cannot recount a part of the window that begins at %s", timestamptz_to_str(start)),
                  errdetail("The tiles of its other parts may no longer be kept."), errhint("Recount the whole window.")));
-    WindowWriter windows_made = begin_windows(&recount->row);
-    execute("WITH gone AS (DELETE FROM topk.tile WHERE rollup = $1 AND level = 0 AND start >= $2 AND stop <= $3"
-            " RETURNING topk.stored_bytes(summary, sketch, registers) AS bytes)"
-            " SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM gone",
-            {id, start, stop});
-    windows_made.added[0] = -DatumGetInt64(result_value(0, 1));
-    windows_made.added_bytes[0] = -DatumGetInt64(result_value(0, 2));
-    execute("DELETE FROM topk.snapshot WHERE rollup = $1 AND start >= $2 AND stop <= $3", {id, start, stop});
-    const int n =
-        static_cast<int>(execute("DELETE FROM topk.tile WHERE rollup = $1 AND level > 0 AND start < $3 AND stop > $2"
-                                 " RETURNING level, grp, start, stop, topk.stored_bytes(summary, sketch, registers)",
-                                 {id, start, stop}));
-    auto *windows = static_cast<Upper *>(palloc(n * sizeof(Upper) + 1));
-    for (int i = 0; i < n; ++i) {
-        windows[i].level = static_cast<Level>(DatumGetInt16(result_value(i, 1)));
-        bool all_groups;
-        const Datum grp = result_value(i, 2, &all_groups);
-        windows[i].grp = all_groups ? nullptr : DatumGetArrayTypePCopy(grp);
-        windows[i].span.start = DatumGetTimestampTz(result_value(i, 3));
-        windows[i].span.stop = DatumGetTimestampTz(result_value(i, 4));
-        const int level = static_cast<int>(windows[i].level);
-        --windows_made.added[level];
-        windows_made.added_bytes[level] -= DatumGetInt64(result_value(i, 5));
+    WindowWriter writer = begin_windows(&recount->row);
+    delete_tiles(id, recount->span, &writer.change);
+    delete_snapshots(id, recount->span);
+    const DeletedWindows deleted = delete_windows(id, recount->span, &writer.change);
+    for (int i = 0; i < deleted.count; ++i) {
+        const DeletedWindow &window = deleted.windows[i];
+        if (window.span.start < recount->span.start || recount->span.stop < window.span.stop)
+            rebuild_window(&writer, window);
     }
-    for (int i = 0; i < n; ++i) {
-        const Upper &upper = windows[i];
-        if (recount->span.start <= upper.span.start && upper.span.stop <= recount->span.stop)
-            continue;
-        const uint64 tile_count =
-            execute("SELECT events, summary, sketch, registers FROM topk.tile WHERE rollup = $1 AND level = 0"
-                    " AND finished AND start >= $2 AND stop <= $3 AND grp IS NOT DISTINCT FROM $4",
-                    {id, Value::time(upper.span.start), Value::time(upper.span.stop), Value::strings(upper.grp)});
-        SPITupleTable *tiles = SPI_tuptable;
-        for (uint64 t = 0; t < tile_count; ++t) {
-            Datum v[4];
-            bool is_null[4];
-            for (int c = 0; c < 4; ++c)
-                v[c] = SPI_getbinval(tiles->vals[t], tiles->tupdesc, c + 1, &is_null[c]);
-            const auto value = [&](int c) {
-                return is_null[c] ? nullptr : reinterpret_cast<struct varlena *>(DatumGetPointer(v[c]));
-            };
-            add_to_window(&windows_made, move_to_window(&windows_made, upper.level, upper.grp, upper.span.start),
-                          {nullptr, value(1), value(2), value(3)}, DatumGetInt64(v[0]));
-        }
-        SPI_freetuptable(tiles);
-    }
-    write_open_windows(&windows_made);
-    execute("UPDATE topk.rollup_state SET level_windows = topk.add_by_level(level_windows, $2),"
-            " level_bytes = topk.add_by_level(level_bytes, $3) WHERE rollup = $1",
-            {id, Value::of(INT8ARRAYOID, by_level(windows_made.added)),
-             Value::of(INT8ARRAYOID, by_level(windows_made.added_bytes))});
-}
-
-bool has_tiles_before(const Recount *recount, TimestampTz limit) {
-    return execute("SELECT FROM topk.tile WHERE rollup = $1 AND level = 0 AND start >= $2 AND stop <= $3 LIMIT 1",
-                   {Value::int4(recount->row.id), Value::time(recount->span.start), Value::time(limit)}) != 0;
+    write_open_windows(&writer);
+    add_level_change(id, writer.change);
 }
 
 // False when the rollup has been dropped before its lock was there.
@@ -298,7 +280,8 @@ bool lock_row(RollupRow *row) {
 
 // In place of what the log and the tiles have of the span, from `kept` on.
 void remove_counted(Recount *recount, TimestampTz kept) {
-    if (recount->mode == Mode::refresh && (has_tiles_before(recount, kept) || has_deltas_before(recount, kept)))
+    if (recount->mode == Mode::refresh &&
+        (has_tiles(recount->row.id, {recount->span.start, kept}) || has_deltas_before(recount, kept)))
         ereport(ERROR,
                 (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                  errmsg("cannot refresh rollup \"%s\": it has counted rows that its table no longer has", recount->row.name),
@@ -354,10 +337,7 @@ Datum run_backfill(FunctionCallInfo fcinfo) {
     if (!read_rollup(PG_GETARG_INT32(0), nullptr, &r.row) || !lock_row(&r.row))
         PG_RETURN_NULL();
     const int64 counted = recount(&r, DT_NOBEGIN, DT_NOEND);
-    as_owner([&] {
-        execute("UPDATE topk.rollup_state SET backfill = 'done', failures = 0, retry_at = NULL WHERE rollup = $1",
-                {Value::int4(r.row.id)});
-    });
+    as_owner([&] { mark_backfill_done(r.row.id); });
     PG_RETURN_INT64(counted);
 }
 

@@ -1,6 +1,7 @@
 // A fold in progress, and its steps in their order (README.md).
 #pragma once
 
+#include "../catalog/rollup_state.h"
 #include "../pg/array.h"
 #include "../stream/delta_log.h"
 #include "groups.h"
@@ -38,7 +39,7 @@ struct Fold {
     bool more;
     MemoryContext job_context;
     WindowWriter windows;
-    int64 events, weight, late, rejected, overflowed; // what the totals of the rollup gain
+    FoldTotals totals; // what those of the rollup gain
 };
 
 // Reads the deltas that the snapshot sees, as many as one call takes on.

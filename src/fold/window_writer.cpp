@@ -1,6 +1,6 @@
 #include "window_writer.h"
 
-#include "../catalog/statement.h"
+#include "../catalog/snapshot.h"
 #include "../catalog/group_key.h"
 
 namespace topk::fold {
@@ -12,13 +12,10 @@ const char *kind_of(const RollupRow *row, Level level) {
     return row->asked[static_cast<int>(asked)] ? level_name(asked) : nullptr;
 }
 
-void write_snapshot(const RollupRow *row, Tile *tile) {
-    const char *kind = kind_of(row, tile->key.level);
-    if (kind == nullptr)
-        return;
-    static Prepared statement = {"SELECT topk.write_snapshot($1, $2, $3)"};
-    execute(&statement, {Value::pointer(TIDOID, &tile->place), Value::string(kind), Value::int4(row->k)});
-    SPI_freetuptable(SPI_tuptable);
+// For a kind of window that the rollup has.
+void write_snapshot_of(const RollupRow *row, const Tile *tile) {
+    if (const char *kind = kind_of(row, tile->key.level))
+        write_snapshot(tile, kind, row->k);
 }
 
 void write(WindowWriter *writer, Window *window) {
@@ -29,11 +26,11 @@ void write(WindowWriter *writer, Window *window) {
     else
         insert_tile(&window->tile);
     if (window->tile.finished) // late events
-        write_snapshot(writer->row, &window->tile);
+        write_snapshot_of(writer->row, &window->tile);
     ++writer->written;
     const int level = static_cast<int>(window->tile.key.level);
-    writer->added[level] += !window->exists;
-    writer->added_bytes[level] += stored_bytes(window->tile.values) - window->bytes;
+    writer->change.windows[level] += !window->exists;
+    writer->change.bytes[level] += stored_bytes(window->tile.values) - window->bytes;
     MemoryContextSwitchTo(old);
     MemoryContextDelete(window->context);
 }
@@ -41,7 +38,7 @@ void write(WindowWriter *writer, Window *window) {
 } // namespace
 
 WindowWriter begin_windows(const RollupRow *row) {
-    return {row, AllocSetContextCreate(CurrentMemoryContext, "pg_topk merge", ALLOCSET_DEFAULT_SIZES), {}, 0, {}, {}};
+    return {row, AllocSetContextCreate(CurrentMemoryContext, "pg_topk merge", ALLOCSET_DEFAULT_SIZES), {}, 0, {}};
 }
 
 Window *move_to_window(WindowWriter *writer, Level level, ArrayType *grp, TimestampTz t) {
@@ -91,16 +88,9 @@ void write_open_windows(WindowWriter *writer) {
     }
 }
 
-Datum by_level(const int64 *values) {
-    Datum elements[level_count];
-    for (int i = 0; i < level_count; ++i)
-        elements[i] = Int64GetDatum(values[i]);
-    return PointerGetDatum(construct_array(elements, level_count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-}
-
 void finish_window(WindowWriter *writer, Tile *tile) {
     finish_tile(tile);
-    write_snapshot(writer->row, tile);
+    write_snapshot_of(writer->row, tile);
 }
 
 } // namespace topk::fold

@@ -18,9 +18,7 @@ struct WindowWriter {
     MemoryContext scratch;
     Window *open[level_count];
     int64 written;
-    // How much more rows there are of each level than before, and how much more their values take.
-    int64 added[level_count];
-    int64 added_bytes[level_count];
+    LevelChange change;
 };
 
 WindowWriter begin_windows(const RollupRow *row);
@@ -32,8 +30,5 @@ void add_to_window(WindowWriter *writer, Window *window, const StoredTally &valu
 void write_open_windows(WindowWriter *writer);
 // Marks a row as finished and, where its kind is a window of the rollup, writes its snapshot.
 void finish_window(WindowWriter *writer, Tile *tile);
-
-// An array of bigint.
-Datum by_level(const int64 *values);
 
 } // namespace topk::fold

@@ -360,6 +360,19 @@ int64 registers_estimate(const struct varlena *registers) {
     return result;
 }
 
+uint64_t stored_weight(const StoredTally &stored) {
+    if (stored.items == nullptr && stored.summary == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a row of counts has neither items nor a summary")));
+    const struct varlena *value = pg_detoast_datum_packed(stored.items != nullptr ? stored.items : stored.summary);
+    const Bytes bytes = bytes_of(value);
+    uint64_t weight = 0;
+    guarded([&] {
+        weight = stored.items != nullptr ? ItemList(bytes.data, bytes.size).total()
+                                         : StoredSpaceSaving(bytes.data, bytes.size).total();
+    });
+    return weight;
+}
+
 uint64_t tally_weight(const Tally *tally) { return tally->summary->total(); }
 
 int64 tally_distinct(const Tally *tally) {

@@ -80,6 +80,8 @@ Frequency stored_frequency(const StoredTally &stored, Kind kind, const void *dat
 // Raises XX001 if stored counts are of another kind than the rollup.
 void require_stored_kind(Kind stored, Kind wanted);
 
+// Returns the weight of a stored tally. Raises XX001 if it has neither items nor a summary.
+uint64_t stored_weight(const StoredTally &stored);
 // Return the weight, and the number of distinct items, which is exact or estimated from the registers.
 uint64_t tally_weight(const Tally *tally);
 int64 tally_distinct(const Tally *tally);

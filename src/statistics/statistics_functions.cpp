@@ -1,5 +1,4 @@
 // The parts of topk.stats that stand in no table: what waits in the delta log, and the counters in shared memory.
-#include "../core/item_list.h"
 #include "../pg/array.h"
 #include "../catalog/tables.h"
 #include "../stream/definition.h"
@@ -49,19 +48,6 @@ WaitingList list_rollups(Snapshot snapshot) {
     return list;
 }
 
-int64 weight_of(const Delta &delta) {
-    if (delta.items == nullptr && delta.summary == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a row of counts has neither items nor a summary")));
-    const struct varlena *value = pg_detoast_datum_packed(delta.items != nullptr ? delta.items : delta.summary);
-    const pg::Bytes bytes = pg::bytes_of(value);
-    uint64_t weight = 0;
-    pg::guarded([&] {
-        weight = delta.items != nullptr ? ItemList(bytes.data, bytes.size).total()
-                                        : StoredSpaceSaving(bytes.data, bytes.size).total();
-    });
-    return static_cast<int64>(weight);
-}
-
 void add_delta(Waiting *waiting, HeapTuple tuple, TupleDesc descriptor) {
     const DeltaKey key = delta_key(tuple);
     ++waiting->deltas;
@@ -72,7 +58,8 @@ void add_delta(Waiting *waiting, HeapTuple tuple, TupleDesc descriptor) {
         return;
     }
     waiting->events += key.events;
-    const int64 weight = weight_of(read_delta(tuple, descriptor));
+    const Delta delta = read_delta(tuple, descriptor);
+    const auto weight = static_cast<int64>(stored_weight({delta.items, delta.summary, delta.sketch, delta.registers}));
     waiting->weight = weight > PG_INT64_MAX - waiting->weight ? PG_INT64_MAX : waiting->weight + weight;
 }
 

@@ -1,7 +1,10 @@
 #include "round.h"
 
 #include "../catalog/as_owner.h"
+#include "../catalog/error_log.h"
+#include "../catalog/rollup_state.h"
 #include "../catalog/statement.h"
+#include "../pg/sketch.h"
 
 extern "C" {
 #include "access/stratnum.h"
@@ -11,30 +14,42 @@ extern "C" {
 }
 
 namespace topk::worker {
-DueList list_due() {
-    MemoryContext caller = CurrentMemoryContext;
-    DueList list;
+namespace {
+
+// Only an error that may pass by itself is worth another attempt: a backfill may take hours.
+bool may_pass(const char *sqlstate) {
+    for (const char *prefix : {"40", "53", "55P03", "57"})
+        if (strncmp(sqlstate, prefix, strlen(prefix)) == 0)
+            return true;
+    return false;
+}
+
+void write_failure(int32 id, bool backfill, const char *sqlstate, const char *message) {
     as_owner([&] {
-        list.count = static_cast<int>(
-            execute("SELECT r.id, coalesce(s.backfill IN ('wanted', 'running'), false), coalesce(s.failures > 0, false),"
-                    " coalesce(ceil(greatest(0, extract(epoch FROM s.retry_at - clock_timestamp())) * 1000), 0)::bigint"
-                    " FROM topk.rollup AS r LEFT JOIN topk.rollup_state AS s ON s.rollup = r.id ORDER BY r.id"));
-        list.rollups = static_cast<Due *>(MemoryContextAlloc(caller, list.count * sizeof(Due) + 1));
-        for (int i = 0; i < list.count; ++i) {
-            list.rollups[i].id = DatumGetInt32(result_value(i, 1));
-            list.rollups[i].backfill = DatumGetBool(result_value(i, 2));
-            list.rollups[i].failed = DatumGetBool(result_value(i, 3));
-            list.rollups[i].wait = DatumGetInt64(result_value(i, 4));
-        }
+        if (backfill)
+            mark_backfill_failed(id, may_pass(sqlstate));
+        else
+            add_failure(id);
+        log_error(id, sqlstate, message);
     });
+}
+
+} // namespace
+
+DueList list_due() {
+    const RollupStates states = as_owner([] { return read_states(); });
+    const TimestampTz now = GetCurrentTimestamp();
+    DueList list = {static_cast<Due *>(palloc(states.count * sizeof(Due) + 1)), states.count};
+    for (int i = 0; i < states.count; ++i) {
+        const RollupState &state = states.rows[i];
+        const bool backfill = state.backfill == Backfill::wanted || state.backfill == Backfill::running;
+        list.rollups[i] = {state.rollup, backfill, state.failures > 0, TimestampDifferenceMilliseconds(now, state.retry_at)};
+    }
     return list;
 }
 
 void start_backfill(int32 id) {
-    as_owner([&] {
-        execute("UPDATE topk.rollup_state SET backfill = 'running' WHERE rollup = $1 AND backfill = 'wanted'",
-                {Value::int4(id)});
-    });
+    as_owner([&] { mark_backfill_started(id); });
 }
 
 void run_backfill(int32 id) {
@@ -42,10 +57,7 @@ void run_backfill(int32 id) {
 }
 
 void forget_failures(int32 id) {
-    as_owner([&] {
-        execute("UPDATE topk.rollup_state SET failures = 0, retry_at = NULL WHERE rollup = $1 AND failures > 0",
-                {Value::int4(id)});
-    });
+    as_owner([&] { clear_failures(id); });
 }
 
 void record_failure(int32 id, bool backfill, const ErrorData *error, int level) {
@@ -56,11 +68,7 @@ void record_failure(int32 id, bool backfill, const ErrorData *error, int level) 
                            id, get_database_name(MyDatabaseId), error->message),
                     error->detail != nullptr ? errdetail_internal("%s", error->detail) : 0,
                     error->context != nullptr ? errcontext("%s", error->context) : 0));
-    as_owner([&] {
-        execute("SELECT topk.record_failure($1, $2, $3, $4)",
-                {Value::int4(id), Value::string(unpack_sql_state(error->sqlerrcode)), Value::string(error->message),
-                 Value::boolean(backfill)});
-    });
+    write_failure(id, backfill, unpack_sql_state(error->sqlerrcode), error->message);
 }
 
 char *extension_version() {
@@ -80,4 +88,16 @@ char *extension_version() {
     return version;
 }
 
+namespace {
+
+// record_failure(rollup, code, message, backfill)
+Datum record_failure_function(FunctionCallInfo fcinfo) {
+    write_failure(PG_GETARG_INT32(0), PG_GETARG_BOOL(3), text_to_cstring(PG_GETARG_TEXT_PP(1)),
+                  text_to_cstring(PG_GETARG_TEXT_PP(2)));
+    PG_RETURN_VOID();
+}
+
+} // namespace
 } // namespace topk::worker
+
+TOPK_FUNCTION(topk_record_failure, topk::worker::record_failure_function(fcinfo))

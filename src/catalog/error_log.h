@@ -1,0 +1,14 @@
+// topk.error_log: errors of folds and backfills.
+#pragma once
+
+#include "../pg/pg.h"
+
+namespace topk::catalog {
+
+// Within as_owner().
+
+// Keeps the last 100 of the rollup. Does nothing for a rollup that has been dropped.
+void log_error(int32 rollup, const char *sqlstate, const char *message);
+void delete_errors(int32 rollup);
+
+} // namespace topk::catalog

@@ -1,0 +1,117 @@
+#include "rollup_state.h"
+
+#include "statement.h"
+
+namespace topk::catalog {
+namespace {
+
+constexpr const char *backfill_names[] = {nullptr, "wanted", "running", "done", "failed"}; // by Backfill; nullptr is NULL
+
+Value backfill_value(Backfill backfill) { return Value::string(backfill_names[static_cast<int>(backfill)]); }
+
+Backfill backfill_of(const char *name) {
+    for (int i = 1; name != nullptr && i < static_cast<int>(lengthof(backfill_names)); ++i)
+        if (strcmp(name, backfill_names[i]) == 0)
+            return static_cast<Backfill>(i);
+    return Backfill::none;
+}
+
+Value by_level(const int64 *values) {
+    Datum elements[level_count];
+    for (int i = 0; i < level_count; ++i)
+        elements[i] = Int64GetDatum(values[i]);
+    return Value::pointer(INT8ARRAYOID,
+                          construct_array(elements, level_count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+} // namespace
+
+RollupStates read_states() {
+    RollupStates states;
+    states.count =
+        static_cast<int>(execute("SELECT r.id, s.backfill, coalesce(s.failures, 0), coalesce(s.retry_at, '-infinity')"
+                                 " FROM topk.rollup AS r LEFT JOIN topk.rollup_state AS s ON s.rollup = r.id"
+                                 " ORDER BY r.id"));
+    states.rows = static_cast<RollupState *>(SPI_palloc(states.count * sizeof(RollupState) + 1));
+    for (int i = 0; i < states.count; ++i)
+        states.rows[i] = {DatumGetInt32(result_value(i, 1)), backfill_of(result_string(i, 2)),
+                          DatumGetInt32(result_value(i, 3)), DatumGetTimestampTz(result_value(i, 4))};
+    return states;
+}
+
+bool is_retention_due(int32 rollup) {
+    static Prepared statement = {"SELECT FROM topk.rollup_state WHERE rollup = $1"
+                                 " AND coalesce(retained_at, '-infinity') < now() - interval '1 hour'"};
+    return execute(&statement, {Value::int4(rollup)}) != 0;
+}
+
+void insert_state(int32 rollup, Backfill backfill) {
+    execute("INSERT INTO topk.rollup_state (rollup, backfill) VALUES ($1, $2)",
+            {Value::int4(rollup), backfill_value(backfill)});
+}
+
+void delete_state(int32 rollup) { execute("DELETE FROM topk.rollup_state WHERE rollup = $1", {Value::int4(rollup)}); }
+
+void add_fold(int32 rollup, const FoldTotals &totals, TimestampTz started, const LevelChange &change) {
+    static Prepared statement = {
+        "INSERT INTO topk.rollup_state AS s (rollup, events, weight, late, rejected, overflowed, folds, last_fold,"
+        " last_fold_duration, level_windows, level_bytes)"
+        " VALUES ($1, $2, $3, $4, $5, $6, 1, $7, clock_timestamp() - $7, $8, $9)"
+        " ON CONFLICT (rollup) DO UPDATE SET events = s.events + $2,"
+        " weight = least(s.weight::numeric + $3, 9223372036854775807)::bigint, late = s.late + $4,"
+        " rejected = s.rejected + $5, overflowed = s.overflowed + $6, folds = s.folds + 1, last_fold = $7,"
+        " last_fold_duration = clock_timestamp() - $7, failures = 0, retry_at = NULL,"
+        " level_windows = topk.add_by_level(s.level_windows, $8), level_bytes = topk.add_by_level(s.level_bytes, $9)"};
+    execute(&statement, {Value::int4(rollup), Value::int8(totals.events), Value::int8(totals.weight),
+                         Value::int8(totals.late), Value::int8(totals.rejected), Value::int8(totals.overflowed),
+                         Value::time(started), by_level(change.windows), by_level(change.bytes)});
+}
+
+void subtract_counts(int32 rollup, int64 events, int64 weight) {
+    execute("UPDATE topk.rollup_state SET events = greatest(events - $2, 0), weight = greatest(weight - $3, 0)"
+            " WHERE rollup = $1",
+            {Value::int4(rollup), Value::int8(events), Value::int8(weight)});
+}
+
+void add_level_change(int32 rollup, const LevelChange &change) {
+    execute("UPDATE topk.rollup_state SET level_windows = topk.add_by_level(level_windows, $2),"
+            " level_bytes = topk.add_by_level(level_bytes, $3) WHERE rollup = $1",
+            {Value::int4(rollup), by_level(change.windows), by_level(change.bytes)});
+}
+
+void add_retention(int32 rollup, const LevelChange &change) {
+    static Prepared statement = {"UPDATE topk.rollup_state SET retained_at = now(),"
+                                 " level_windows = topk.add_by_level(level_windows, $2),"
+                                 " level_bytes = topk.add_by_level(level_bytes, $3) WHERE rollup = $1"};
+    execute(&statement, {Value::int4(rollup), by_level(change.windows), by_level(change.bytes)});
+}
+
+void add_failure(int32 rollup) {
+    execute("INSERT INTO topk.rollup_state AS s (rollup, failures, retry_at)"
+            " SELECT r.id, 1, clock_timestamp() + interval '2 s' FROM topk.rollup AS r WHERE r.id = $1"
+            " ON CONFLICT (rollup) DO UPDATE SET failures = s.failures + 1,"
+            " retry_at = clock_timestamp() + least(2 ^ least(s.failures + 1, 20), 300) * interval '1 s'",
+            {Value::int4(rollup)});
+}
+
+void clear_failures(int32 rollup) {
+    execute("UPDATE topk.rollup_state SET failures = 0, retry_at = NULL WHERE rollup = $1 AND failures > 0",
+            {Value::int4(rollup)});
+}
+
+void mark_backfill_started(int32 rollup) {
+    execute("UPDATE topk.rollup_state SET backfill = $2 WHERE rollup = $1 AND backfill = $3",
+            {Value::int4(rollup), backfill_value(Backfill::running), backfill_value(Backfill::wanted)});
+}
+
+void mark_backfill_done(int32 rollup) {
+    execute("UPDATE topk.rollup_state SET backfill = $2, failures = 0, retry_at = NULL WHERE rollup = $1",
+            {Value::int4(rollup), backfill_value(Backfill::done)});
+}
+
+void mark_backfill_failed(int32 rollup, bool try_again) {
+    execute("UPDATE topk.rollup_state SET backfill = $2 WHERE rollup = $1",
+            {Value::int4(rollup), backfill_value(try_again ? Backfill::wanted : Backfill::failed)});
+}
+
+} // namespace topk::catalog

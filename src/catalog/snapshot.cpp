@@ -1,0 +1,65 @@
+#include "snapshot.h"
+
+#include "group_key.h"
+#include "statement.h"
+#include "tables.h"
+
+namespace topk::catalog {
+namespace {
+
+enum Column { rollup = 1, window_kind, start, stop, grp, events, weight, distinct_items, entries, id, column_count = id };
+
+constexpr const char *by_key = "snapshot_key"; // rollup, window_kind, grp, start
+
+} // namespace
+
+void begin_snapshots(SnapshotScan *scan, int32 of, const char *kind, const ArrayType *group, Span span, Snapshot snapshot) {
+    scan->relation = table_open(table_oid(Table::snapshot), AccessShareLock);
+    scan->index = index_open(index_oid(by_key), AccessShareLock);
+    ScanKeyData keys[5];
+    ScanKeyInit(&keys[0], rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(of));
+    ScanKeyEntryInitialize(&keys[1], 0, window_kind, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_TEXTEQ,
+                           CStringGetTextDatum(kind));
+    group_scan_key(&keys[2], grp, group);
+    ScanKeyInit(&keys[3], start, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE, TimestampTzGetDatum(span.start));
+    ScanKeyInit(&keys[4], start, BTLessStrategyNumber, F_TIMESTAMPTZ_LT, TimestampTzGetDatum(span.stop));
+    scan->scan = systable_beginscan_ordered(scan->relation, scan->index, snapshot, 5, keys);
+}
+
+bool next_snapshot(SnapshotScan *scan, SnapshotRow *row) {
+    HeapTuple tuple = systable_getnext_ordered(scan->scan, ForwardScanDirection);
+    if (!HeapTupleIsValid(tuple)) {
+        systable_endscan_ordered(scan->scan);
+        index_close(scan->index, AccessShareLock);
+        table_close(scan->relation, AccessShareLock);
+        return false;
+    }
+    Datum v[column_count];
+    bool n[column_count];
+    heap_deform_tuple(tuple, RelationGetDescr(scan->relation), v, n);
+    row->window = {DatumGetTimestampTz(v[start - 1]), DatumGetTimestampTz(v[stop - 1])};
+    row->weight = DatumGetInt64(v[weight - 1]);
+    row->entries = DatumGetArrayTypePCopy(v[entries - 1]);
+    return true;
+}
+
+// The statement stands in an SQL function: it calls functions of the sketches, whose schema CREATE EXTENSION chooses.
+void write_snapshot(const Tile *tile, const char *kind, int32 k) {
+    static Prepared statement = {"SELECT topk.write_snapshot($1, $2, $3)"};
+    execute(&statement, {Value::pointer(TIDOID, &tile->place), Value::string(kind), Value::int4(k)});
+    SPI_freetuptable(SPI_tuptable);
+}
+
+void expire_snapshots(int32 of, const char *kind, TimestampTz before) {
+    static Prepared statement = {"DELETE FROM topk.snapshot WHERE rollup = $1 AND window_kind = $2 AND stop < $3"};
+    execute(&statement, {Value::int4(of), Value::string(kind), Value::time(before)});
+}
+
+void delete_snapshots(int32 of, Span span) {
+    execute("DELETE FROM topk.snapshot WHERE rollup = $1 AND start >= $2 AND stop <= $3",
+            {Value::int4(of), Value::time(span.start), Value::time(span.stop)});
+}
+
+void delete_snapshots(int32 of) { execute("DELETE FROM topk.snapshot WHERE rollup = $1", {Value::int4(of)}); }
+
+} // namespace topk::catalog

@@ -1,0 +1,32 @@
+// topk.snapshot: the top k of each window that is over.
+#pragma once
+
+#include "tile.h"
+
+namespace topk::catalog {
+
+struct SnapshotRow {
+    Span window;
+    int64 weight;
+    ArrayType *entries; // of topk_entry
+};
+
+// The rows of one kind of window ("hour" ...) and group whose windows begin in the span, by their time; by a snapshot.
+struct SnapshotScan {
+    Relation relation;
+    Relation index;
+    SysScanDesc scan;
+};
+void begin_snapshots(SnapshotScan *scan, int32 rollup, const char *kind, const ArrayType *grp, Span span, Snapshot snapshot);
+// False at the end, which also ends the scan.
+bool next_snapshot(SnapshotScan *scan, SnapshotRow *row);
+
+// Within as_owner().
+
+// Writes the first k of a tile, in place of those that it had before.
+void write_snapshot(const Tile *tile, const char *kind, int32 k);
+void expire_snapshots(int32 rollup, const char *kind, TimestampTz before); // those that end before
+void delete_snapshots(int32 rollup, Span span);                            // those in the span
+void delete_snapshots(int32 rollup);                                       // all of a rollup that is dropped
+
+} // namespace topk::catalog

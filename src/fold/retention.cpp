@@ -1,0 +1,24 @@
+#include "retention.h"
+
+#include "../catalog/group_key.h"
+#include "../catalog/rollup_state.h"
+#include "../catalog/snapshot.h"
+
+namespace topk::fold {
+
+void apply_retention(int32 rollup) {
+    const Cutoffs cutoffs = read_cutoffs(rollup);
+    LevelChange change = {};
+    bool any = false;
+    for (int i = 0; i < level_count; ++i) {
+        const auto level = static_cast<Level>(i);
+        expire_tiles(rollup, level, cutoffs.windows[i], &change);
+        expire_snapshots(rollup, level_name(level), cutoffs.snapshots);
+        any |= change.windows[i] != 0;
+    }
+    if (any)
+        delete_unused_groups(rollup);
+    add_retention(rollup, change);
+}
+
+} // namespace topk::fold
