@@ -52,14 +52,13 @@ void add_deltas(Collector *c, Span span) {
     DeltaScan scan;
     begin_delta_scan(&scan, c->snapshot);
     while (HeapTuple tuple = next_delta(&scan)) {
-        const DeltaKey key = delta_key(tuple);
-        if (key.rollup != c->row->id || !span.contains(key.tile))
+        Form_topk_delta form = delta_form(tuple);
+        if (form->rollup != c->row->id || !span.contains(form->tile))
             continue;
         TupleDesc descriptor = RelationGetDescr(scan.relation);
-        if (!is_wanted(c, tuple, descriptor, key.scope))
+        if (!is_wanted(c, tuple, descriptor, form->scope))
             continue;
-        const Delta delta = read_delta(heap_copytuple(tuple), descriptor);
-        add(c, key.events, {delta.items, delta.summary, delta.sketch, delta.registers});
+        add(c, form->events, read_delta(heap_copytuple(tuple), descriptor).values);
     }
 }
 

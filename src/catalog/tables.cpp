@@ -10,8 +10,9 @@ extern "C" {
 namespace topk::catalog {
 namespace {
 
-const char *const names[table_count] = {"rollup", "log_slot",  "delta_0",  "delta_1",      "delta_2",   "delta_3",
-                                        "tile",   "group_key", "snapshot", "rollup_state", "error_log", "limit_rule"};
+const char *const names[] = {"rollup", "log_slot",  "delta_0",  "delta_1",      "delta_2",   "delta_3",
+                             "tile",   "group_key", "snapshot", "rollup_state", "error_log", "limit_rule"}; // by Table
+static_assert(lengthof(names) == table_count, "a name for each table, and for each slot of the delta log");
 
 // The tables live and die with their schema. 0: not known.
 Oid oids[table_count];

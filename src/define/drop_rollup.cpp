@@ -2,6 +2,7 @@
 #include "drop_rollup.h"
 
 #include "../catalog/as_owner.h"
+#include "../catalog/delta.h"
 #include "../catalog/error_log.h"
 #include "../catalog/group_key.h"
 #include "../catalog/lock.h"
@@ -17,8 +18,7 @@ namespace topk::define {
 
 void delete_rollup(int32 id) {
     as_owner([&] {
-        for (int slot = 0; slot < slot_count; ++slot)
-            execute(psprintf("DELETE FROM topk.%s WHERE rollup = $1", table_name(slot_table(slot))), {Value::int4(id)});
+        delete_deltas(id);
         delete_tiles(id);
         delete_groups(id);
         delete_snapshots(id);

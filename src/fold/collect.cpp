@@ -11,13 +11,13 @@ constexpr size_t max_bytes = 64 << 20;
 void collect(Fold *fold, const DeltaScan *scan, HeapTuple tuple) {
     CollectedDelta &collected = fold->deltas.add({});
     collected.tuple = heap_copytuple(tuple);
-    collected.key = delta_key(tuple);
+    collected.form = *delta_form(tuple);
     const Delta delta = read_delta(collected.tuple, fold->descriptor);
     collected.group =
         delta.grp == nullptr ? -1 : group_number(&fold->groups, DatumGetArrayTypeP(PointerGetDatum(delta.grp)));
-    collected.bytes = payload_size({delta.items, delta.summary, delta.sketch, delta.registers});
+    collected.bytes = payload_size(delta.values);
     collected.slot = static_cast<int8>(scan->slot);
-    collected.is_list = delta.items != nullptr;
+    collected.is_list = delta.values.items != nullptr;
     collected.draining = is_draining(scan);
     collected.taken = false;
 }
@@ -37,7 +37,7 @@ void collect_deltas(Fold *fold) {
     DeltaScan scan;
     begin_delta_scan(&scan, fold->snapshot);
     while (HeapTuple tuple = next_delta(&scan)) {
-        if (delta_key(tuple).rollup != fold->row.id)
+        if (delta_form(tuple)->rollup != fold->row.id)
             continue;
         if (fold->deltas.count == max_deltas || bytes > max_bytes) {
             fold->more = true;
@@ -53,15 +53,15 @@ void plan_jobs(Fold *fold) {
     fold->parts.reserve(2 * fold->deltas.count);
     for (int i = 0; i < fold->deltas.count; ++i) {
         CollectedDelta &delta = fold->deltas[i];
-        if (delta.key.tile == DT_NOBEGIN) {
-            fold->totals.rejected += delta.key.events;
+        if (delta.form.tile == DT_NOBEGIN) {
+            fold->totals.rejected += delta.form.events;
             delta.taken = true;
             continue;
         }
-        if (delta.key.scope != DeltaScope::group)
-            fold->parts.add({-1, i, delta.key.tile});
-        if (delta.group != -1 && delta.key.scope != DeltaScope::all)
-            fold->parts.add({fold->groups.groups[delta.group].effective, i, delta.key.tile});
+        if (delta.form.scope != DeltaScope::group)
+            fold->parts.add({-1, i, delta.form.tile});
+        if (delta.group != -1 && delta.form.scope != DeltaScope::all)
+            fold->parts.add({fold->groups.groups[delta.group].effective, i, delta.form.tile});
     }
     std::sort(fold->parts.begin(), fold->parts.end(), [](const Part &a, const Part &b) {
         if (a.group != b.group)
@@ -78,7 +78,7 @@ int64 remove_taken(Fold *fold) {
             continue;
         if (slots[delta.slot] == nullptr)
             slots[delta.slot] = table_open(slot_oid(delta.slot), RowExclusiveLock);
-        simple_heap_delete(slots[delta.slot], &delta.tuple->t_self);
+        delete_delta(slots[delta.slot], delta.tuple);
         ++n;
     }
     for (Relation slot : slots)

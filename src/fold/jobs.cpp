@@ -19,8 +19,7 @@ constexpr uint32_t max_list = 8192;
 CollectedDelta &delta_of(Fold *fold, const Part &part) { return fold->deltas[part.delta]; }
 
 StoredTally values_of(Fold *fold, const Part &part) {
-    const Delta delta = read_delta(delta_of(fold, part).tuple, fold->descriptor);
-    return {delta.items, delta.summary, delta.sketch, delta.registers};
+    return read_delta(delta_of(fold, part).tuple, fold->descriptor).values;
 }
 
 ArrayType *group_of(const Fold *fold, const Part &part) {
@@ -31,17 +30,17 @@ ArrayType *group_of(const Fold *fold, const Part &part) {
 void take(Fold *fold, const Part &part, uint64_t weight, bool late) {
     CollectedDelta &delta = delta_of(fold, part);
     delta.taken = true;
-    if (delta.key.scope != DeltaScope::raw)
+    if (delta.form.scope != DeltaScope::raw)
         return;
     FoldTotals &totals = fold->totals;
     if (part.group == -1) {
-        totals.events += delta.key.events;
+        totals.events += delta.form.events;
         if (pg_add_s64_overflow(totals.weight, static_cast<int64>(weight), &totals.weight))
             totals.weight = PG_INT64_MAX;
         if (late)
-            totals.late += delta.key.events;
+            totals.late += delta.form.events;
     } else if (ARR_NDIM(group_of(fold, part)) == 0) {
-        totals.overflowed += delta.key.events;
+        totals.overflowed += delta.form.events;
     }
 }
 
@@ -60,7 +59,7 @@ void merge_job(Fold *fold, const Part *parts, int n) {
     for (int i = 0; i < n; ++i) {
         CHECK_FOR_INTERRUPTS();
         const StoredTally values = values_of(fold, parts[i]);
-        const int64 events = delta_of(fold, parts[i]).key.events;
+        const int64 events = delta_of(fold, parts[i]).form.events;
         const uint64_t before = tally_weight(tile->tally);
         add_to_window(windows, tile, values, events);
         for (int a = 0; a < above_count; ++a)
@@ -81,14 +80,12 @@ bool compact_job(Fold *fold, const Part *parts, int n) {
         const uint64_t before = tally_weight(tally);
         merge_stored(tally, values_of(fold, parts[i]));
         weights[i] = tally_weight(tally) - before;
-        events += delta_of(fold, parts[i]).key.events;
+        events += delta_of(fold, parts[i]).form.events;
     }
     const bool fits = is_exact(tally);
     if (fits) {
-        const StoredTally stored = store_delta(tally);
         const DeltaScope scope = parts[0].group == -1 ? DeltaScope::all : DeltaScope::group;
-        append_delta({parts[0].tile, events, fold->row.id, scope, group_of(fold, parts[0]), stored.items, stored.summary,
-                      stored.sketch, stored.registers});
+        append_delta({{parts[0].tile, events, fold->row.id, scope}, group_of(fold, parts[0]), store_delta(tally)});
         for (int i = 0; i < n; ++i)
             take(fold, parts[i], weights[i], false);
     }
@@ -152,7 +149,7 @@ void run_job(Fold *fold, Part *parts, int n) {
     // A raw row of a rollup with groups counts in two jobs, so none of them may leave it behind.
     const Part *first = parts + m;
     const Part *end = std::partition(parts + m, parts + n,
-                                     [&](const Part &part) { return delta_of(fold, part).key.scope == DeltaScope::raw; });
+                                     [&](const Part &part) { return delta_of(fold, part).form.scope == DeltaScope::raw; });
     if (first != end)
         compact_or_merge(fold, first, static_cast<int>(end - first));
 }

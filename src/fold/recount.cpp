@@ -195,17 +195,16 @@ void remove_deltas(const Recount *recount) {
     DeltaScan scan;
     begin_delta_scan(&scan, recount->snapshot);
     while (HeapTuple tuple = next_delta(&scan)) {
-        const DeltaKey key = delta_key(tuple);
-        if (key.rollup != recount->row.id || !recount->span.contains(key.tile))
+        const FormData_topk_delta &form = *delta_form(tuple);
+        if (form.rollup != recount->row.id || !recount->span.contains(form.tile))
             continue;
-        if (key.scope == DeltaScope::all) {
-            const Delta delta = read_delta(tuple, RelationGetDescr(scan.relation));
+        if (form.scope == DeltaScope::all) {
             Tally *tally = make_tally(shape);
-            merge_stored(tally, {delta.items, delta.summary, delta.sketch, delta.registers});
-            events += key.events;
+            merge_stored(tally, read_delta(tuple, RelationGetDescr(scan.relation)).values);
+            events += form.events;
             add(&weight, tally_weight(tally));
         }
-        simple_heap_delete(scan.relation, &tuple->t_self);
+        delete_delta(scan.relation, tuple);
     }
     CommandCounterIncrement();
     add_tiles(recount, &events, &weight);
@@ -217,8 +216,8 @@ bool has_deltas_before(const Recount *recount, TimestampTz limit) {
     DeltaScan scan;
     begin_delta_scan(&scan, recount->snapshot);
     while (HeapTuple tuple = next_delta(&scan)) {
-        const DeltaKey key = delta_key(tuple);
-        found |= key.rollup == recount->row.id && recount->span.start <= key.tile && key.tile < limit;
+        const FormData_topk_delta &form = *delta_form(tuple);
+        found |= form.rollup == recount->row.id && recount->span.start <= form.tile && form.tile < limit;
     }
     return found;
 }

@@ -12,7 +12,7 @@ namespace topk::fold {
 // A delta that the fold has read.
 struct CollectedDelta {
     HeapTuple tuple;
-    DeltaKey key;
+    FormData_topk_delta form;
     int group; // -1: none
     size_t bytes;
     int8 slot;

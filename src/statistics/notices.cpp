@@ -43,9 +43,9 @@ void add_appended(int32 rollup, SubTransactionId subtransaction, uint64 events) 
 }
 
 void delta_appended(const Delta &delta) {
-    if (delta.scope == DeltaScope::raw) // folds append the others
-        add_appended(delta.rollup, GetCurrentSubTransactionId(),
-                     delta.tile == DT_NOBEGIN ? 0 : static_cast<uint64>(delta.events));
+    if (delta.form.scope == DeltaScope::raw) // folds append the others
+        add_appended(delta.form.rollup, GetCurrentSubTransactionId(),
+                     delta.form.tile == DT_NOBEGIN ? 0 : static_cast<uint64>(delta.form.events));
 }
 
 void count_notice(const Notice &notice, TimestampTz now) {

@@ -49,17 +49,16 @@ WaitingList list_rollups(Snapshot snapshot) {
 }
 
 void add_delta(Waiting *waiting, HeapTuple tuple, TupleDesc descriptor) {
-    const DeltaKey key = delta_key(tuple);
+    const FormData_topk_delta &form = *delta_form(tuple);
     ++waiting->deltas;
-    if (key.scope != DeltaScope::raw)
+    if (form.scope != DeltaScope::raw)
         return;
-    if (key.tile == DT_NOBEGIN) {
-        waiting->rejected += key.events;
+    if (form.tile == DT_NOBEGIN) {
+        waiting->rejected += form.events;
         return;
     }
-    waiting->events += key.events;
-    const Delta delta = read_delta(tuple, descriptor);
-    const auto weight = static_cast<int64>(stored_weight({delta.items, delta.summary, delta.sketch, delta.registers}));
+    waiting->events += form.events;
+    const auto weight = static_cast<int64>(stored_weight(read_delta(tuple, descriptor).values));
     waiting->weight = weight > PG_INT64_MAX - waiting->weight ? PG_INT64_MAX : waiting->weight + weight;
 }
 
@@ -69,7 +68,7 @@ void add_deltas(const WaitingList *list, Snapshot snapshot) {
     DeltaScan scan;
     begin_delta_scan(&scan, snapshot);
     while (HeapTuple tuple = next_delta(&scan)) {
-        Waiting *waiting = find(list, delta_key(tuple).rollup);
+        Waiting *waiting = find(list, delta_form(tuple)->rollup);
         if (waiting == nullptr || !waiting->readable)
             continue;
         MemoryContextSwitchTo(per_row);

@@ -239,18 +239,9 @@ CountBucket *add_bucket(Counter *counter, RollupCount *count, TimestampTz tile, 
 
 void append(const CountBucket *bucket, MemoryContext scratch) {
     MemoryContext caller = MemoryContextSwitchTo(scratch);
-    const StoredTally stored = store_delta(bucket->tally);
-    Delta delta = {};
-    delta.tile = bucket->tile;
-    delta.events = bucket->events;
-    delta.rollup = bucket->rollup->rollup->id;
-    delta.scope = DeltaScope::raw;
-    delta.grp = bucket->grp;
-    delta.items = stored.items;
-    delta.summary = stored.summary;
-    delta.sketch = stored.sketch;
-    delta.registers = stored.registers;
-    append_delta(delta);
+    append_delta({{bucket->tile, bucket->events, bucket->rollup->rollup->id, DeltaScope::raw},
+                  bucket->grp,
+                  store_delta(bucket->tally)});
     MemoryContextSwitchTo(caller);
     MemoryContextReset(scratch);
 }
@@ -270,12 +261,7 @@ void append_all(Counter *counter) {
     for (RollupCount *count = counter->rollups; count != nullptr; count = count->next) {
         if (count->rejected == 0)
             continue;
-        Delta delta = {};
-        delta.tile = DT_NOBEGIN;
-        delta.events = count->rejected;
-        delta.rollup = count->rollup->id;
-        delta.scope = DeltaScope::raw;
-        append_delta(delta);
+        append_delta({{DT_NOBEGIN, count->rejected, count->rollup->id, DeltaScope::raw}, nullptr, {}});
         count->rejected = 0;
     }
     MemoryContextDelete(scratch);

@@ -1,9 +1,6 @@
 #include "delta_log.h"
 
-#include "../catalog/group_key.h"
-
 extern "C" {
-#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "utils/relcache.h"
 }
@@ -14,8 +11,6 @@ void (*delta_append_hook)(const Delta &delta) = nullptr;
 void (*log_commit_hook)(uint32 rows) = nullptr;
 
 namespace {
-
-enum Column { tile = 1, events, rollup, scope, grp, items, summary, sketch, registers, column_count = registers };
 
 int active_slot = -1; // -1: not known
 Oid log_slot_seen = InvalidOid;
@@ -36,23 +31,6 @@ void at_transaction_end(XactEvent event, void *) {
         appended = written_slots = 0;
 }
 
-// Calls visit(slot, state) for the rows of topk.log_slot that the snapshot sees; nullptr: the latest.
-template <class Visit>
-void for_each_slot(Snapshot snapshot, const Visit &visit) {
-    Relation relation = table_open(table_oid(Table::log_slot), AccessShareLock);
-    SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, snapshot, 0, nullptr);
-    HeapTuple tuple;
-    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
-        bool null;
-        const int32 slot = DatumGetInt32(heap_getattr(tuple, 1, RelationGetDescr(relation), &null));
-        const text *state = DatumGetTextPP(heap_getattr(tuple, 2, RelationGetDescr(relation), &null));
-        if (slot >= 0 && slot < slot_count)
-            visit(slot, VARDATA_ANY(state)[0]);
-    }
-    systable_endscan(scan);
-    table_close(relation, AccessShareLock);
-}
-
 int find_active() {
     static bool registered = false;
     if (!registered) {
@@ -61,14 +39,12 @@ int find_active() {
         registered = true;
     }
     log_slot_seen = table_oid(Table::log_slot);
-    int found = -1;
-    for_each_slot(nullptr, [&](int slot, char state) {
-        if (state == 'a')
-            found = slot;
-    });
-    if (found == -1)
+    SlotState states[slot_count];
+    read_slot_states(nullptr, states);
+    const SlotState *found = std::find(states, states + slot_count, SlotState::active);
+    if (found == states + slot_count)
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("no slot of topk.log_slot is active")));
-    return found;
+    return static_cast<int>(found - states);
 }
 
 // The lock stays until the end of the transaction: it keeps the slot from being emptied.
@@ -104,16 +80,13 @@ void require_not_emptied(Relation relation, Snapshot snapshot) {
                         errhint("Retry the transaction.")));
 }
 
-struct varlena *value_or_null(Datum value, bool null) {
-    return null ? nullptr : reinterpret_cast<struct varlena *>(DatumGetPointer(value));
-}
-
 bool open_next_slot(DeltaScan *scan) {
     while (++scan->slot < slot_count) {
-        if (scan->state[scan->slot] == 0 && (written_slots & 1u << scan->slot) == 0)
+        const bool seen = is_readable(scan->states[scan->slot]);
+        if (!seen && (written_slots & 1u << scan->slot) == 0)
             continue;
         scan->relation = table_open(slot_oid(scan->slot), AccessShareLock);
-        if (scan->state[scan->slot] != 0)
+        if (seen)
             require_not_emptied(scan->relation, scan->snapshot);
         scan->scan = table_beginscan(scan->relation, scan->snapshot, 0, nullptr);
         return true;
@@ -125,20 +98,7 @@ bool open_next_slot(DeltaScan *scan) {
 
 void append_delta(const Delta &delta) {
     Relation log = open_active();
-    Datum values[column_count];
-    bool nulls[column_count] = {};
-    values[tile - 1] = TimestampTzGetDatum(delta.tile);
-    values[events - 1] = Int64GetDatum(delta.events);
-    values[rollup - 1] = Int32GetDatum(delta.rollup);
-    values[scope - 1] = CharGetDatum(static_cast<char>(delta.scope));
-    const void *variable[] = {delta.grp, delta.items, delta.summary, delta.sketch, delta.registers};
-    for (int i = 0; i < 5; ++i) {
-        values[grp - 1 + i] = PointerGetDatum(variable[i]);
-        nulls[grp - 1 + i] = variable[i] == nullptr;
-    }
-    HeapTuple tuple = heap_form_tuple(RelationGetDescr(log), values, nulls);
-    simple_heap_insert(log, tuple);
-    heap_freetuple(tuple);
+    insert_delta(log, delta);
     table_close(log, NoLock);
     ++appended;
     if (delta_append_hook != nullptr)
@@ -149,7 +109,7 @@ void begin_delta_scan(DeltaScan *scan, Snapshot snapshot) {
     *scan = {};
     scan->snapshot = snapshot;
     scan->slot = -1;
-    for_each_slot(snapshot, [&](int slot, char state) { scan->state[slot] = state == 'a' || state == 'd' ? state : 0; });
+    read_slot_states(snapshot, scan->states);
 }
 
 HeapTuple next_delta(DeltaScan *scan) {
@@ -169,35 +129,6 @@ void end_delta_scan(DeltaScan *scan) {
     table_endscan(scan->scan);
     table_close(scan->relation, AccessShareLock);
     scan->scan = nullptr;
-}
-
-Delta read_delta(HeapTuple tuple, TupleDesc descriptor) {
-    Datum values[column_count];
-    bool nulls[column_count];
-    heap_deform_tuple(tuple, descriptor, values, nulls);
-    const DeltaKey key = delta_key(tuple);
-    Delta delta;
-    delta.tile = key.tile;
-    delta.events = key.events;
-    delta.rollup = key.rollup;
-    delta.scope = key.scope;
-    delta.grp = reinterpret_cast<ArrayType *>(value_or_null(values[grp - 1], nulls[grp - 1]));
-    delta.items = value_or_null(values[items - 1], nulls[items - 1]);
-    delta.summary = value_or_null(values[summary - 1], nulls[summary - 1]);
-    delta.sketch = value_or_null(values[sketch - 1], nulls[sketch - 1]);
-    delta.registers = value_or_null(values[registers - 1], nulls[registers - 1]);
-    return delta;
-}
-
-bool delta_in_group(HeapTuple tuple, TupleDesc descriptor, const ArrayType *group) {
-    bool null;
-    const Datum value = heap_getattr(tuple, grp, descriptor, &null);
-    if (null || group == nullptr)
-        return null && group == nullptr;
-    auto *stored = reinterpret_cast<struct varlena *>(DatumGetPointer(value));
-    if (VARATT_IS_EXTENDED(stored) && !VARATT_IS_SHORT(stored))
-        stored = pg_detoast_datum_packed(stored);
-    return equal_groups(reinterpret_cast<ArrayType *>(stored), group);
 }
 
 } // namespace topk::stream

@@ -43,7 +43,8 @@ DueList list_due() {
     for (int i = 0; i < states.count; ++i) {
         const RollupState &state = states.rows[i];
         const bool backfill = state.backfill == Backfill::wanted || state.backfill == Backfill::running;
-        list.rollups[i] = {state.rollup, backfill, state.failures > 0, TimestampDifferenceMilliseconds(now, state.retry_at)};
+        const int64 wait = state.retry_at <= now ? 0 : TimestampDifferenceMilliseconds(now, state.retry_at);
+        list.rollups[i] = {state.rollup, backfill, state.failures > 0, wait};
     }
     return list;
 }

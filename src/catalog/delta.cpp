@@ -1,0 +1,73 @@
+#include "delta.h"
+
+#include "group_key.h"
+#include "statement.h"
+#include "tables.h"
+
+namespace topk::catalog {
+namespace {
+
+enum Column { tile = 1, events, rollup, scope, grp, items, summary, sketch, registers, column_count = registers };
+
+// As the server lays out the columns timestamptz, bigint, integer and "char".
+static_assert(offsetof(FormData_topk_delta, events) == 8 && offsetof(FormData_topk_delta, rollup) == 16 &&
+              offsetof(FormData_topk_delta, scope) == 20);
+
+} // namespace
+
+Delta read_delta(HeapTuple tuple, TupleDesc descriptor) {
+    Datum v[column_count];
+    bool n[column_count];
+    heap_deform_tuple(tuple, descriptor, v, n);
+    const auto value = [&](Column c) {
+        return n[c - 1] ? nullptr : reinterpret_cast<struct varlena *>(DatumGetPointer(v[c - 1]));
+    };
+    return {*delta_form(tuple),
+            reinterpret_cast<ArrayType *>(value(grp)),
+            {value(items), value(summary), value(sketch), value(registers)}};
+}
+
+bool delta_in_group(HeapTuple tuple, TupleDesc descriptor, const ArrayType *group) {
+    bool null;
+    const Datum value = heap_getattr(tuple, grp, descriptor, &null);
+    if (null || group == nullptr)
+        return null && group == nullptr;
+    auto *stored = reinterpret_cast<struct varlena *>(DatumGetPointer(value));
+    if (VARATT_IS_EXTENDED(stored) && !VARATT_IS_SHORT(stored))
+        stored = pg_detoast_datum_packed(stored);
+    return equal_groups(reinterpret_cast<ArrayType *>(stored), group);
+}
+
+void insert_delta(Relation slot, const Delta &delta) {
+    Datum v[column_count];
+    bool n[column_count] = {};
+    v[tile - 1] = TimestampTzGetDatum(delta.form.tile);
+    v[events - 1] = Int64GetDatum(delta.form.events);
+    v[rollup - 1] = Int32GetDatum(delta.form.rollup);
+    v[scope - 1] = CharGetDatum(static_cast<char>(delta.form.scope));
+    const auto set = [&](Column c, const void *value) {
+        v[c - 1] = PointerGetDatum(value);
+        n[c - 1] = value == nullptr;
+    };
+    set(grp, delta.grp);
+    set(items, delta.values.items);
+    set(summary, delta.values.summary);
+    set(sketch, delta.values.sketch);
+    set(registers, delta.values.registers);
+    HeapTuple tuple = heap_form_tuple(RelationGetDescr(slot), v, n);
+    simple_heap_insert(slot, tuple);
+    heap_freetuple(tuple);
+}
+
+void delete_delta(Relation slot, HeapTuple tuple) { simple_heap_delete(slot, &tuple->t_self); }
+
+bool is_slot_empty(int slot) { return execute(psprintf("SELECT FROM topk.%s LIMIT 1", table_name(slot_table(slot)))) == 0; }
+
+void truncate_slot(int slot) { execute(psprintf("TRUNCATE topk.%s", table_name(slot_table(slot)))); }
+
+void delete_deltas(int32 id) {
+    for (int slot = 0; slot < slot_count; ++slot)
+        execute(psprintf("DELETE FROM topk.%s WHERE rollup = $1", table_name(slot_table(slot))), {Value::int4(id)});
+}
+
+} // namespace topk::catalog

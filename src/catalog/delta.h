@@ -1,0 +1,46 @@
+// topk.delta_0 to topk.delta_3: what statements counted and no fold has taken away yet. stream/delta_log.h says which of the
+// tables is written and which are read.
+#pragma once
+
+#include "../pg/tally.h"
+
+namespace topk::catalog {
+
+enum class DeltaScope : char {
+    raw = 'r',   // counts for its group and for all groups
+    group = 'g', // compacted: for its group only
+    all = 'a',   // compacted: for all groups only
+};
+
+// The columns that come first and are never NULL, as a row holds them.
+struct FormData_topk_delta {
+    TimestampTz tile; // DT_NOBEGIN: rejected events, counted without items
+    int64 events;
+    int32 rollup;
+    DeltaScope scope;
+};
+using Form_topk_delta = const FormData_topk_delta *;
+inline Form_topk_delta delta_form(HeapTuple tuple) { return reinterpret_cast<Form_topk_delta>(GETSTRUCT(tuple)); }
+
+// A row. Pointers are values as the row has them, perhaps toasted, or nullptr for NULL. It has either items or a summary,
+// and neither where events were rejected.
+struct Delta {
+    FormData_topk_delta form;
+    ArrayType *grp;
+    StoredTally values;
+};
+
+Delta read_delta(HeapTuple tuple, TupleDesc descriptor);
+// Whether it is of this group, nullptr being none.
+bool delta_in_group(HeapTuple tuple, TupleDesc descriptor, const ArrayType *grp);
+
+// One row of a table that is open. Neither needs the rights of the schema's owner.
+void insert_delta(Relation slot, const Delta &delta);
+void delete_delta(Relation slot, HeapTuple tuple);
+
+// Within as_owner().
+bool is_slot_empty(int slot);
+void truncate_slot(int slot);
+void delete_deltas(int32 rollup); // all of a rollup that is dropped
+
+} // namespace topk::catalog
