@@ -1,5 +1,6 @@
-# PGXS build of the extension: make, make install, make installcheck (against a running server).
-# DEBUG=1 builds with assertions and less optimisation, WERROR=-Werror as ./run does; a future compiler's new warning stops no user. Without a server: make check (unit tests of the core), make bench.
+# Builds the extension with PGXS: make, make install, make installcheck (on a running server). make check runs the unit tests of
+# the core, which need no server. DEBUG=1 builds with assertions and less optimization. WERROR=-Werror, which ./run sets, makes
+# warnings errors; the default lets users build with a compiler whose warnings are new.
 MODULE_big = pg_topk
 EXTENSION = control/pg_topk
 # CREATE EXTENSION reads one file; its parts are in control/1.0, in the order of the rooms of src/ (control/README.md).
@@ -13,26 +14,26 @@ REGRESS = $(patsubst sql/%.sql,%,$(wildcard sql/*.sql))
 REGRESS_OPTS = --load-extension=pg_topk
 
 PG_CPPFLAGS = $(if $(DEBUG),,-DNDEBUG)
-# gcc asks for a format attribute that Error's constructor has: it does not see it on the clones of a constructor.
-# -O3: merging adds and unpacks arrays, which gcc vectorizes well only from there.
+# The constructor of Error has the format attribute, but gcc misses it on clones of the constructor, and warns.
+# -O3: only from there on, gcc vectorizes the loops that add and unpack arrays when states are merged.
 PG_CXXFLAGS = $(if $(DEBUG),-O1,-O3) -std=c++20 -Wall -Wextra -Wshadow=compatible-local $(WERROR) -Wno-suggest-attribute=format -fvisibility=hidden
 SHLIB_LINK = -lstdc++
 
 ifeq ($(MAKECMDGOALS),check)
-# PGXS has a target of this name, which says that it is not supported.
+# PGXS has a target of this name too, which only prints that it is not supported.
 check:
 	$(MAKE) -C tests unit
 else
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
-# LLVM bitcode would only serve to inline SQL-callable functions, which are too large for that.
+# LLVM bitcode serves to inline functions that SQL calls; these are too large for that.
 override with_llvm = no
 include $(PGXS)
 
 $(SCRIPT): $(PARTS)
 	(printf '%s\n' '\echo Use "CREATE EXTENSION pg_topk" to load this file. \quit'; cat $(PARTS)) >$@
 
-# A header change rebuilds everything: the build is short, and PGXS tracks headers only in configured trees.
+# A changed header rebuilds everything, which is short. PGXS tracks headers only if PostgreSQL was configured for that.
 $(OBJS): $(wildcard src/*/*.h)
 endif
 

@@ -1,4 +1,4 @@
-"""Tables of figures and their limits."""
+"""Prints tables of figures, and compares figures with limits."""
 import signal
 import sys
 
@@ -6,7 +6,7 @@ missed = []
 
 
 def verdict(name, value, limit, least=False):
-    """Whether value is at most limit, or at least."""
+    """Returns whether value is at most (or at least) limit."""
     if value >= limit if least else value <= limit:
         return 'ok'
     missed.append(name)
@@ -14,13 +14,13 @@ def verdict(name, value, limit, least=False):
 
 
 def conclude():
-    """Prints what was missed; the status to exit with."""
+    """Prints the limits that were missed, and returns the exit status."""
     print('\nAll limits hold.' if not missed else '\nMissed:\n- ' + '\n- '.join(missed))
     return 1 if missed else 0
 
 
 def exit_when_terminated():
-    """End like Ctrl-C, so that the server is stopped."""
+    """Makes SIGTERM end the program like Ctrl-C, so that the server is stopped."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
 

@@ -5,7 +5,7 @@ import threading
 
 
 class Session:
-    """One psql, one backend."""
+    """A psql process with its backend."""
 
     def __init__(self, server):
         self.process = subprocess.Popen(server.psql(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -20,7 +20,7 @@ class Session:
         self.process.wait()
 
     def query(self, sql):
-        """The lines of the result; the time goes to self.ms."""
+        """Returns the lines of the result, and sets self.ms to the time."""
         self.process.stdin.write(sql + '\n\\echo .end.\n')
         self.process.stdin.flush()
         lines = []
@@ -45,7 +45,7 @@ class Session:
             return int(status.read().split()[0]) / 1e6
 
     def peak_memory(self, sql):
-        """Highest growth of the backend's private memory during a query, in kB."""
+        """Returns the largest growth of the private memory of the backend during a query, in kB."""
         before = peak = self.private_memory()
         done = threading.Event()
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The suites of ./run test that make drives; each ends with "N passed, N failed".
+# The suites of ./run test that make runs; each ends with "N passed, N failed".
 #   tests/suites.sh unit | unit-asan | fuzz | installcheck
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# AddressSanitizer of older compilers fails now and then under the address space randomisation of newer kernels.
+# AddressSanitizer of older compilers sometimes fails with the address space randomization of newer kernels.
 fixed=()
 if setarch "$(uname -m)" -R true 2>/dev/null; then
     fixed=(setarch "$(uname -m)" -R)
@@ -29,7 +29,7 @@ fuzz() {
     echo "$(find tests/fuzz -name '*_fuzz.cpp' | wc -l) passed, 0 failed"
 }
 
-# pg_regress says "All 4 tests passed." or "1 of 4 tests failed."
+# pg_regress prints "All 4 tests passed." or "1 of 4 tests failed."
 installcheck() {
     local code=0 log
     . tests/lib/suite.sh

@@ -1,4 +1,4 @@
-"""Redis: a sorted set per hour; and its TOPK of the module RedisBloom, a sketch per hour and one per day."""
+"""Redis: a sorted set for each hour, and the type TOPK of the module RedisBloom, with a sketch for each hour and one for the day."""
 import os
 import random
 import shutil
@@ -14,7 +14,7 @@ from server import processor_seconds
 
 
 def encode(*words):
-    """A command as it is sent."""
+    """A command, encoded for sending."""
     words = [word if isinstance(word, bytes) else str(word).encode() for word in words]
     return b'*%d\r\n' % len(words) + b''.join(b'$%d\r\n%s\r\n' % (len(word), word) for word in words)
 
@@ -52,7 +52,7 @@ class Connection:
 
 
 def single_rows(path, requests, seconds):
-    """A client: one event after the other, each as its commands."""
+    """A client, which sends the commands of one event after the other."""
     connection = Connection(path)
     events, end = 0, time.perf_counter() + seconds
     while time.perf_counter() < end:
@@ -94,7 +94,7 @@ class SortedSets:
             except (FileNotFoundError, ConnectionRefusedError):
                 if self.process.poll() is not None:
                     break
-            except RuntimeError:  # it is loading
+            except RuntimeError:  # the server is still loading
                 pass
             time.sleep(0.05)
         raise RuntimeError('redis-server did not start')
@@ -116,14 +116,14 @@ class SortedSets:
     # Inserting
 
     def commands(self, hour, items):
-        """Encoded, for items of an hour."""
+        """The encoded commands for items of an hour."""
         key = f'hour:{hour}'
         return [encode('ZINCRBY', key, 1, item) for item in items]
 
     def load(self, steps):
         took, batches = 0.0, 0
         for command, first, last in steps:
-            if command != 'commit':  # what is not sent, or discarded, is not there
+            if command != 'commit':  # commands that are discarded or not sent leave nothing
                 continue
             pipelines = [self.commands(i // self.scenario.per_hour, self.scenario.items(i)) for i in range(first, last)]
             begin = time.perf_counter()
@@ -149,7 +149,7 @@ class SortedSets:
             return sum(d.result() for d in done), time.perf_counter() - begin
 
     def crash(self, first, _):
-        """Of the process, by SIGKILL, within MULTI."""
+        """Kills the process by SIGKILL within MULTI."""
         self.connection('MULTI')
         for command in self.commands(self.scenario.crash, self.scenario.items(first)):
             self.connection.socket.sendall(command)
@@ -208,7 +208,7 @@ class SortedSets:
         return self.log_position() - self.log_start
 
     def disk(self):
-        """After the log has been rewritten; Redis keeps all in memory besides."""
+        """The size on disk after the log was rewritten; Redis keeps all data in memory too."""
         self.connection('BGREWRITEAOF')
         while self.info('persistence')['aof_rewrite_in_progress'] != '0':
             time.sleep(0.1)
@@ -235,7 +235,7 @@ class TopK(SortedSets):
 
     def start(self):
         self.launch()
-        # 100 items, as a rollup has; wide enough for the long tail.
+        # 100 items, like a rollup, and wide enough for the long tail.
         for key in ['day', *(f'hour:{hour}' for hour in range(-1, HOURS + 24))]:
             self.connection('TOPK.RESERVE', key, 100, 2000, 7, 0.9)
         self.begin()

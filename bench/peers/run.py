@@ -25,9 +25,9 @@ from sql_peers import Counters, Incremental, Stream, Table, Timescale, WatchedTa
 
 PEERS = (Stream, WatchedTable, Table, Counters, Timescale, Incremental, SortedSets, DurableSortedSets, TopK)
 CLIENTS, SINGLE_SECONDS = 4, 5
-PATIENCE = 70  # seconds to wait for an answer: more than a minute, which is pg_cron's step
+PATIENCE = 70  # seconds to wait for an answer, more than a minute, as pg_cron runs once a minute
 NOW = HOURS - 1
-LATE = NOW - 3  # an hour that has been over for long
+LATE = NOW - 3  # an hour that ended long ago
 
 
 def main():
@@ -71,7 +71,7 @@ def main():
 
 
 def turns(peers, number):
-    """Another one begins each time."""
+    """Returns the peers, beginning with another one for each number."""
     return peers[number % len(peers):] + peers[:number % len(peers)]
 
 
@@ -105,7 +105,7 @@ def ratio(figures, peer):
 
 
 def top_is_exact(scenario, found, hour):
-    """Whether these are ten items with the largest counts of the hour or day, the counts exact."""
+    """Returns whether these are ten items with the largest counts of the hour or day, with exact counts."""
     counts = scenario.counts[hour] if hour is not None else scenario.day
     wanted = [count for _, count in counts.most_common(10)]
     return [count for _, count in found] == wanted and all(counts[item] == count for item, count in found)
@@ -172,7 +172,7 @@ def size(count):
 def freshness(scenario, peers, rounds):
     waits = {(peer, hour): [] for peer in peers for hour in (NOW, LATE)}
     for number in range(rounds):
-        time.sleep(random.uniform(0, 60))  # another part of the minute
+        time.sleep(random.uniform(0, 60))  # to begin in another part of the minute
         for peer in peers:
             wait(peer, f'new_{number}', {hour: waits[peer, hour] for hour in (NOW, LATE)})
         scenario.add(f'new_{number}', 5000, NOW, LATE)
@@ -188,7 +188,7 @@ def freshness(scenario, peers, rounds):
 
 
 def wait(peer, item, waits):
-    """Appends to the waits of each hour, None if it was in vain; then the hour is left out the next time."""
+    """Appends to the waits of each hour. After a wait in vain it appends None, and leaves out the hour the next time."""
     begin = {}
 
     def ask(hour):

@@ -1,4 +1,4 @@
-"""The ways to count in PostgreSQL: a server of its own for each."""
+"""Ways to count in PostgreSQL, each with a server of its own."""
 import os
 import subprocess
 import time
@@ -7,7 +7,7 @@ from scenario import BATCH, HOURS
 from server import Server
 from session import Session
 
-# Besides, everything is as a new server has it: fsync, synchronous_commit, full_page_writes, autovacuum and parallel queries.
+# All other settings are the defaults of a new server: fsync, synchronous_commit, full_page_writes, autovacuum and parallel queries.
 SETTINGS = {'shared_buffers': '1GB', 'work_mem': '64MB', 'max_wal_size': '16GB', 'checkpoint_timeout': '1h', 'timezone': 'UTC',
             'jit': 'off', 'client_min_messages': 'warning'}
 COLUMNS = 'item text, ts timestamptz NOT NULL, source text'
@@ -19,10 +19,10 @@ class SqlPeer:
     extension = None
     preload = ''
     settings = {}
-    background = None  # work that a crash interrupts: SQL, or none
-    settles = None  # what makes it count all that it has: SQL, or none
+    background = None  # SQL of the background work that the crash interrupts, if any
+    settles = None  # SQL that makes it count all events, if any
     drop_raw = None  # SQL that removes rows that have been counted
-    pack = None  # SQL that compresses
+    pack = None  # SQL that compresses rows, if any
 
     def __init__(self, scenario):
         self.scenario = scenario
@@ -31,7 +31,7 @@ class SqlPeer:
         self.session = self.replay = None
 
     def missing(self):
-        """What it would need, if anything."""
+        """Returns what this peer needs and the server lacks, or None."""
         sharedir = subprocess.check_output([os.environ.get('PG_CONFIG', 'pg_config'), '--sharedir'], text=True).strip()
         for extension in (self.extension or '').split():
             if not os.path.exists(os.path.join(sharedir, 'extension', extension + '.control')):
@@ -50,7 +50,7 @@ class SqlPeer:
         self.query(self.setup())
         self.session.__exit__()
         self.connect()
-        time.sleep(2)  # for its background workers
+        time.sleep(2)  # its background workers start
         self.query('CHECKPOINT;')
         self.empty = self.database_size()
         self.begin()
@@ -62,7 +62,7 @@ class SqlPeer:
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def begin(self):
-        """From here on processor time and log count."""
+        """Processor time and WAL count from here on."""
         self.used = -self.server.processor_seconds()
         self.log_start = self.log_position()
 
@@ -92,7 +92,7 @@ class SqlPeer:
         return float(answer)
 
     def load(self, steps):
-        """Seconds of each batch that was committed, on average."""
+        """The average seconds of the committed batches."""
         took, batches = 0.0, 0
         for command, first, last in steps:
             seconds = self.command(command, first, last)
@@ -102,7 +102,7 @@ class SqlPeer:
         return took / batches
 
     def hour_over(self, hour):
-        """What has to be done at the end of an hour, and the seconds that it took."""
+        """Does the work that is due at the end of an hour, and returns its seconds."""
         return 0.0
 
     def add(self, item, count, hour):
@@ -143,7 +143,7 @@ class SqlPeer:
         if self.settles:
             self.query(self.settles)
 
-    # Asking: SQL that gives items and their counts; `hour` None is the day
+    # Answers: SQL that returns items and their counts; `hour` is None for the day
 
     def span(self, hour):
         return (self.scenario.hour(hour), self.scenario.hour(hour + 1)) if hour is not None else \
@@ -157,7 +157,7 @@ class SqlPeer:
         return self.session.ms
 
     def totals(self):
-        """Events of each hour."""
+        """SQL for the events of each hour."""
         return [int(self.query(self.total(*self.span(hour)))[0] or 0) for hour in range(HOURS)]
 
     def all_events(self):
@@ -207,12 +207,12 @@ class Counters(SqlPeer):
         return self.upsert(rows)
 
     def upsert(self, rows):
-        # In the order of the key: else concurrent batches deadlock.
+        # The rows are in the order of the key, as concurrent batches would deadlock otherwise.
         return f'''INSERT INTO {self.table} AS c SELECT date_trunc('hour', ts), item, count(*) FROM {rows}
             GROUP BY 1, 2 ORDER BY 1, 2 ON CONFLICT (hour, item) DO UPDATE SET n = c.n + excluded.n'''
 
     def single(self):
-        # $3 is for those that keep it.
+        # Only peers that keep the source use $3.
         return f'''INSERT INTO {self.table} AS c SELECT date_trunc('hour', $2), $1, 1 WHERE $3 <> ''
             ON CONFLICT (hour, item) DO UPDATE SET n = c.n + 1'''
 
@@ -233,7 +233,7 @@ class Timescale(Counters):
     settings = {'timescaledb.telemetry_level': 'off'}
 
     def setup(self):
-        # Chunks as long as a window, and no more indexes than that leaves a use for: cheaper than the defaults in every respect.
+        # Chunks have the length of a window and only the indexes that are used then: this is cheaper than the defaults in every respect.
         return f'''CREATE EXTENSION timescaledb;
             CREATE TABLE events ({COLUMNS});
             SELECT create_hypertable('events', by_range('ts', interval '1 hour'), create_default_indexes => false);
@@ -248,9 +248,9 @@ class Timescale(Counters):
         return f"CALL refresh_continuous_aggregate('hourly', {since}, {until});"
 
     def hour_over(self, hour):
-        if hour == HOURS - 1:  # the present one
+        if hour == HOURS - 1:  # the present hour
             return 0.0
-        if hour == self.scenario.crash - 1:  # left for the crash, see background
+        if hour == self.scenario.crash - 1:  # its work is left for the crash, see background
             return 0.0
         begin = time.time()
         self.query(self.refresh(hour))
@@ -264,7 +264,7 @@ class Timescale(Counters):
 
     @property
     def pack(self):
-        """All but the present hour, both the rows and the counts."""
+        """Compresses rows and counts of all hours except the present one."""
         now = self.scenario.hour(HOURS - 1)
         return f'''ALTER TABLE events SET (timescaledb.compress, timescaledb.compress_orderby = 'ts');
             ALTER MATERIALIZED VIEW hourly SET (timescaledb.compress);
@@ -276,7 +276,7 @@ class Timescale(Counters):
         return f"SELECT drop_chunks('events', {self.scenario.hour(HOURS - 1)});"
 
     def late(self, hour):
-        """What makes it count an event of an hour that it has materialized."""
+        """SQL that makes it count an event of an hour that it has already materialized."""
         return self.refresh(hour)
 
 
@@ -308,7 +308,7 @@ class Stream(SqlPeer):
             SELECT topk.create_rollup('views', 'events', item => 'item', event_time => 'ts', timezone => '{self.scenario.zone()}');'''
 
     def settle(self):
-        # Nothing has to be done for what is counted; this is for the log of a fold.
+        # Counts need no work at the end of an hour; this measures the WAL of a fold.
         for _ in range(100):
             if self.query("SELECT more FROM topk.fold((SELECT id FROM topk.rollup));")[0] != 't':
                 return

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Speed and memory of the aggregates in PostgreSQL, against count(), exact GROUP BY and other extensions the server has.
+"""Measures speed and memory of the aggregates in PostgreSQL, beside count(), exact GROUP BY and other extensions of the server.
 
 Starts a private server in a temporary directory and stops it at the end. Times are medians of interleaved rounds
 (A B A B ...), because a machine's speed drifts; what counts is their ratio. Exits with 1 if a limit is missed.
@@ -31,7 +31,7 @@ PEERS = ('datasketches', 'topn')
 SECTIONS = ('aggregate', 'hour', 'parallel', 'merge', 'groups', 'memory')
 
 def medians(session, queries, rounds):
-    """queries: {rows: {name: sql}}. Each round runs every query once: what disturbs the machine disturbs them all."""
+    """queries: {rows: {name: sql}}. Each round runs every query once, so that disturbances of the machine affect all of them."""
     times = {rows: {name: [] for name in names} for rows, names in queries.items()}
     for done in range(-1, rounds):  # the first round warms up
         for rows, names in queries.items():
@@ -78,7 +78,7 @@ def load(server, session, rows, names):
         if generator.wait() != 0:
             raise RuntimeError('generator failed')
         session.query(f'VACUUM (FREEZE, ANALYZE) {name};')
-        # A sequential scan of a large table would not stay in shared buffers by itself.
+        # A sequential scan alone does not load a large table into shared buffers.
         session.query(f"SELECT pg_prewarm('{name}');")
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Speed of counting at INSERT, beside keeping the rows and beside a table of counters; WAL, memory, and latency of answers.
+"""Measures counting at INSERT, beside keeping the rows and beside a table of counters: speed, WAL, memory, and latency of answers.
 
 Starts private servers in a temporary directory and stops them at the end. What is compared runs in the same server, from the
 same client, in interleaved rounds (A B A B ...), after a checkpoint each; reported are medians and their ratios. Exits with 1
@@ -23,11 +23,11 @@ from server import Server
 from session import Session
 
 SECTIONS = ('copy', 'trigger', 'batch', 'single', 'memory', 'api', 'answers', 'long')
-# Everything else is as a new server has it: fsync, synchronous_commit and full_page_writes on, autovacuum on, work_mem 4 MB.
+# All other settings are the defaults of a new server: fsync, synchronous_commit, full_page_writes and autovacuum on, work_mem 4 MB.
 SETTINGS = {'shared_buffers': '2GB', 'max_wal_size': '16GB', 'checkpoint_timeout': '1h', 'timezone': 'UTC', 'jit': 'off'}
 COLUMNS = '(item text, ts timestamptz, source text)'
 STREAMS = {'zipf1.1': 'Zipf 1.1, 1 M', 'zipf1.1-100M': 'Zipf 1.1, 100 M', 'uniform': 'uniform, 1 M'}
-MAIN = ('zipf1.1', 'zipf1.1-100M')  # the others are printed only
+MAIN = ('zipf1.1', 'zipf1.1-100M')  # the limits are for these; the others are only printed
 SOURCES = 10
 CLIENTS = 4
 BATCH = 1000
@@ -37,7 +37,7 @@ SINGLE = 'INSERT INTO {} VALUES ($1, $2, $3)'
 BATCHED = 'INSERT INTO {} SELECT * FROM unnest($1, $2, $3)'
 UPSERT = '''INSERT INTO counters AS c SELECT date_trunc('hour', $2), $3, $1, 1
     ON CONFLICT (hour, source, item) DO UPDATE SET n = c.n + 1'''
-# In the order of the key: else concurrent batches deadlock.
+# The rows are in the order of the key, as concurrent batches would deadlock otherwise.
 UPSERT_BATCHED = '''INSERT INTO counters AS c
     SELECT date_trunc('hour', ts), source, item, count(*) FROM unnest($1, $2, $3) AS t (item, ts, source)
     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
@@ -92,7 +92,7 @@ class Bench:
             self.expected[source][name] += events
 
     def check_counts(self):
-        """Everything that was inserted is in the rollups, once."""
+        """Checks that the rollups have counted every event once."""
         fold(self.session)
         found = dict(line.split('|') for line in self.query('SELECT rollup, events FROM topk.stats;'))
         for rollups in self.expected.values():
@@ -108,7 +108,7 @@ class Bench:
         return max(full * self.options.scale, 0.5)
 
     def file(self, stream, rows, seconds, sources, *order):
-        """A file of rows for COPY that ends about now."""
+        """Returns a file of rows for COPY whose last time is about now."""
         path = os.path.join(self.server.directory, 'rows')
         with open(path, 'w') as out:
             os.fchmod(out.fileno(), 0o644)
@@ -124,7 +124,7 @@ class Bench:
         return subprocess.check_output(self.command(*arguments), text=True).split()
 
     def clean(self):
-        """Before each measurement: no rows, nothing to fold, nothing to checkpoint."""
+        """Prepares a measurement: no rows, nothing to fold, nothing to checkpoint."""
         fold(self.session)
         self.query("TRUNCATE unlogged, plain, watched, counters; CHECKPOINT;")
 
@@ -133,7 +133,7 @@ class Bench:
 
 
 def fold(session, rounds=10000):
-    """Folds all that waits: what a worker does, or CALL topk.run()."""
+    """Folds all deltas, like a worker or CALL topk.run()."""
     for rollup in session.query('SELECT id FROM topk.rollup;'):
         for _ in range(rounds):
             if session.query(f'SELECT more FROM topk.fold({rollup});')[0] != 't':
@@ -142,7 +142,7 @@ def fold(session, rounds=10000):
 
 
 def interleaved(rounds, cases):
-    """cases: {name: function}. Lists of what the functions returned, by name."""
+    """cases: {name: function}. Returns a list of the results of each function, by name."""
     results = {name: [] for name in cases}
     for done in range(-1 if rounds > 1 else 0, rounds):  # the first round warms up
         for name, measure in cases.items():
@@ -324,7 +324,7 @@ def bench_memory(bench):
 
 
 def bench_api(bench):
-    """Functions of topk_api beside the statements that they stand for, in one backend, commit included."""
+    """Measures functions of topk_api beside the statements that they replace, in one backend, including the commit."""
     bench.query('CREATE FOREIGN TABLE events (item_id text, ts timestamptz, source text, metadata jsonb) SERVER topk;')
     bench.query("SELECT topk.create_rollup('events', 'events', item => 'item_id', event_time => 'ts');")
     bench.expected['events'] = {'events': 0}
@@ -362,7 +362,7 @@ def log_size(session):
 
 
 class Folder:
-    """Folds every second, as the worker does."""
+    """Folds every second, like the worker."""
 
     def __init__(self, bench):
         self.server = bench.server
@@ -375,7 +375,7 @@ class Folder:
             with Session(self.server) as session:
                 while not self.done.wait(1):
                     fold(session, 1)
-        except Exception as failure:  # told by the thread that waits
+        except Exception as failure:  # the thread that waits raises it
             self.failure = failure
 
     def __enter__(self):
@@ -455,7 +455,7 @@ def bench_answers(bench):
 
 
 def bench_long(bench):
-    """How far the delta log and the tiles grow while an old snapshot is kept."""
+    """Measures how far the delta log and the tiles grow while an old snapshot is held."""
     minutes = bench.options.long
     bench.stream('held', {'held': '{}'})
     with Session(bench.server) as reader, Folder(bench), Writers(bench, 'held', 5000, SOURCES):

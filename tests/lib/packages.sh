@@ -1,5 +1,5 @@
-# Packages that ./run needs. Each is recognised by what it brings, so that apt is not asked where all of it is there. Sourced by ./run
-# after server.sh.
+# Installs packages that ./run needs. Each is recognised by a file that it contains, so apt is not called if nothing is missing. ./run
+# sources this after server.sh.
 
 has_header() { g++ -x c++ -fsyntax-only -include "$1" /dev/null 2>/dev/null; }
 has_fuzzer() {
@@ -8,7 +8,7 @@ has_fuzzer() {
             extern "C" int LLVMFuzzerTestOneInput(const unsigned char *, unsigned long) { return 0; }'
 }
 
-# Extensions for a server of Debian's, where Debian has them for that version; the tests that use them are skipped elsewhere.
+# Prints the packages of extensions for a server of Debian's, if Debian has them for its version; tests that use them are skipped otherwise.
 missing_extensions() {
     local version
     version=$(grep -oP '^/usr/lib/postgresql/\K[0-9]+' <<<"$1") ||
@@ -18,7 +18,7 @@ missing_extensions() {
 }
 has_package() { if apt-cache show "$1" >/dev/null 2>&1; then echo "$1"; fi; }
 
-# Names the packages that `./run $1` lacks.
+# Prints the packages that `./run $1` needs and that are missing.
 missing_packages() {
     local config version
     config=$(find_pg_config)
@@ -28,7 +28,7 @@ missing_packages() {
     if [[ -z $config || ! -x $("$config" --bindir 2>/dev/null)/postgres ]]; then
         [[ -x ${config%/pg_config}/postgres ]] || echo postgresql
     fi
-    # Not by its pgxs.mk, which Debian's client package has too.
+    # pgxs.mk would not show that it is missing, as Debian's client package has that too.
     if [[ -z $config || ! -e $("$config" --includedir-server 2>/dev/null)/postgres.h ]]; then
         version=$(grep -oP 'postgresql/\K[0-9]+' <<<"$config") ||
             version=$(apt-cache depends postgresql 2>/dev/null | grep -oPm 1 'Depends: postgresql-\K[0-9]+') || version=all
@@ -65,8 +65,8 @@ On Debian, install them with: sudo apt-get install --no-install-recommends $miss
     [[ -z $missing ]] || die "Still missing after apt-get install: $missing"
 }
 
-# Programs that only tests/monitoring runs are taken out of Debian's packages, into build/tools: installing those would start
-# services, and enable them. What cannot be had (no Debian, no network) is skipped there.
+# Unpacks programs that only tests/monitoring runs from Debian's packages into build/tools, as installing the packages would start
+# services. tests/monitoring skips programs that are not available (no Debian, no network).
 tool_packages='prometheus prometheus-postgres-exporter prometheus-sql-exporter python3-prometheus-client'
 unpack_tools() {
     local package missing=()

@@ -1,4 +1,4 @@
-"""Runs every suite, as many at a time as there are processors and two at least, and says what each has cost.
+"""Runs every suite, as many at a time as there are processors but at least two, and prints the cost of each.
 
 Each suite has servers, directories and databases of its own. Its last line is "N passed, N failed"; what it says is kept in
 build/test/NAME.log. The exit status is 0 if nothing failed."""
@@ -17,7 +17,7 @@ from server import children_of, kill
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '../..'))
 LOGS = os.path.join(ROOT, 'build/test')
-# Those that take longest begin first, so that the short ones fill the end; the rest in the order of the alphabet.
+# The longest suites start first, so that short ones fill the end; the others start in alphabetical order.
 FIRST = ('boundary', 'torture', 'life', 'worker')
 OF_MAKE = ('unit', 'unit-asan', 'fuzz', 'installcheck')
 LIMIT = 900 + int(os.environ.get('TORTURE_SECONDS', '0')) + int(os.environ.get('FUZZ_SECONDS', '0'))
@@ -33,7 +33,7 @@ class Suite:
         self.process = None
 
     def run(self):
-        """Within a process of its own, which inherits what the suite leaves behind: it knows what all of them have cost."""
+        """Runs in a process of its own, which inherits all processes of the suite, and so knows their cost."""
         begun = time.monotonic()
         self.process = subprocess.Popen([sys.executable, '-B', __file__, self.log, *self.command], stdout=subprocess.PIPE,
                                         text=True, start_new_session=True)
@@ -44,7 +44,7 @@ class Suite:
         return self
 
     def judge(self, status):
-        """A suite without a last line, or with an error although nothing failed, has broken down: one failure."""
+        """A suite without its last line, or with an error although nothing failed, has broken down, and counts as one failure."""
         with open(self.log, errors='replace') as file:
             self.lines = file.read().splitlines()
         results = [line for line in self.lines if re.match(r'\d+ passed, \d+ failed', line)]
@@ -75,15 +75,15 @@ class Suite:
 
 def descendants_of(pid):
     found = children_of(pid)
-    for child in found:  # grows meanwhile
+    for child in found:  # the loop appends to it
         found += children_of(child)
     return found
 
 
 def watch(log, command):
-    """Runs one suite, ends it when it takes too long or this process is ended, and waits for all processes that it has begun, its
-    servers too. Prints how it has ended and their processor time."""
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # they become children of this process
+    """Runs a suite, ends it if it takes too long or if this process is ended, and waits for all its processes, including its servers.
+    Prints how it ended, and their processor time."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans of the suite become children of this process
     with open(log, 'wb') as out:
         suite = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT)
 
@@ -97,7 +97,7 @@ def watch(log, command):
     while True:
         try:
             pid, ended = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:  # nothing of it is left
+        except ChildProcessError:  # all its processes have ended
             break
         if pid == suite.pid:
             status = f'status {os.waitstatus_to_exitcode(ended)}'

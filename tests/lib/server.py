@@ -1,4 +1,4 @@
-"""Private servers in Python, for suites and benchmarks: on a socket in a directory of their own, which goes with them."""
+"""Private servers for suites and benchmarks in Python. Each has a socket in a directory of its own, which is removed with it."""
 import os
 import pwd
 import shutil
@@ -9,7 +9,7 @@ import time
 
 
 def server_user():
-    """What subprocess needs to run as the user of the server, which must not be root."""
+    """Arguments of subprocess functions for running as the user of the server, which must not be root."""
     if os.geteuid() != 0:
         return {}
     for name in ('postgres', 'nobody'):
@@ -33,7 +33,7 @@ def children_of(parent):
         try:
             if int(stat_of(name)[1]) == parent:
                 found.append(int(name))
-        except (FileNotFoundError, ProcessLookupError):  # it has ended
+        except (FileNotFoundError, ProcessLookupError):  # the process has ended
             continue
     return found
 
@@ -54,7 +54,7 @@ def kill(pid, signum):
 
 
 def processor_seconds(pid):
-    """Of a process with all of its threads, and of its children, those that have ended included."""
+    """Processor time of a process with all its threads, and of its children, including those that have ended."""
     def own():  # and of children that have ended
         return sum(int(ticks) for ticks in stat_of(pid)[11:15])
 
@@ -70,12 +70,12 @@ def processor_seconds(pid):
 
     while True:
         before, used, after = own(), children(), children().keys()
-        if before == own() and used.keys() == after:  # nothing went from one to the other meanwhile
+        if before == own() and used.keys() == after:  # no process has ended meanwhile
             return before / os.sysconf('SC_CLK_TCK') + sum(used.values())
 
 
 class Server:
-    """directory: its own, which is made; by default one among the temporary files."""
+    """directory: a new one for the server; the default is a temporary one."""
 
     user = 'postgres'  # the superuser in the database
 
@@ -94,8 +94,8 @@ class Server:
         return os.path.join(self.bindir, name)
 
     def call(self, name, *arguments, check=True):
-        """Runs a program of the server's as its user."""
-        # A server that pg_ctl starts must not hold a pipe of ours, so it has a log.
+        """Runs a program of the server as its user."""
+        # A server that pg_ctl starts must not hold a pipe of this process, so its output goes to a log.
         result = subprocess.run([self.program(name), *arguments], cwd='/', text=True, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **server_user())
         if check and result.returncode != 0:
@@ -114,18 +114,18 @@ class Server:
             file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
 
     def initialize(self, settings):
-        """Makes a server with these settings, that is yet to be launched."""
+        """Creates a server with these settings; launch() starts it."""
         self.call('initdb', '-D', self.data, '-U', self.user, '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync')
         self.configure({'listen_addresses': '', 'unix_socket_directories': self.directory, **settings})
 
     def copy_from(self, other, *options):
-        """Makes a copy of a server that runs, that is yet to be launched."""
+        """Creates a copy of a running server; launch() starts it."""
         self.call('pg_basebackup', '-h', other.directory, '-U', self.user, '-D', self.data, '--checkpoint=fast', '--no-sync',
                   *options)
         self.configure({'unix_socket_directories': self.directory})
 
     def launch(self):
-        """Starts it, also again."""
+        """Starts the server, for the first time or again."""
         self.call('pg_ctl', '-D', self.data, '-l', self.log, '-t', '120', '-w', '-s', 'start')
 
     def start(self, settings):
@@ -133,7 +133,7 @@ class Server:
         self.launch()
 
     def stop(self, mode='fast'):
-        """mode 'immediate': as a crash does, without a checkpoint, so that the next launch() recovers from the log."""
+        """Stops the server. With mode 'immediate' it writes no checkpoint, so that the next launch() recovers from the WAL, as after a crash."""
         if os.path.exists(os.path.join(self.data, 'postmaster.pid')):
             self.call('pg_ctl', '-D', self.data, '-m', mode, '-t', '120', '-w', '-s', 'stop', check=False)
 
@@ -146,22 +146,22 @@ class Server:
             return int(file.readline())
 
     def kill_everything(self):
-        """SIGKILL to the postmaster and all its children, as when the machine loses power; then launches it again."""
+        """Sends SIGKILL to the postmaster and all its children, as if the machine lost power, and launches the server again."""
         parent = self.postmaster()
-        kill(parent, signal.SIGSTOP)  # it makes no more children
+        kill(parent, signal.SIGSTOP)  # it starts no more children
         children = children_of(parent)
         for pid in [*children, parent]:
             kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + 30
         while any(is_alive(pid) for pid in [parent, *children]) and time.monotonic() < deadline:
             time.sleep(0.05)
-        # A killed process that nobody has waited for yet still looks like a postmaster to the next one.
+        # The next postmaster would take a killed process for a running one as long as nobody has waited for it.
         for lock in (os.path.join(self.data, 'postmaster.pid'), os.path.join(self.directory, '.s.PGSQL.5432.lock')):
             os.unlink(lock)
         self.launch()
 
     def processor_seconds(self):
-        """What the server has used since it was launched: all of its processes, those that have ended included."""
+        """Processor time of the server since it was launched: of all its processes, including those that have ended."""
         return processor_seconds(self.postmaster())
 
     def psql(self):

@@ -1,18 +1,18 @@
-# The build and private servers: what ./run and the suites share. Sourced by bash, under set -euo pipefail or without.
-# A server lives in a directory of $scratch, listens on a socket there alone, and is gone at the end.
+# The build and private servers, for ./run and the suites. bash sources this, with or without set -euo pipefail.
+# A server has a directory in $scratch, listens only on a socket there, and is removed at the end.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-# What a user has set for sessions of other servers
+# Settings of the user for sessions on other servers
 unset PGHOST PGPORT PGUSER PGDATABASE PGPASSWORD PGSERVICE PGOPTIONS PGAPPNAME PGTZ PGDATESTYLE
 
 say() { printf '\n== %s\n' "$*"; }
-# die WHAT [OUTPUT]: ends the script; OUTPUT says why.
+# die WHAT [OUTPUT]: ends the script with an error, and prints OUTPUT as the reason.
 die() {
     [[ -z ${2:-} ]] || printf '%s\n' "$2" >&2
     printf '%s\n' "$1" >&2
     exit 1
 }
 
-# pg_config of the newest server below /usr/lib/postgresql (the server-dev package brings the file), or the one on the PATH.
+# Prints PG_CONFIG, or pg_config of the newest server below /usr/lib/postgresql (from the package server-dev), or pg_config on the PATH.
 find_pg_config() {
     local server
     server=$(printf '%s\n' /usr/lib/postgresql/*/bin/postgres | sort -V | tail -n 1)
@@ -24,7 +24,7 @@ find_pg_config() {
         command -v pg_config || true
     fi
 }
-# To be called again when a server has been installed.
+# Call it again after a server was installed.
 set_pg_config() {
     PG_CONFIG=$(find_pg_config)
     export PG_CONFIG
@@ -32,8 +32,8 @@ set_pg_config() {
 }
 server_major() { "$PG_CONFIG" --version | grep -oP '^PostgreSQL \K[0-9]+'; }
 
-# Makes $scratch, which goes at the end with all servers in it and with the processes whose ids are in children.
-# KEEP=1 leaves the directory for a look.
+# Creates $scratch. At the end of the script, it is removed with all servers in it, and the processes whose ids are in children are ended.
+# KEEP=1 keeps the directory.
 children=()
 make_scratch() {
     export LC_ALL=C.UTF-8
@@ -41,7 +41,7 @@ make_scratch() {
     trap clean_up EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
-    chmod 755 "$scratch" # servers and their user read it
+    chmod 755 "$scratch" # the user of the servers reads it
     ((EUID != 0)) || chown "$(as_server_user id -u)" "$scratch"
 }
 clean_up() {
@@ -60,13 +60,13 @@ clean_up() {
     fi
 }
 
-# Builds the checkout for $PG_CONFIG and installs it.
+# Builds the checkout for $PG_CONFIG, and installs it.
 build_and_install() {
     local built log=$root/build/make.log target
     say "Building for $("$PG_CONFIG" --version)"
     cd "$root"
     mkdir -p build
-    # Objects of another server version do not fit.
+    # Object files for another version of the server cannot be used.
     built="$PG_CONFIG $("$PG_CONFIG" --version)"
     if [[ $(cat build/server 2>/dev/null) != "$built" ]]; then
         make clean PG_CONFIG="$PG_CONFIG" >/dev/null
@@ -74,7 +74,7 @@ build_and_install() {
     fi
     make -j "$(nproc)" PG_CONFIG="$PG_CONFIG" WERROR=-Werror >"$log" 2>&1 || die 'The build failed.' "$(cat "$log")"
     target=$("$PG_CONFIG" --pkglibdir)
-    # Servers that run would miss a library that is installed over itself.
+    # Running servers would break if the same library were installed over itself.
     if installed; then
         echo "Installed already in $target"
     elif [[ -w $target && -w $("$PG_CONFIG" --sharedir)/extension ]]; then
@@ -103,11 +103,11 @@ as_server_user() {
     fi
 }
 
-server_settings=()    # lines of postgresql.conf that all servers of a script have
-server_environment=() # NAME=VALUE, or a command to run them by
+server_settings=()    # lines of postgresql.conf for all servers of a script
+server_environment=() # NAME=VALUE, or a command that runs them
 
-# start_server NAME [LINE...]: makes a server with these lines in its postgresql.conf, and starts it. psql finds it afterwards;
-# its directory is $scratch/NAME, which holds its socket, its log and its data.
+# start_server NAME [LINE...]: creates a server with these lines in its postgresql.conf, starts it, and makes it the server of psql. Its
+# directory $scratch/NAME has its socket, its log and its data.
 start_server() {
     local directory=$scratch/$1 log=$scratch/initdb.log
     as_server_user mkdir "$directory" || die "Cannot make $directory as the user of the server."
@@ -118,16 +118,16 @@ start_server() {
     launch_server "$1"
     export PGHOST=$directory PGPORT=5432 PGUSER=postgres
 }
-# configure NAME LINE...: appends to its postgresql.conf
+# configure NAME LINE...: appends lines to postgresql.conf of a server
 configure() { printf '%s\n' "${@:2}" | as_server_user tee -a "$scratch/$1/data/postgresql.conf" >/dev/null; }
-# copy_server FROM NAME [pg_basebackup OPTION...]: a copy of a running server, that is yet to be launched
+# copy_server FROM NAME [pg_basebackup OPTION...]: creates a copy of a running server; launch_server starts it
 copy_server() {
     as_server_user mkdir "$scratch/$2"
     as_server_user "$bindir/pg_basebackup" -h "$scratch/$1" -U postgres -D "$scratch/$2/data" -c fast --no-sync "${@:3}" ||
         die 'pg_basebackup failed.'
     configure "$2" "unix_socket_directories = '$scratch/$2'"
 }
-# launch_server | restart_server NAME [pg_ctl OPTION...]: starts one that start_server or copy_server has made, or again
+# launch_server | restart_server NAME [pg_ctl OPTION...]: starts or restarts a server of start_server or copy_server
 launch_server() { control_server start "$@"; }
 restart_server() { control_server restart "$@"; }
 control_server() {
@@ -135,7 +135,7 @@ control_server() {
     as_server_user env "${server_environment[@]}" "$bindir/pg_ctl" "$1" -s -w -t 120 -D "$directory/data" -l "$directory/log" "${@:3}" ||
         die "The server \"$2\" does not ${1}." "$(tail -n 30 "$directory/log")"
 }
-# stop_server NAME [fast|immediate]
+# stop_server NAME [fast|immediate]: stops a server
 stop_server() {
     [[ ! -e $scratch/$1/data/postmaster.pid ]] ||
         as_server_user "$bindir/pg_ctl" stop -s -w -m "${2:-fast}" -D "$scratch/$1/data"

@@ -1,4 +1,4 @@
-"""What suites in Python share: the checks that they count."""
+"""The checks of suites in Python, and their counts."""
 
 
 class Checks:
@@ -6,7 +6,7 @@ class Checks:
         self.passed = self.failed = 0
 
     def add(self, name, faults):
-        """A check that has passed if there are no faults; a few of them are printed."""
+        """Counts a check, which has passed if there are no faults; prints a few of the faults."""
         if faults:
             self.failed += 1
             print(f'FAILED: {name} ({len(faults)})')
@@ -16,6 +16,6 @@ class Checks:
             self.passed += 1
 
     def summary(self):
-        """Prints the last line; the status to exit with."""
+        """Prints the last line, and returns the exit status."""
         print(f'{self.passed} passed, {self.failed} failed')
         return 1 if self.failed or not self.passed else 0

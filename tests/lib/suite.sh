@@ -1,6 +1,6 @@
-# What a suite shares with the others: checks, waits, private servers (server.sh). Sourced by tests/*/run.
+# Checks, waits and private servers (server.sh) for suites. tests/*/run sources this.
 #
-# A suite starts with this file and ends with `summary`. It keeps its files in $scratch. VERBOSE=1 lists checks that pass.
+# A suite sources this file first, and calls `summary` at its end. It keeps its files in $scratch. VERBOSE=1 prints checks that pass.
 . "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 set_pg_config
 export PGCLIENTENCODING=UTF8 PGOPTIONS=
@@ -18,16 +18,16 @@ fail() {
     failed=$((failed + 1))
     echo "FAIL: $*"
 }
-# check DESCRIPTION WANTED GOT
+# check DESCRIPTION WANTED GOT: passes if both are the same
 check() {
     if [ "$2" = "$3" ]; then pass "$1"; else fail "$1: expected '$2', got '$3'"; fi
 }
-# succeeds DESCRIPTION COMMAND...
+# succeeds DESCRIPTION COMMAND...: passes if the command succeeds
 succeeds() {
     local said
     if said=$("${@:2}" 2>&1); then pass "$1"; else fail "$1: $said"; fi
 }
-# wait_for SECONDS WANTED COMMAND...: runs the command again until it prints that, for so long at most; got is what it printed.
+# wait_for SECONDS WANTED COMMAND...: repeats the command until it prints WANTED, for at most SECONDS, and sets got to its last output
 wait_for() {
     local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
     while got=$("${@:3}" 2>&1) || true; [ "$got" != "$2" ]; do
@@ -35,12 +35,12 @@ wait_for() {
         sleep 0.05
     done
 }
-# soon_is SECONDS DESCRIPTION WANTED COMMAND...: a check of what it prints in the end
+# soon_is SECONDS DESCRIPTION WANTED COMMAND...: passes if the command prints WANTED within SECONDS
 soon_is() {
     wait_for "$1" "$3" "${@:4}"
     check "$2" "$3" "$got"
 }
-# takes_at_most MILLISECONDS DESCRIPTION COMMAND...: that it says nothing, and soon
+# takes_at_most MILLISECONDS DESCRIPTION COMMAND...: passes if the command prints nothing and ends in time
 takes_at_most() {
     local began=${EPOCHREALTIME/./} got took
     got=$("${@:3}" 2>&1)
@@ -48,7 +48,7 @@ takes_at_most() {
     check "$2" '' "$got"
     check "... takes no time ($took ms)" yes "$([ $took -lt "$1" ] && echo yes)"
 }
-# Counts the lines of a psql script's output: "ok: ..." and everything else, which is a failure.
+# Counts the lines of the output of a psql script: "ok: ..." passes, any other line is a failure.
 count_lines() {
     local line
     while IFS= read -r line; do
@@ -59,12 +59,12 @@ count_lines() {
         esac
     done
 }
-# The last line, and the exit status.
+# Prints the last line, and returns the exit status.
 summary() {
     echo "$passed passed, $failed failed"
     [ "$failed" = 0 ] && [ "$passed" != 0 ]
 }
-# What nothing can be checked without has failed.
+# Ends the suite, as something failed that all other checks need.
 die() {
     [ -z "${2:-}" ] || echo "$2"
     fail "$1"
@@ -73,10 +73,10 @@ die() {
 }
 
 psql() { "$bindir/psql" -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
-# sql DATABASE ARGUMENT...: what psql says to its arguments, errors too; query DATABASE QUERY: to a query
+# sql DATABASE ARGUMENT...: prints the output of psql with these arguments, including errors; query DATABASE QUERY: that of a query
 sql_options=()
 sql() { psql "${sql_options[@]}" -d "$@" 2>&1; }
 query() { sql "$1" -c "$2"; }
 reload() { sql postgres -c 'SELECT pg_reload_conf()' >/dev/null; }
-# check_servers [PATTERN]: in the logs of all servers
+# check_servers [PATTERN]: checks the logs of all servers for crashes, and for PATTERN
 check_servers() { check 'no process of a server has died' '' "$(grep -hE "terminated by signal|PANIC|TRAP${1:+|$1}" "$scratch"/*/log)"; }

@@ -1,5 +1,5 @@
-# More attacks: what a user's code leaves behind, or does when it has become another; who asks by whose rights; names, items and
-# bytes that are made to be misread
+# More attacks: code that leaves something behind, or that is replaced later; questions with the rights of others; names, items and bytes
+# that are made to be misread
 
 fresh life_attacks
 psql -d life_attacks <<'SQL' >/dev/null
@@ -37,11 +37,11 @@ INSERT INTO mined_stream VALUES ('a');
 RESET ROLE;
 SELECT fold_all();
 SQL
-mine() { # BODY: of bomb() from now on
+mine() { # BODY: replaces the body of bomb()
     psql -d life_attacks -c 'SET ROLE life_mallory' -c "CREATE OR REPLACE FUNCTION bomb(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS \$\$BEGIN $1 RETURN \$1; END\$\$"
 }
 
-# A superuser whose session goes on afterwards
+# The code runs in the session of a superuser, which goes on afterwards
 mine "PERFORM set_config('search_path', 'evil, pg_catalog', false), set_config('topk.bomb', 'went off', false), set_config('DateStyle', 'German', false);"
 for statement in "SELECT topk.backfill('mined')" "SELECT topk.accuracy('mined', 'day')" "SELECT topk.refresh('mined', now() - interval '1 hour', now())" 'CALL topk.run()' "SELECT topk.run_backfill(id) FROM topk.rollup WHERE name = 'mined'" \
     'ALTER TABLE mined ADD a integer' 'ALTER FOREIGN TABLE mined_stream ADD a integer' 'EXPLAIN INSERT INTO mined_stream VALUES (now()::text)'; do
@@ -49,7 +49,7 @@ for statement in "SELECT topk.backfill('mined')" "SELECT topk.accuracy('mined', 
 done
 expect '... and are set while it runs' 'went off' 'SET ROLE life_mallory' "DO \$\$BEGIN PERFORM public.bomb(current_user); END\$\$" "SELECT current_setting('topk.bomb')"
 
-# What would run at the end of the transaction, when the rights are the session's again
+# Code that would run at the end of the transaction, with the rights of the session
 psql -d life_attacks <<'SQL' >/dev/null
 SET ROLE life_mallory;
 CREATE TABLE later (i integer);
@@ -64,7 +64,7 @@ expect '... fires otherwise' $'1' 'SET ROLE life_mallory' "DO \$\$BEGIN PERFORM 
 mine 'PERFORM public.hold();'
 expect 'a cursor that is held' $'42501\n0' "SELECT sqlstate_of('SELECT topk.backfill(''mined'')')" 'SELECT count(*) FROM pg_cursors'
 
-# Functions that become others
+# Functions that are replaced
 mine ''
 expect 'a function that becomes volatile' $'42P17\n1' 'SET ROLE life_mallory' 'ALTER FUNCTION bomb(text) VOLATILE' "SELECT sqlstate_of('INSERT INTO mined VALUES (''b'')')" 'RESET ROLE' "SELECT count FROM topk.top('mined', 'hour')"
 expect '... and immutable again' $'done' 'SET ROLE life_mallory' 'ALTER FUNCTION bomb(text) IMMUTABLE' "SELECT outcome('INSERT INTO mined VALUES (''a'')')"
@@ -74,12 +74,12 @@ expect 'a function that comes back with another type' $'42804\na|2' 'SET ROLE li
 mine "PERFORM public.tell('x');"
 expect 'a function that is replaced has the rights of the owner still' 'done|done|done' "SELECT outcome('SELECT topk.backfill(''mined'')'), outcome('CALL topk.run()'), outcome('SELECT * FROM topk.top(''mined'', ''day''), topk.rollups, topk.snapshots')"
 
-# The table gets another owner: its code is then the new owner's to run, as that of its triggers, and nobody else's
+# The table gets another owner: its code runs with the rights of the new owner then, like its triggers, and with nobody else's
 expect 'the former owner has no rights' $'42501\n0' 'ALTER TABLE mined OWNER TO life_victim' 'SET ROLE life_mallory' "SELECT DISTINCT sqlstate_of(q) FROM unnest(ARRAY['SELECT topk.top(''mined'', ''day'')', 'SELECT topk.drop_rollup(''mined'')', 'SELECT topk.backfill(''mined'')', 'SELECT topk.create_rollup(''more'', ''mined'', ''item'', ''ts'')', 'SELECT topk_api.get_topk(''mined'')']) AS q" \
     "SELECT count(*) FROM topk.rollups WHERE name = 'mined'"
 expect 'the code has those of the new one, not those of a superuser who calls' 'XX999 here I am life_victim' "SELECT outcome('SELECT topk.backfill(''mined'')')"
 
-# Event triggers of a DBA run whatever their search_path finds. Partitions may have another owner than their root.
+# Event triggers of a DBA run the functions that their search_path finds. Partitions may have another owner than their root.
 psql -d life_attacks <<'SQL' >/dev/null
 CREATE TABLE audit (command text);
 CREATE FUNCTION audit() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO audit VALUES (tg_tag); EXCEPTION WHEN undefined_table THEN END$$;
@@ -101,7 +101,7 @@ expect 'event triggers on the way to a partition of another owner' $'life_mallor
 expect '... the partition has its trigger' '1' "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'leaf'::regclass"
 psql -d life_attacks -c 'DROP EVENT TRIGGER audit' -c 'DELETE FROM evidence' -c 'DROP TABLE root, mined' -c 'DROP FOREIGN TABLE mined_stream'
 
-# Code in every place that a table has for it, and in its types
+# Code in every place of a table that can have code, and in its types
 psql -d life_attacks <<'SQL' >/dev/null
 SET ROLE life_mallory;
 CREATE FUNCTION tell_true(text) RETURNS boolean IMMUTABLE LANGUAGE sql AS $$SELECT public.tell($1) IS NOT NULL$$;
@@ -134,7 +134,7 @@ expect '... its reader' done 'SET ROLE life_reader' "SELECT outcome('SELECT topk
 expect '... what was counted' '2|2' "SELECT (SELECT count FROM topk.top('nest', 'day')), (SELECT count FROM topk.top('nest', 'day', group_key => '{generated,default,sad}'))"
 expect '... and it tells, where PostgreSQL runs it' XX999 "SELECT sqlstate_of('INSERT INTO nest DEFAULT VALUES')"
 
-# Row-level security: counts are of all rows, so they are not for whom it keeps from some
+# Row-level security: counts include all rows, so users who may not see all rows may not read them
 psql -d life_attacks <<'SQL' >/dev/null
 SET ROLE life_victim;
 CREATE TABLE tenants (item text, ts timestamptz DEFAULT now(), tenant text DEFAULT current_user);
@@ -152,7 +152,7 @@ expect '... the owner' 'done|done|1' 'SET ROLE life_victim' "$asks"
 expect '... the owner, by force' 'done|done|1' 'SET ROLE life_victim' 'BEGIN' 'ALTER TABLE tenants FORCE ROW LEVEL SECURITY' "$asks"
 expect '... when it is switched off' 'done|done|1' 'BEGIN' 'ALTER TABLE tenants DISABLE ROW LEVEL SECURITY' 'SET LOCAL ROLE life_reader' "$asks"
 
-# The table of items that answers bring along
+# The items table, which answers join
 psql -d life_attacks <<'SQL' >/dev/null
 SET ROLE life_mallory;
 CREATE FUNCTION mood_json(mood) RETURNS json IMMUTABLE LANGUAGE plpgsql AS $$BEGIN PERFORM public.tell('json'); RETURN '"json"'; END$$;
@@ -172,11 +172,11 @@ expect '... a key that is cast' 'done|- json' 'BEGIN' 'ALTER TABLE descriptions 
 expect '... policies, as in any query of whom they apply to' 'done|- y' 'BEGIN' "CREATE TABLE plain (key text UNIQUE, m text)" "INSERT INTO plain VALUES ('a', 'x'), ('sad', 'y')" 'GRANT SELECT ON plain TO life_reader' "CREATE POLICY p ON plain USING (key = 'sad')" \
     'ALTER TABLE plain ENABLE ROW LEVEL SECURITY' "UPDATE topk.rollup SET metadata = 'plain' WHERE name = 'described'" 'SET LOCAL ROLE life_reader' "$described"
 expect '... without SELECT' '42501' 'BEGIN' 'REVOKE SELECT ON descriptions FROM life_reader' 'SET LOCAL ROLE life_reader' "SELECT sqlstate_of('SELECT topk.top(''described'', ''day'')')"
-# Before PostgreSQL 16 a rule makes a view of an empty table that has no index.
+# Before PostgreSQL 16, a rule turns an empty table without an index into a view.
 expect '... a table that becomes a view, where that is possible' 'done|' 'SET ROLE life_mallory' 'CREATE TABLE view_to_be (key text, m text)' 'RESET ROLE' "UPDATE topk.rollup SET metadata = 'view_to_be' WHERE name = 'described'" 'SET ROLE life_mallory' \
     "DO \$\$BEGIN PERFORM outcome('CREATE RULE \"_RETURN\" AS ON SELECT TO view_to_be DO INSTEAD SELECT ''a''::text AS key, tell(''view'') AS m'); END\$\$" 'RESET ROLE' "SELECT outcome('SELECT topk.top(''described'', ''day'')'), (SELECT max(metadata ->> 'm') FROM topk.top('described', 'day'))"
 
-# By whose rights one asks through others' objects
+# Questions through objects of others: whose rights apply
 psql -d life_attacks <<'SQL' >/dev/null
 GRANT CREATE ON SCHEMA public TO life_reader;
 SET ROLE life_reader;
@@ -195,13 +195,13 @@ expect '... and has no more rights than that one, whoever refreshes it' 42501 "S
 expect 'a function that is SECURITY DEFINER' $'confidential\n42501\n42501' 'SET ROLE life_stranger' 'SELECT * FROM give()' "SELECT sqlstate_of('SELECT * FROM take()')" 'RESET ROLE' "SELECT sqlstate_of('SELECT * FROM take()')"
 expect 'SET ROLE of a superuser' $'42501\n0' 'SET ROLE life_stranger' "SELECT sqlstate_of('SELECT * FROM topk.top(''secret'', ''day'')')" "SELECT count(*) FROM topk.rollups"
 
-# The same name, another table
+# Another table with the same name
 expect 'a source that is dropped takes the counts with it' '42704|42704' 'BEGIN' 'DROP FOREIGN TABLE secret' 'SET ROLE life_mallory' 'CREATE TABLE secret (item text, ts timestamptz, g text)' "SELECT sqlstate_of('SELECT topk.top(''secret'', ''day'')'), sqlstate_of('SELECT topk.backfill(''secret'')')"
 expect 'a source that is renamed keeps them from others of its name' '42501|42501|0' 'BEGIN' 'ALTER FOREIGN TABLE secret RENAME TO renamed' 'SET ROLE life_mallory' 'CREATE TABLE secret (item text, ts timestamptz, g text)' "SELECT sqlstate_of('SELECT topk.top(''secret'', ''day'')'), sqlstate_of('SELECT topk.backfill(''secret'')'), (SELECT count(*) FROM topk.rollups WHERE source = 'secret'::regclass)"
 expect 'a source that is dropped without event triggers' $'42704|0|t|done\ndone' 'BEGIN' 'SET LOCAL session_replication_role = replica' 'DROP FOREIGN TABLE secret' 'SET LOCAL session_replication_role = origin' \
     "SELECT sqlstate_of('SELECT topk.top(''secret'', ''day'')'), (SELECT count(*) FROM topk.rollups WHERE name = 'secret'), (SELECT count(*) > 0 FROM topk.rollups), outcome('SELECT fold_all()')" "SELECT outcome('SELECT topk.drop_rollup(''secret'')')"
 
-# Names of time zones are looked up in a directory; of text search configurations, in the search_path
+# PostgreSQL looks up time zones in a directory, and text search configurations in the search_path
 expect 'time zones' '22023' "SELECT DISTINCT sqlstate_of(format('SELECT topk.create_rollup(''zone'', ''secret'', ''item'', ''ts'', timezone => %L)', z)) FROM unnest(ARRAY['../../../../../etc/passwd', '/etc/localtime', '/usr/share/zoneinfo/UTC', 'Europe/../UTC', './UTC', '', ' ', repeat('x', 100000), E'UTC\\n', 'UTC; DROP TABLE evidence', '%s%n', 'right/UTC', '\"UTC\"']) AS z"
 psql -d life_attacks <<'SQL' >/dev/null
 CREATE TABLE texts (item text, ts timestamptz DEFAULT now());
@@ -211,7 +211,7 @@ CREATE TEXT SEARCH CONFIGURATION trap.english (COPY = pg_catalog.simple);
 SQL
 expect 'text search configurations of the same name' "'run':1=2" 'SET search_path = trap, public, pg_catalog' 'SET default_text_search_config = $$trap.english$$' "INSERT INTO texts VALUES ('running')" "INSERT INTO texts VALUES ('runs')" "SELECT counts('texts')"
 
-# Items and groups that look like something else
+# Items and groups that look like other syntax
 fresh life_odd
 psql -d life_odd <<'SQL' >/dev/null
 CREATE TABLE odd (item text, g text, ts timestamptz DEFAULT now() - interval '2 days');
@@ -230,7 +230,7 @@ check '... also when restored by psql' '30|30|30|30' "$(sql life_restored -c "$o
 check '... and have done nothing' 'no' "$([ -e /tmp/life_attacks ] && echo yes || echo no)"
 psql -d postgres -c 'DROP DATABASE life_odd' -c 'DROP DATABASE life_restored'
 
-# Bytes that only the owner of the tables can have put there: an error, or an answer, and nothing else
+# Bytes that only the owner of the tables can have stored: they cause an error or an answer, and nothing else
 psql -d life_attacks <<'SQL' >/dev/null
 CREATE FOREIGN TABLE full_stream (item text, ts timestamptz, g text) SERVER topk;
 SELECT topk.create_rollup('full', 'full_stream', 'item', 'ts', group_by => '{g}', capacity => 100, k => 5, max_groups => 2);
@@ -269,7 +269,7 @@ SQL
 check 'damaged rows: answers and errors that are meant' '' "$(sql life_attacks -c 'SET client_min_messages = error' -c "SELECT DISTINCT t, c, e, s $damages, with_damage(t, c, e, ARRAY[$asking]) AS s WHERE s !~ '^(done|22|XX001|42|54000|55000)'")"
 check '... the server has not crashed, and nothing of it has stayed' "30030|30030" "$(sql life_attacks -c "SELECT i.events, sum((topk.window_info('full', 'day', group_key => g::text[])).events) FROM topk.window_info('full', 'day') AS i, unnest(ARRAY['{0}', '{1}', '{2}', '{}']) AS g GROUP BY 1")"
 
-# In the way of CREATE EXTENSION: what it could call by mistake
+# Objects that CREATE EXTENSION could use by mistake
 psql -d postgres -c 'DROP DATABASE IF EXISTS life_squat' -c 'CREATE DATABASE life_squat' && psql -d life_squat <<'SQL' >/dev/null
 GRANT CREATE ON SCHEMA public TO life_mallory;
 CREATE TABLE evidence (who text DEFAULT current_user, what text);
@@ -326,7 +326,7 @@ for statement in "SELECT topk_api.ingest_event('s', 'a', source => 'x')" "SELECT
 done
 psql -d postgres -c 'DROP DATABASE life_squat'
 
-# Where nobody may call a function that is not granted
+# Default privileges without EXECUTE for PUBLIC
 psql -d postgres -c 'DROP DATABASE IF EXISTS life_strict' -c 'CREATE DATABASE life_strict' && psql -d life_strict <<'SQL' >/dev/null
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 CREATE EXTENSION pg_topk;

@@ -35,7 +35,7 @@ INSERT INTO parted_b (region, item) VALUES ('b', 'pending');
 SQL
 check 'slots with pending rows' '0|1|2' "$(sql life_source -c 'SELECT (SELECT count(*) FROM topk.delta_1), (SELECT count(*) FROM topk.delta_2), (SELECT count(*) FROM topk.delta_3)' | sed 's/^[0-9]*|/0|/')"
 
-state_of() { # DATABASE: all that it knows, less what a dump does not keep
+state_of() { # DATABASE: prints all counts and definitions that a dump keeps
     sql "$1" -c "SELECT name, source, item, event_time, group_by, filter, events, late, rejected, retention, accept_past FROM topk.rollups ORDER BY name" \
         -c "SELECT r.name, md5(string_agg(t::text, ' ' ORDER BY start, grp, level)) FROM (SELECT rollup, level, grp, start, stop, events, finished, md5(summary::text), md5(sketch::text), md5(registers) FROM topk.tile) AS t JOIN topk.rollup AS r ON r.id = t.rollup GROUP BY 1 ORDER BY 1" \
         -c "SELECT md5(string_agg(s::text, ' ' ORDER BY s::text)) FROM topk.snapshots AS s" \
@@ -46,7 +46,7 @@ state_of() { # DATABASE: all that it knows, less what a dump does not keep
 wanted=$(state_of life_source)
 check 'the state has everything' 3 "$(grep -c '=' <<<"$wanted" | sed 's/[3-9]/3/')"
 
-# counts_on DATABASE WHAT: inserts by every way are counted, once, also after a fold
+# counts_on DATABASE WHAT: checks that rows which are inserted in every way count once, also after a fold
 counts_on() {
     psql -d "$1" <<'SQL' >/dev/null
 INSERT INTO keyed (item) VALUES ('pending'), ('new');
@@ -85,7 +85,7 @@ empty_target
 restored life_target 'INSERT statements' "$(psql -d life_target -f "$scratch/inserts" 2>&1 | grep -v '^[0-9 ]*$')"
 check 'clean: over what is there' '' "$(sql life_target -c "SELECT 1 FROM topk.drop_rollup('another')" | grep -v 1)$(restore --clean --if-exists -e "$scratch/custom")"
 check 'clean: what is restored' "$wanted" "$(state_of life_target)"
-# The schema first, the data later, as some do for speed. Triggers are there when rows come.
+# The schema is restored first and the data later, so that triggers exist when rows arrive.
 empty_target
 check 'schema only' '' "$(restore -s -e "$scratch/custom")"
 check 'schema only: no rollups, but triggers' '0|5' "$(sql life_target -c "SELECT (SELECT count(*) FROM topk.rollup), (SELECT count(*) FROM pg_trigger WHERE tgname = 'topk_capture')")"
@@ -94,7 +94,7 @@ check 'data only, triggers disabled' '' "$(restore -a --disable-triggers -e "$sc
 psql -d life_target -c 'SELECT topk.maintain()' >/dev/null
 restored life_target 'data only, triggers disabled' ''
 
-# While a fold is going on, and with the snapshot of a dump that began before folds and turns of the log
+# A dump during a fold, and a dump whose snapshot is older than folds and turns of the log
 as_server_user "$bindir/psql" -X -q -d life_source -c "SET application_name = 'folder'" -c 'BEGIN' -c 'SELECT fold_all()' -c 'SELECT pg_sleep(600)' >/dev/null 2>&1 &
 wait_for 30 1 query life_source "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'folder' AND wait_event = 'PgSleep'"
 check 'in the middle of a fold: pg_dump' '' "$(dump -Fc -f "$scratch/folding")"

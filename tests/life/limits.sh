@@ -1,4 +1,4 @@
-# Weights, items and groups at their limits; statements that are interrupted
+# Weights, items and groups at their limits; interrupted statements
 
 fresh life_limits
 fold='DO $$BEGIN PERFORM fold_all(); END$$'
@@ -37,7 +37,7 @@ expect '... folded' '0 8191|2 16384' "$fold" "SELECT string_agg(length(item)::te
 expect 'items of length 8192: the statement fails' '54000|54000|2' "SELECT sqlstate_of('INSERT INTO k (t) VALUES (''a''), (repeat(''x'', 8192))'), sqlstate_of('INSERT INTO k (b) VALUES (decode(repeat(''00'', 8192), ''hex''))'), count(*) FROM k"
 expect 'many long items' '300' "INSERT INTO k (t) SELECT repeat(chr(64 + i % 30), 8000) || i FROM generate_series(1, 300) AS i" "$fold" "SELECT events - 2 FROM topk.window_info('k_t', 'day', now() - interval '2 days')"
 psql -d life_limits -c 'TRUNCATE k' -c "SELECT topk.drop_rollup(name) FROM topk.rollup WHERE name ~ '^k_'" -c "SELECT topk.create_rollup('k_' || c, 'k', c, 'ts', weight => 'w', capacity => 50, k => 5) FROM unnest('{t,v,i,j,u,b,n}'::text[]) AS c" >/dev/null
-# More items than the capacity, the first of them often; in the log, folded, late, and counted again
+# More items than the capacity, the first of which are frequent; in the log, folded, late, and counted again
 insert_kinds="INSERT INTO k (t, v, i, j, u, b, n, w) SELECT 'é' || m, m, -9223372036854775807 + m, -32768 + m, md5(m::text)::uuid, decode(md5(m::text), 'hex'), m / 2.0, CASE WHEN m < 5 THEN 1000 - m ELSE 1 END FROM generate_series(0, 5000) AS i, LATERAL (SELECT i % 1000) AS x (m)"
 wrong_kinds="SELECT string_agg(c || ' ' || rank, ' ' ORDER BY c, rank) FROM unnest('{t,v,i,j,u,b,n}'::text[]) AS c,
     LATERAL (SELECT m, ('é' || m) AS t, m::text AS v, (-9223372036854775807 + m)::text AS i, (-32768 + m)::text AS j, (md5(m::text)::uuid)::text AS u, '\\x' || md5(m::text) AS b, (m / 2.0)::text AS n FROM generate_series(0, 4) AS m) AS x,
@@ -69,15 +69,15 @@ expect '12,000 groups, 10,000 of them with counts of their own' '12009|10000|200
         (SELECT count(*) - 1 FROM topk.tile AS t JOIN topk.rollup AS r ON r.id = t.rollup WHERE r.name = 'g' AND level = 2 AND grp IS NOT NULL AND grp <> '{}')"
 expect '... one and all: sums' t "SELECT (SELECT sum(events) FROM topk.tile AS t JOIN topk.rollup AS r ON r.id = t.rollup WHERE r.name = 'g' AND level = 2 AND grp IS NOT NULL) = 12009 AND overflowed = 2009 FROM topk.rollups WHERE name = 'g'"
 
-# Interrupted statements. Each leaves everything as it was, and the next does the work.
+# Interrupted statements: each leaves everything unchanged, and the next one works.
 psql -d life_limits <<'SQL' >/dev/null
 CREATE TABLE big (item text, ts timestamptz, g text);
 SELECT topk.create_rollup('big', 'big', 'item', 'ts', group_by => '{g}', capacity => 500);
 SQL
-# A pause in the middle, by which a cancellation gets there
+# A pause in the middle, so that a cancellation arrives there
 rows="SELECT 'i' || i % 4000 AS item, now() - i % 90 * interval '7 hours' AS ts, i % 50 AS g FROM generate_series(1, 60000) AS i"
 state="SELECT (SELECT count(*) FROM big), coalesce(sum((topk.window_info('big', 'month', now() - i * interval '28 days')).events), 0), (SELECT md5(string_agg(t::text, ' ' ORDER BY t::text)) FROM (SELECT start, grp, level, events FROM topk.tile WHERE rollup = (SELECT id FROM topk.rollup WHERE name = 'big')) AS t) FROM (VALUES (0)) AS v (i)"
-interrupted() { # WHAT STATEMENT: ends it ten times at random moments by statement_timeout, then by pg_cancel_backend
+interrupted() { # WHAT STATEMENT: cancels it ten times at random moments, by statement_timeout and by pg_cancel_backend
     local what=$1 statement=$2 i before after states=
     before=$(sql life_limits -c "$state")
     for ((i = 1; i <= 10; i++)); do
@@ -92,7 +92,7 @@ interrupted() { # WHAT STATEMENT: ends it ten times at random moments by stateme
     check "$what: interrupted" yes "$([[ $states == *57014* ]] && [[ ${states//ERROR:  57014/} == '' ]] && echo yes || echo "$states")"
     after=$(sql life_limits -c "$state")
     case $what in
-    INSERT | COPY) # some may have come through, then with all they count
+    INSERT | COPY) # some may have succeeded; then all their rows count
         check "$what: rows and counts" "$(cut -d'|' -f1 <<<"$after")" "$(sql life_limits -c "SELECT coalesce(sum((topk.window_info('big', 'month', m)).events), 0) FROM (SELECT DISTINCT date_trunc('month', ts) AS m FROM big) AS x")" ;;
     *) check "$what: nothing has changed, or all" yes "$([ "$(cut -d'|' -f1,2 <<<"$before")" = "$(cut -d'|' -f1,2 <<<"$after")" ] && echo yes || echo "$before, then $after")" ;;
     esac

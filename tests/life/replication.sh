@@ -1,5 +1,5 @@
-# Logical replication into a table with a rollup, from another database of the same server: the slots are made beforehand, as
-# CREATE SUBSCRIPTION would wait for itself.
+# Logical replication into a table with a rollup, from another database of the same server. The slots are created in advance, as CREATE
+# SUBSCRIPTION would wait for itself.
 
 fresh life_subscriber
 psql -d postgres -c 'DROP DATABASE IF EXISTS life_publisher' -c 'CREATE DATABASE life_publisher'
@@ -31,7 +31,7 @@ psql -d life_publisher -c "INSERT INTO event (item) SELECT 'new' FROM generate_s
 soon_is 30 'rows that are applied' '15|15' query life_subscriber 'SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM parted)'
 check '... are not counted' '|' "$(sql life_subscriber -c "SELECT counts('event'), counts('parted')")"
 
-# Triggers that fire for replicas: apply workers fire none for statements, the copy does
+# Triggers that fire for replicas: the initial copy fires statement triggers, apply workers do not
 for mode in REPLICA ALWAYS; do
     psql -d life_subscriber -c "ALTER TABLE event ENABLE $mode TRIGGER topk_capture" -c "ALTER TABLE parted ENABLE $mode TRIGGER topk_capture"
     n=$(sql life_subscriber -c 'SELECT count(*) + 1 FROM event')
@@ -41,16 +41,16 @@ for mode in REPLICA ALWAYS; do
 done
 check 'the subscription works on' 0 "$(sql life_subscriber -c "SELECT coalesce(sum(apply_error_count + sync_error_count), 0) FROM pg_stat_subscription_stats WHERE subname = 'life'")"
 check 'ALTER TABLE leaves the mode of the trigger alone' A "$(sql life_subscriber -c 'ALTER TABLE event ADD extra integer' -c "SELECT tgenabled FROM pg_trigger WHERE tgrelid = 'event'::regclass")"
-# Local rows count beside them; ENABLE REPLICA alone would keep them from it
+# Local rows count too; with ENABLE REPLICA they would not
 check 'local rows are counted: ALWAYS' 'local=1|local=1' "$(sql life_subscriber -c "INSERT INTO event (id, item, ts) VALUES (-1, 'local', now())" -c "INSERT INTO parted VALUES ('a', 'local', now())" -c "SELECT counts('event'), counts('parted')")"
 check 'local rows are not counted: REPLICA' 'local=1' "$(sql life_subscriber -c 'ALTER TABLE event ENABLE REPLICA TRIGGER topk_capture' -c "INSERT INTO event (id, item, ts) VALUES (-2, 'local', now())" -c "SELECT counts('event')")"
 
-# Backfill counts them
+# A backfill counts the replicated rows
 psql -d life_subscriber -c 'ALTER TABLE event ENABLE TRIGGER topk_capture' -c 'ALTER TABLE parted ENABLE TRIGGER topk_capture'
 check 'backfill counts what was replicated' 'ALWAYS=1 REPLICA=1 local=2 new=5 old=10|ALWAYS=1 REPLICA=1 local=1 new=5 old=10' \
     "$(sql life_subscriber -c "DO \$\$BEGIN PERFORM topk.backfill('event'), topk.backfill('parted'); END\$\$" -c "SELECT counts('event'), counts('parted')")"
 
-# The copy of a second round, with a trigger that always fires
+# A second initial copy, with a trigger that always fires
 psql -d life_subscriber -c 'ALTER SUBSCRIPTION life DISABLE' -c 'ALTER SUBSCRIPTION life SET (slot_name = NONE)' -c 'DROP SUBSCRIPTION life' \
     -c 'TRUNCATE event, parted' -c "DO \$\$BEGIN PERFORM topk.drop_rollup('event'), topk.drop_rollup('parted'), topk.create_rollup('event', 'event', 'item', 'ts'), topk.create_rollup('parted', 'parted', 'item', 'ts'); END\$\$" \
     -c 'ALTER TABLE event ENABLE ALWAYS TRIGGER topk_capture' -c 'ALTER TABLE parted ENABLE ALWAYS TRIGGER topk_capture'
@@ -58,10 +58,10 @@ check 'subscribing again' '' "$(sql life_subscriber -c "$subscribe")"
 wait_for 30 '17|17|0' query life_subscriber "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM parted), count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'"
 check 'ENABLE ALWAYS TRIGGER: the copy is counted' 'ALWAYS=1 REPLICA=1 new=5 old=10|ALWAYS=1 REPLICA=1 new=5 old=10' "$(sql life_subscriber -c "SELECT counts('event'), counts('parted')")"
 
-# A stream is no target
+# A stream cannot be a target
 check 'a stream cannot be subscribed to' 'ERROR:  42809' "$(sql life_subscriber -c "CREATE SUBSCRIPTION stream CONNECTION '$publisher' PUBLICATION stream WITH (create_slot = false, slot_name = 'life_stream')")"
 
-# The source of a rollup is published like any table
+# The source of a rollup can be published like any table
 psql -d life_publisher -c 'CREATE EXTENSION pg_topk' -c "SELECT topk.create_rollup('event', 'event', 'item', 'ts')" -c "INSERT INTO event (item) VALUES ('both')" >/dev/null
 soon_is 30 'a source with a rollup is published' 1 query life_subscriber "SELECT count(*) FROM event WHERE item = 'both'"
 check 'a stream cannot be published' 'ERROR:  22023' "$(sql life_subscriber -c 'CREATE PUBLICATION p FOR TABLE plain')"

@@ -1,4 +1,4 @@
-# Attacks: what a user may not do, and whose rights a user's code runs with
+# Attacks: actions that a user has no right to, and the rights with which the code of a user runs
 
 fresh life_rights
 psql -d life_rights <<'SQL' >/dev/null
@@ -19,12 +19,12 @@ SELECT fold_all();
 INSERT INTO topk.error_log (rollup, sqlstate, message) SELECT id, '22003', 'confidential' FROM topk.rollup;
 SQL
 
-# Who may insert may not read, who may read may not insert
+# A user who may insert may not read, and a user who may read may not insert
 expect 'INSERT alone' 'done' 'SET ROLE life_inserter' "SELECT outcome('INSERT INTO secret VALUES (''x'')')"
 reading="SELECT DISTINCT sqlstate_of(q) FROM unnest(ARRAY['SELECT * FROM topk.top(''secret'', ''day'')', 'SELECT * FROM topk.range(''secret'', now() - interval ''3 days'', now())',
     'SELECT topk.window_info(''secret'', ''day'')', 'SELECT topk.backfill(''secret'')', 'SELECT topk.refresh(''secret'', ''2020-01-01'', now())', 'SELECT topk.drop_rollup(''secret'')',
     'SELECT topk.create_rollup(''mine'', ''secret'', ''item'', ''ts'')']) AS q"
-# All functions that answer for a rollup, known or not
+# All functions that answer for a rollup, existing or not
 answering="SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace = 'topk'::regnamespace AND proargtypes[0] = 'text'::regtype AND has_function_privilege('life_inserter', p.oid, 'EXECUTE')"
 expect '... reads nothing, changes nothing' 42501 'SET ROLE life_inserter' "$reading"
 expect 'SELECT: insert, count, change' 42501 'SET ROLE life_reader' "SELECT DISTINCT sqlstate_of(q) FROM unnest(ARRAY['INSERT INTO secret VALUES (''x'')', 'SELECT topk.drop_rollup(''secret'')', 'SELECT topk.backfill(''secret'')']) AS q"
@@ -43,7 +43,7 @@ expect 'functions that answer say 42501 too' '' "SET ROLE life_inserter" "SELECT
     (SELECT string_agg(format('%L::%s', CASE WHEN i = 1 THEN 'secret' WHEN t = 'interval'::regtype THEN '1 day' WHEN t = 'timestamptz'::regtype THEN (now() - i * interval '1 s')::text WHEN t = 'text'::regtype THEN 'day' WHEN t = 'text[]'::regtype THEN '{x}' WHEN t = 'regclass'::regtype THEN 'secret' WHEN t = 'boolean'::regtype THEN 'f' WHEN t = 'jsonb'::regtype THEN '{}' ELSE '1' END, t::regtype), ', ' ORDER BY i)
      FROM (SELECT t, i FROM unnest((SELECT proargtypes::oid[] FROM pg_proc WHERE oid = f)) WITH ORDINALITY AS u (t, i)) AS v)))) AS o (state) WHERE state <> '42501' AND f::text !~ 'create_rollup|metrics'"
 
-# A reader's function is cheap, and would be asked first
+# A cheap function of a reader, which the planner would call first
 psql -d life_rights <<'SQL'
 SET ROLE life_mallory;
 CREATE FUNCTION leak(anyelement) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS $$BEGIN INSERT INTO evidence (who, what) VALUES (current_user, $1::text); RETURN true; END$$;
@@ -53,7 +53,7 @@ expect 'views leak nothing to functions of their readers' '0' 'SET ROLE life_mal
     'SELECT count(*) FROM evidence'
 expect '... each of them is a barrier' '' "SELECT relname FROM pg_class WHERE relnamespace = 'topk'::regnamespace AND relkind = 'v' AND relname <> 'workers' AND NOT coalesce('security_barrier=true' = ANY (reloptions), false)"
 
-# Mallory's code tells whose rights it has: in a function of constants, in a literal's domain, in operators, and in what is done with each row
+# Mallory's code records with whose rights it runs: in a function of constants, in the domain of a literal, in operators, and for each row
 psql -d life_rights <<'SQL' >/dev/null
 SET ROLE life_mallory;
 CREATE FUNCTION tell(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$
@@ -80,7 +80,7 @@ SQL
 expect 'the trap works' 'XX999' "SELECT sqlstate_of('SELECT tell(''x'')')"
 expect 'an inserter needs no rights on the schema of the code' 'done' 'CREATE SCHEMA hidden AUTHORIZATION life_mallory' 'SET ROLE life_mallory' 'CREATE FUNCTION hidden.f(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$BEGIN RETURN upper($1); END$$' 'CREATE FOREIGN TABLE uses_hidden (item text, ts timestamptz DEFAULT now()) SERVER topk' \
     'GRANT INSERT ON uses_hidden TO life_inserter' "DO \$\$BEGIN PERFORM topk.create_rollup('uses_hidden', 'uses_hidden', 'hidden.f(item)', 'ts'); END\$\$" 'SET ROLE life_inserter' "SELECT outcome('INSERT INTO uses_hidden VALUES (''x'')')"
-# By a superuser, each in a new session, as what was parsed before is kept
+# Statements of a superuser, each in a new session, as sessions keep parsed expressions
 expect 'EXPLAIN' done "SELECT outcome('EXPLAIN INSERT INTO trap_stream VALUES (''x'')')"
 expect 'topk.fold()' done "SELECT outcome('SELECT fold_all()')"
 expect 'topk.maintain()' done "SELECT outcome('SELECT topk.maintain()')"
@@ -101,7 +101,7 @@ expect '... not even a setting' t 'SET ROLE life_mallory' 'CREATE OR REPLACE FUN
     "SELECT sqlstate_of('SELECT topk.backfill(''trap'')') IN ('42501', '22023') AND current_setting('search_path') !~ 'evil'"
 expect 'DROP TABLE, DROP OWNED' done "SELECT outcome('DROP TABLE trap; DROP FOREIGN TABLE trap_stream; DROP OWNED BY life_mallory CASCADE')"
 
-# Names that are found first: functions, operators, tables and types of the session, in search_path and in pg_temp
+# Objects that are found first: functions, operators, tables and types in the search_path and in pg_temp
 psql -d life_rights <<'SQL' >/dev/null
 GRANT CREATE ON SCHEMA public TO life_mallory;
 CREATE SCHEMA shadow AUTHORIZATION life_mallory;
@@ -155,7 +155,7 @@ for statement in "SELECT topk.create_rollup('other', 'public.shadowed', 'item', 
 done
 expect 'what was counted under shadows' 'a=101' "SELECT counts('shadowed')"
 
-# Names and literals that end a string or an identifier
+# Names and literals that try to end a string or an identifier
 expect 'quotes in names' "x'y=1|x'y=1" "CREATE TABLE \"a'b\"\"c\\d\" (\"i't\"\"em\" text, \"t's\" timestamptz DEFAULT now(), \"\$1\" integer DEFAULT 1)" \
     "DO \$\$BEGIN PERFORM topk.create_rollup('r''\"\\; DROP TABLE evidence; --', '\"a''b\"\"c\\d\"', '\"i''t\"\"em\"', '\"t''s\"', weight => '\"\$1\"', filter => '\"i''t\"\"em\" <> ''it''''s''', group_by => '{\"\\\"i''t\\\"\\\"em\\\"\"}'); END\$\$" \
     "INSERT INTO \"a'b\"\"c\\d\" VALUES (\$\$x'y\$\$), (\$\$it's\$\$)" "DO \$\$BEGIN PERFORM topk.backfill(name), topk.fold(id) FROM topk.rollup WHERE name ~ '^r'; END\$\$" \
@@ -163,7 +163,7 @@ expect 'quotes in names' "x'y=1|x'y=1" "CREATE TABLE \"a'b\"\"c\\d\" (\"i't\"\"e
 expect '... renamed, and the rollup dropped' 0 "ALTER TABLE \"a'b\"\"c\\d\" RENAME \"i't\"\"em\" TO \"');--\"" "DO \$\$BEGIN PERFORM topk.drop_rollup(name) FROM topk.rollup WHERE name ~ '^r'''; END\$\$" "SELECT count(*) FROM topk.rollup WHERE name ~ '^r'''"
 expect 'expressions that are more than one' 42601 "SELECT DISTINCT sqlstate_of(format('SELECT topk.create_rollup(''x'', ''shadowed'', %L, ''ts'')', e)) FROM unnest(ARRAY['item; DROP TABLE evidence', 'item) FROM shadowed; --', 'item, item', 'item INTO x', 'item /* ', '']) AS e"
 
-# What PUBLIC may call
+# Functions that PUBLIC may call
 expect 'no functions run with another user'"'"'s rights' '' "SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'topk'::regnamespace AND prosecdef"
 expect 'functions in SQL and PL/pgSQL have a search_path of their own' '' "SELECT p.oid::regprocedure FROM pg_proc AS p JOIN pg_language AS l ON l.oid = prolang WHERE pronamespace = 'topk'::regnamespace AND lanname <> 'c' AND proname <> 'find_source' AND NOT coalesce(proconfig @> '{\"search_path=pg_catalog, pg_temp\"}', false)"
 expect 'support functions are not for everybody, but for those that show only what the caller may read' '' "SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace = 'topk'::regnamespace AND has_function_privilege('life_inserter', p.oid, 'EXECUTE') AND obj_description(p.oid, 'pg_proc') ~ 'support function' AND proname NOT IN ('worker_slots', 'rollup_activity', 'limit_state', 'exact_counts', 'check_question')"

@@ -1,4 +1,4 @@
-# Roles topk_reader and topk_writer: they are the cluster's, and databases share them
+# Roles topk_reader and topk_writer, which all databases of a server share
 
 roles="SELECT string_agg(rolname || CASE WHEN rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls THEN '!' ELSE '' END, ' ' ORDER BY rolname) FROM pg_roles WHERE rolname ~ '^topk_'"
 here_are=(life_r1 life_r2 life_r3 life_r4)
@@ -7,7 +7,7 @@ for database in "${here_are[@]}"; do
 done
 psql -d postgres -c 'DROP ROLE IF EXISTS topk_reader, topk_writer'
 
-# hold_role ROLE COMMIT|ROLLBACK DATABASE: another session has created it, and ends when CREATE EXTENSION waits for it
+# hold_role ROLE COMMIT|ROLLBACK DATABASE: another session has created the role, and ends when CREATE EXTENSION waits for it
 hold_role() {
     psql -d postgres -c BEGIN -c "CREATE ROLE $1" -c "DO \$\$BEGIN
             FOR i IN 1..3000 LOOP
@@ -34,7 +34,7 @@ sql life_r4 -c 'ALTER DATABASE life_r4 OWNER TO postgres' -c 'CREATE EXTENSION p
 check 'a role is not dropped as long as an extension needs it' $'ERROR:  2BP01\nERROR:  2BP01' "$(sql postgres -c 'DROP ROLE topk_reader' -c 'DROP ROLE topk_writer')"
 check 'CREATE EXTENSION that is undone leaves nothing' 'topk_reader topk_writer' "$(sql life_r4 -c BEGIN -c 'DROP EXTENSION pg_topk' -c 'CREATE EXTENSION pg_topk' -c ROLLBACK -c "$roles")"
 
-# By force: whoever is no owner does not ask any more, and no name of that kind gives rights
+# The roles are dropped by force: users other than the owner may no longer read, and no other role of that name gives rights
 psql -d life_r1 -f "$here/support.sql" && psql -d life_r1 <<'SQL' >/dev/null
 CREATE ROLE life_reader IN ROLE topk_reader; CREATE ROLE life_owner;
 CREATE FOREIGN TABLE s (item text, ts timestamptz DEFAULT now()) SERVER topk;

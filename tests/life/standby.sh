@@ -1,4 +1,4 @@
-# A hot standby answers as the primary does; so does the primary that it becomes, and a base backup
+# A hot standby answers like the primary, also after its promotion; so does a base backup
 
 fresh life_standby
 psql -d life_standby <<'SQL' >/dev/null
@@ -15,18 +15,18 @@ SELECT topk.maintain();
 INSERT INTO stream SELECT 'late' || i % 3, now() - i * interval '29 minutes', i % 6 FROM generate_series(1, 100) AS i;
 SQL
 copy_server server follower -R
-# What the primary removes for good is the TRUNCATE of a slot alone
+# Only the TRUNCATE of a slot removes rows on the primary that a standby may need
 configure follower 'hot_standby_feedback = on'
 launch_server follower
 follower=$scratch/follower
 on_standby() { PGHOST=$follower sql life_standby "$@"; }
 
-# All answers of all windows, groups and kinds, in one number; the views
+# A hash of all answers for all windows, groups and kinds, and of the views
 answers="SELECT count(*), md5(string_agg(x::text, ' ' ORDER BY x::text)) FROM (
     SELECT r.name, kind, d.at, g.key, t.* FROM topk.rollups AS r, unnest(r.windows) AS kind, generate_series(now() - interval '6 days', now() + interval '1 hour', '5 hours') AS d (at),
          (VALUES (NULL::text[]), ('{1}'), ('{4}'), ('{}')) AS g (key), topk.top(r.name, kind, d.at, 20, g.key) AS t WHERE r.name = 'stream' OR g.key IS NULL) AS x"
 views="SELECT md5(string_agg(s::text, ' ' ORDER BY s::text)), (SELECT md5(string_agg(r::text, ' ' ORDER BY r::text)) FROM topk.rollups AS r), (SELECT count(*) FROM topk.groups) FROM topk.snapshots AS s"
-# The time is given, so that both servers ask for the same windows
+# The time is an argument, so that both servers answer for the same windows
 agree() { # WHAT
     local at lsn asked on_primary
     at="timestamptz '$(sql life_standby -c 'SELECT now()')'"
@@ -47,17 +47,17 @@ agree 'when it is committed'
 psql -d life_standby -c "DELETE FROM tab WHERE item = 'i7'" -c "SELECT topk.backfill('tab')" >/dev/null
 agree 'counted again'
 
-# Nothing can be written there
+# A standby cannot write
 check 'no writing on a standby' '25006|55000|55000' "$(on_standby -c "SELECT sqlstate_of('INSERT INTO stream VALUES (''x'')'), sqlstate_of('SELECT topk.drop_rollup(''tab'')'),
     sqlstate_of('SELECT topk.create_rollup(''x'', ''tab'', ''item'', ''ts'')')")"
 check 'nor folding' $'ERROR:  25006\nERROR:  25006\nERROR:  25006' "$(on_standby -c 'SELECT topk.fold(1)' -c 'CALL topk.run()' -c 'SELECT topk.maintain()')"
 
-# A snapshot there, over folds and turns of the log: the same answer, or none when its rows have been removed
+# A snapshot on the standby during folds and turns of the log: the same answer, or an error if its rows were removed
 month="SELECT sum(count) FROM topk.range('stream', now() - interval '30 days', now() + interval '1 hour', 1000)"
 at="timestamptz '$(sql life_standby -c 'SELECT now()')'"
 month=${month//now()/$at}
 coproc OLD { PGHOST=$follower "$bindir/psql" -X -q -A -t -v VERBOSITY=sqlstate -d life_standby 2>&1; }
-in_old() { # STATEMENT: what the old transaction says
+in_old() { # STATEMENT: prints the output in the old transaction
     local answer
     echo "$1;" >&"${OLD[1]}"
     read -r -t 60 answer <&"${OLD[0]}"
@@ -80,7 +80,7 @@ check '... and in its next transaction it does' "$(sql life_standby -c "$month")
 echo '\q' >&"${OLD[1]}"
 wait "$OLD_PID"
 
-# A base backup that is started by itself
+# A base backup that is started as a server of its own
 wanted=$(sql life_standby -c "$month" -c "$views")
 copy_server server backup -X stream
 launch_server backup

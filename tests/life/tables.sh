@@ -1,4 +1,4 @@
-# What is done to sources, and to the tables of schema topk
+# Changes of sources, and of the tables of schema topk
 
 fresh life_tables
 psql -d life_tables <<'SQL' >/dev/null
@@ -79,7 +79,7 @@ expect 'DROP OWNED takes rollups along' 0 'DROP OWNED BY life_other' "SELECT cou
 expect 'SET SESSION AUTHORIZATION' 'z=1' 'GRANT CREATE ON SCHEMA public TO life_bob' 'SET SESSION AUTHORIZATION life_bob' 'CREATE TABLE own (item text, ts timestamptz DEFAULT now())' \
     "DO \$\$BEGIN PERFORM topk.create_rollup('own', 'own', 'item', 'ts'); END\$\$" "INSERT INTO own VALUES ('z')" "SELECT counts('own')"
 
-# A DBA at the tables of schema topk
+# A DBA changes the tables of schema topk
 psql -d life_tables <<'SQL' >/dev/null
 CREATE FOREIGN TABLE big (item text, ts timestamptz DEFAULT now(), g text) SERVER topk;
 SELECT topk.create_rollup('big', 'big', 'item', 'ts', group_by => '{g}');

@@ -1,4 +1,4 @@
-"""Those who work on the server at the same time: writers, readers, folders, and whoever kills them. Each is a thread."""
+"""The actors that use the server at the same time: writers, readers, folders, and killers. Each is a thread."""
 import datetime
 import io
 import random
@@ -16,7 +16,7 @@ from server import kill
 UTC = datetime.timezone.utc
 EPOCH = datetime.datetime(2000, 1, 1, tzinfo=UTC)
 RETRY = {'40001', '40P01'}  # serialization failure, deadlock
-# A connection that was ended, a server that is starting or stopping.
+# SQLSTATEs of an ended connection, and of a server that is starting or stopping.
 GONE = {'57P01', '57P02', '57P03', '57P05', None}
 
 
@@ -79,7 +79,7 @@ class Actor(threading.Thread):
                 else:
                     self.unexpected(e)
                 self.recover(e)
-            except SystemError:  # psycopg2 may raise it where a connection is lost in COPY
+            except SystemError:  # psycopg2 may raise it if a connection is lost in COPY
                 self.report.count('connections lost')
                 self.forget()
             except Exception:
@@ -139,7 +139,7 @@ class Writer(Actor):
     def act(self):
         r = self.random
         level = r.choice(['READ COMMITTED'] * 3 + ['REPEATABLE READ', 'SERIALIZABLE'])
-        if r.random() < 0.15:  # a statement by itself
+        if r.random() < 0.15:  # a single statement
             source = r.choice(['tab', 'part'])
             self.write(source, r.randint(1, 5))
             self.report.count('transactions committed')
@@ -157,14 +157,14 @@ class Writer(Actor):
             self.report.count('transactions prepared')
             if r.random() < 0.5:
                 self.query(f"{r.choice(['COMMIT', 'COMMIT', 'ROLLBACK'])} PREPARED '{gid}'")
-        elif end < 0.23:  # fails at the end
+        elif end < 0.23:  # the statement fails at its end
             try:
                 self.query("INSERT INTO ev VALUES ('i0001', now(), 's0', -1)")
                 self.report.fail('a negative weight is refused', 'it was not')
             except psycopg2.errors.InvalidParameterValue:
                 self.query('ROLLBACK')
                 self.report.count('transactions rolled back')
-        elif end < 0.25 and self.connect().info.backend_pid:  # the client goes away in the middle
+        elif end < 0.25 and self.connect().info.backend_pid:  # the client ends in the middle
             self.forget()
         else:
             self.query('COMMIT')
@@ -195,11 +195,11 @@ class Writer(Actor):
             self.write_rejected()
         else:
             self.write(source, r.choice([1, 1, 1, 2, 10, 100, 400]))
-        if r.random() < 0.05:  # reads what it has written itself
+        if r.random() < 0.05:  # the writer reads its own rows
             compare(self, world.ROLLUPS[0], 'own writes are read')
 
     def times(self, n):
-        """Of a batch: few hours, or many."""
+        """Returns the times of a batch, in few hours or in many."""
         r = self.random
         spread = r.random()
         now = datetime.datetime.now(UTC)
@@ -269,7 +269,7 @@ class Writer(Actor):
 
 
 class Resolver(Actor):
-    """Ends prepared transactions that their writers left behind, some time later, perhaps after a crash."""
+    """Ends prepared transactions that writers have left, after some time, perhaps after a crash."""
 
     def act(self):
         self.pause(0.5, 3)
@@ -283,7 +283,7 @@ def resolve(actor, everything=False):
                 actor.query(f"{actor.random.choice(['COMMIT', 'COMMIT', 'ROLLBACK'])} PREPARED '{gid}'")
                 actor.report.count('prepared transactions resolved later')
             except (psycopg2.errors.UndefinedObject, psycopg2.errors.ObjectNotInPrerequisiteState):
-                pass  # its writer was faster, or is at it
+                pass  # its writer has ended it, or is just ending it
 
 
 class Folder(Actor):
@@ -337,7 +337,7 @@ class Reader(Actor):
 
 
 class SnapshotReader(Actor):
-    """Reads the same again and again in one snapshot, while folds and rotations go on."""
+    """Repeats a query in one snapshot, during folds and turns of the log."""
 
     def act(self):
         check = 'repeated reads of one snapshot'
@@ -383,7 +383,7 @@ class StandbyReader(Actor):
 
 
 class Definer(Actor):
-    """Creates a rollup on a busy table, drops it, and again."""
+    """Creates and drops a rollup on a busy table repeatedly."""
 
     def act(self):
         source = self.random.choice(['tab', 'ev', 'part'])
@@ -400,7 +400,7 @@ class Definer(Actor):
 
 
 class Recounter(Actor):
-    """Counts parts of the tables again while rows are inserted."""
+    """Refreshes parts of the tables while rows are inserted."""
 
     def act(self):
         self.pause(1, 4)
@@ -412,7 +412,7 @@ class Recounter(Actor):
         self.report.count(f'{what}s')
 
     def unexpected(self, e):
-        if e.pgcode in ('55000', '22023'):  # no rows there
+        if e.pgcode in ('55000', '22023'):  # the span has no rows
             self.report.count('recounts refused')
         else:
             super().unexpected(e)
@@ -427,7 +427,7 @@ class Chaos(Actor):
             return
         kind = self.random.choices(['terminate', 'kill', 'power'], [4, 2, 1])[0]
         self.world.chaos_turn += 1
-        if self.world.chaos_turn <= 3:  # each kind at least once
+        if self.world.chaos_turn <= 3:  # each kind occurs at least once
             kind = ['kill', 'power', 'terminate'][self.world.chaos_turn - 1]
         self.strike(kind)
 
@@ -437,7 +437,7 @@ class Chaos(Actor):
                 try:
                     self.world.primary.kill_everything()
                 except (OSError, RuntimeError):
-                    self.world.stopping.set()  # nothing more can be done
+                    self.world.stopping.set()  # the test cannot go on
                     raise
             self.report.count('kills of the whole server')
             return
@@ -454,7 +454,7 @@ class Chaos(Actor):
 
 
 class Copier(Actor):
-    """Dumps and copies the server while it works, and checks what comes out. Crashes wait meanwhile."""
+    """Dumps and copies the server while it works, and checks the results. Crashes wait meanwhile."""
 
     turn = 0
 

@@ -5,7 +5,7 @@ import psycopg2
 
 from server import Server
 
-# Crashes here are those of processes, not of the machine: without fsync a killed server recovers just as well.
+# Only processes crash here, not the machine, so a killed server recovers without fsync too.
 SETTINGS = {
     'fsync': 'off', 'timezone': 'UTC', 'shared_buffers': '128MB', 'max_wal_size': '256MB', 'checkpoint_timeout': '30s',
     'wal_level': 'replica', 'wal_keep_size': '1GB', 'max_connections': 60, 'max_prepared_transactions': 30, 'max_wal_senders': 6,
@@ -17,7 +17,7 @@ SETTINGS = {
 
 class PatientServer(Server):
     def connect(self, name='torture', database='postgres', patience=60):
-        """A connection in autocommit mode; waits while the server recovers."""
+        """Returns a connection in autocommit mode; waits while the server recovers."""
         deadline = time.monotonic() + patience
         while True:
             try:

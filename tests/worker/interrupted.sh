@@ -1,11 +1,12 @@
-# Workers that end in the middle of their work: by SIGTERM, a fast shutdown, an error. What they had begun is undone, and done again.
+# Workers end in the middle of their work: by SIGTERM, a fast shutdown, or an error. Their transaction is rolled back, and the work is done
+# again.
 
 start_server interrupted "shared_preload_libraries = 'pg_topk'" 'log_min_messages = log' 'pg_topk.fold_interval = 100ms' 'pg_topk.launcher_interval = 1s'
 soon_is 3 'the launcher' 1 query postgres "$launcher"
 sql postgres -c "$setup" >/dev/null
 soon_is 3 'the worker' 1 query postgres "$(worker_of postgres)"
 
-# stop_fast WHAT: a shutdown, and the server again
+# stop_fast WHAT: shuts the server down, and starts it again
 stop_fast() {
     takes_at_most 2000 "a fast shutdown $1" stop_server interrupted
     launch_server interrupted
@@ -20,7 +21,7 @@ worker_switch() {
     soon_is 4 "pg_topk.worker = $1" "$([ "$1" = on ] && echo 1 || echo 0)" query postgres "$(worker_of postgres)"
 }
 
-# 60,000 rows of the log, for as many tiles and more: seconds of work
+# 60,000 rows of the log for as many tiles: seconds of work
 worker_switch off
 sql postgres -c 'CREATE FOREIGN TABLE many (item text, at timestamptz, g text) SERVER topk' \
     -c "SELECT FROM topk.create_rollup('many', 'many', 'item', 'at', group_by => '{g}', windows => '{hour,day,month}', width => 0, capacity => 10, k => 1)" \
@@ -46,7 +47,7 @@ soon_is 120 '... it is done' 60000 query postgres "$(events_of many)"
 check '... once' 60000 "$(sql postgres -c "$counts" | cut -d'|' -f2)"
 check 'deltas are gone' 0 "$(sql postgres -c 'SELECT (SELECT count(*) FROM topk.delta_0) + (SELECT count(*) FROM topk.delta_1) + (SELECT count(*) FROM topk.delta_2) + (SELECT count(*) FROM topk.delta_3)')"
 
-# A table whose rows take their time
+# A table whose rows take long to count
 sql postgres -c 'CREATE TABLE slow_rows (item text, at timestamptz)' -c "INSERT INTO slow_rows SELECT 'item' || i % 5, now() FROM generate_series(1, 50000) AS i" \
     -c "CREATE FUNCTION slow(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.001); RETURN \$1; END'" \
     -c "SELECT FROM topk.create_rollup('slow', 'slow_rows', 'slow(item)', 'at', backfill => true)" >/dev/null
@@ -63,7 +64,7 @@ sql postgres -c "CREATE OR REPLACE FUNCTION slow(text) RETURNS text IMMUTABLE LA
     -c "SELECT pg_terminate_backend(backfill_pid) FROM topk.workers WHERE database = 'postgres' AND backfill_pid IS NOT NULL" >/dev/null
 soon_is 30 '... it is done' 'done|50000' query postgres "SELECT backfill, (topk.window_info('slow', 'month')).events FROM topk.rollups WHERE name = 'slow'"
 
-# An error of the worker itself, not of a rollup
+# An error of the worker, not of a rollup
 pid=$(pid_of postgres)
 sql postgres -c 'ALTER TABLE topk.rollup_state RENAME TO hidden' >/dev/null
 insert postgres good 5

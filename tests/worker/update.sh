@@ -1,6 +1,6 @@
-# ALTER EXTENSION UPDATE while workers run, on a copy of the installation that knows a later version of the extension.
+# ALTER EXTENSION UPDATE while workers run, on a copy of the installation that has a later version of the extension.
 
-# The server finds its files by where its executable is, so that links beside a copy of it make a copy of all.
+# The server finds its files relative to its executable, so links beside a copy of the executable make a copy of the installation.
 compiled=$("$PG_CONFIG" --bindir)
 shared=$("$PG_CONFIG" --sharedir)
 libraries=$("$PG_CONFIG" --pkglibdir)
@@ -25,7 +25,7 @@ soon_is 3 'a worker of the old version' 1 query postgres "$(worker_of postgres)"
 insert postgres good 100
 soon_is 3 '... folds' 100 query postgres "$(events_of good)"
 pid=$(pid_of postgres)
-# In a session whose caches know the old one, in the middle of its work
+# In a session whose caches have the old version, in the middle of its work
 check 'ALTER EXTENSION UPDATE' "$version|later|110" "$(sql postgres <<'SQL'
 SELECT extversion FROM pg_extension WHERE extname = 'pg_topk' \gset old_
 INSERT INTO good SELECT 'before', now() - interval '3 hours' FROM generate_series(1, 5);
