@@ -82,7 +82,7 @@ DROP TABLE raw;
 
 -- Few counters for many items: the query computes the same figures from their definitions
 CREATE TABLE many (item bigint, n bigint, at timestamptz);
-SELECT topk.create_rollup('many', 'many', item => 'item', event_time => 'at', weight => 'n', k => 10, capacity => 64,
+SELECT topk.create_rollup('many', 'many', item => 'item', event_time => 'at', weight => 'n', k => 10, capacity => 64, width => 0,
                           accept_past => '100 years', retention => '{"hour": "100 years", "tile": "100 years", "day": "100 years"}') > 0 AS created;
 INSERT INTO many SELECT floor(3000 ^ (mod(i * 7919, 100003) / 100003::float8)), i % 4, timestamptz '2024-01-02' + i * interval '2 seconds'
 FROM generate_series(1, 40000::bigint) AS i;
