@@ -22,5 +22,5 @@ CREATE FUNCTION topk.may_read(source regclass)
     LANGUAGE C STABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'topk_may_read';
 COMMENT ON FUNCTION topk.may_read(regclass) IS
-    'returns whether the current user may ask the rollups of a source. The user must have SELECT on it, and must either own it, or be a member of topk_reader to whom no row-level security of the source applies.';
+    'returns whether the current user may ask the rollups of a source. The user must have SELECT on it, and must own it or be a member of topk_reader. Row-level security of the source must not apply to the user.';
 GRANT EXECUTE ON FUNCTION topk.may_read(regclass) TO PUBLIC; -- views that everybody may read call it

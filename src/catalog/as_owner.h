@@ -1,4 +1,4 @@
-// Who runs a statement, and under which settings.
+// Brackets that set the user and the settings that a statement runs with.
 #pragma once
 
 #include <type_traits>
@@ -12,7 +12,7 @@ namespace topk::catalog {
 int pin_settings(pg_tz *zone = nullptr);
 void unpin_settings(int level);
 
-// What a bracket puts back. An error needs no help: the abort of the transaction does the same.
+// The state that a bracket puts back. After an error it has nothing to do: the abort of the transaction does the same.
 struct Caller {
     Oid user;
     int context;

@@ -10,7 +10,7 @@ enum class Role { item, time, weight, filter, group };
 
 const char *role_name(Role role); // as a parameter of topk.create_rollup
 
-// What expressions are parsed against. rollup is for messages; stored tells where their hint goes.
+// The context of parsing. rollup is for messages; stored decides their hint.
 struct ParseScope {
     Relation relation;
     const char *rollup;

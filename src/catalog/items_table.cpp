@@ -53,8 +53,8 @@ void require_select(Relation table) {
         aclcheck_error(result, get_relkind_objtype(table->rd_rel->relkind), RelationGetRelationName(table));
 }
 
-// As the owner of the table: who asks need not trust casts of its types, nor anything else in it. Only whom row-level
-// security applies to reads it like any table with policies, which are for that user.
+// The owner of the table reads it, so that the user who asks need not trust casts of its types, nor anything else in it.
+// Only a user to whom row-level security applies reads the table directly, as policies are made for that user.
 void read_rows(const RollupRow *row, Relation table, Datum *items, int n, Datum *found) {
     const bool policies = check_enable_rls(row->metadata, InvalidOid, true) == RLS_ENABLED;
     const char *statement =

@@ -1,5 +1,5 @@
-// Who may ask what a rollup of a source knows: who has SELECT on the source, and owns it or has the privileges of
-// topk_reader. Counts know no rows, so whom row-level security keeps from some rows may not ask either, as with pg_stats.
+// The right to ask a rollup. A user has it who may SELECT from the source, and owns it or has the privileges of topk_reader.
+// Counts are of all rows. So a user to whom row-level security of the source applies may not ask, as with pg_stats.
 #pragma once
 
 #include "../pg/executor.h"

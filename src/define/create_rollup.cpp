@@ -69,7 +69,7 @@ char *text_argument(FunctionCallInfo fcinfo, Argument argument) {
     return PG_ARGISNULL(argument) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(argument));
 }
 
-// What the user wrote, by the user's settings.
+// Parses the user's expressions, under the user's settings.
 void parse(FunctionCallInfo fcinfo, Relation source, NewRollup *rollup) {
     const ParseScope scope = {source, rollup->name, rollup->zone, NIL, false};
     Expressions &e = rollup->expressions;

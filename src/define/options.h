@@ -15,7 +15,7 @@ struct Retention {
     Datum jsonb; // with all keys
     Interval longest;
 };
-// What the user gave, or nullptr, over the defaults. Settings must be pinned.
+// Completes the given retention (nullptr: none) with the defaults. Settings must be pinned.
 Retention checked_retention(struct varlena *given);
 
 int32 checked_range(const char *parameter, int32 value, int32 least, int32 most);

@@ -22,7 +22,7 @@ using namespace topk::define;
 constexpr double max_rate = 1e9;
 constexpr double longest_refill = 366 * 86400.0; // s
 
-// Whose events are limited: for both functions the first two parameters.
+// The role and the source of a limit: the first two parameters of both functions.
 struct LimitScope {
     Oid role;   // InvalidOid: every role
     Oid source; // InvalidOid: every source

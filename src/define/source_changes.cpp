@@ -1,4 +1,4 @@
-// What changes of a source change in its rollups: the event triggers topk.after_ddl() and topk.after_drop().
+// The event triggers topk.after_ddl() and topk.after_drop(): rollups follow the changes of their sources.
 #include "../catalog/as_owner.h"
 #include "../catalog/lock.h"
 #include "../catalog/statement.h"
@@ -75,7 +75,7 @@ char *printed(Relation source, Expr *expression) {
 // Raises an error when an expression does not work any more; otherwise stores it as it reads now.
 void renew(Relation source, const StoredRollup *row) {
     refuse_dropped_column(source, row);
-    // Whoever changes the table need not trust its owner.
+    // The user who changes the table need not trust its owner.
     const char *item, *time, *weight, *filter;
     const ArrayType *group_by;
     Datum columns;
@@ -121,7 +121,7 @@ bool can_have_rollups(Oid oid) {
            get_rel_persistence(oid) != RELPERSISTENCE_TEMP;
 }
 
-// What may make a table a partition. Any other statement leaves triggers alone: in a restored dump they come last.
+// A statement that may make a table a partition. Others leave triggers alone: in a restored dump they come last.
 bool may_add_partition(const Node *statement) {
     if (!IsA(statement, AlterTableStmt))
         return true;

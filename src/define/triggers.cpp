@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char *trigger_name = "topk_capture";
 
-// Whatever its owner calls it now; nullptr: there is none.
+// By its function, as the owner may have renamed it; nullptr: there is none.
 const char *find_trigger(Relation relation) {
     const TriggerDesc *triggers = relation->trigdesc;
     if (triggers == nullptr || triggers->numtriggers == 0)
@@ -56,7 +56,7 @@ void sync_trigger(Relation relation, const char *existing) {
         as_source_owner(owner, nullptr, change);
 }
 
-// What is inserted into the partitioned table fires no trigger of the partition.
+// A row that is inserted into the partitioned table fires no trigger of the partition.
 [[noreturn]] void raise_partition(Relation relation) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                     errmsg("table \"%s\" cannot be a partition and have rollups", RelationGetRelationName(relation)),

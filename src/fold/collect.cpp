@@ -4,7 +4,7 @@ namespace topk::fold {
 
 namespace {
 
-// What one call takes on, so that memory and the length of the transaction are bounded.
+// One call takes on no more than this, so that memory and the length of the transaction are bounded.
 constexpr int max_deltas = 200000;
 constexpr size_t max_bytes = 64 << 20;
 

@@ -167,7 +167,7 @@ void add(int64 *sum, uint64 value) {
         *sum = PG_INT64_MAX;
 }
 
-// What the tiles of the span have counted.
+// The events and the weight that the tiles of the span have counted.
 void add_tiles(const Recount *recount, int64 *events, int64 *weight) {
     MemoryContext per_tile = AllocSetContextCreate(CurrentMemoryContext, "pg_topk tile", ALLOCSET_DEFAULT_SIZES);
     TileScan scan;
@@ -302,7 +302,7 @@ int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
     recount->oldest = DT_NOEND;
     count_rows(recount, query);
 
-    // What is older than every row has been counted from rows that are gone.
+    // Counts that are older than every row come from rows that are gone.
     TimestampTz kept =
         recount->oldest == DT_NOEND ? recount->span.stop : window_of(&recount->row, Level::tile, recount->oldest).start;
     if (kept > recount->span.start && has_older_row(recount))

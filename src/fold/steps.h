@@ -53,7 +53,7 @@ int64 remove_taken(Fold *fold);
 // Merges tiles that are over into the windows above them, and finishes windows that are over. True when there were any.
 bool finish_windows(Fold *fold);
 
-// What the values take, decompressed.
+// The size of the values in bytes, decompressed.
 size_t payload_size(const StoredTally &values);
 
 } // namespace topk::fold

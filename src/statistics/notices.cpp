@@ -1,4 +1,4 @@
-// What the current transaction will count when it commits.
+// Notices: the current transaction counts them when it commits.
 #include "../pg/array.h"
 #include "../stream/delta_log.h"
 #include "counters.h"

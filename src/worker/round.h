@@ -1,4 +1,4 @@
-// What a round does with each rollup, for workers and for topk.run().
+// The steps of a round, for workers and for topk.run().
 #pragma once
 
 #include "../fold/fold.h"
