@@ -152,7 +152,10 @@ bool look_after(Database *database, int *starting, TimestampTz now) {
 
 void start_worker(Database *database, TimestampTz now) {
     Assignment assignment;
-    if (mark_starting(database->oid, now, &assignment)) {
+    const Place place = mark_starting(database->oid, now, &assignment);
+    if (place == Place::held) // its release wakes this process
+        return;
+    if (place == Place::made) {
         database->requested = false;
         database->handle = start_process(worker_process, assignment);
         database->running = database->handle != nullptr;
@@ -162,11 +165,26 @@ void start_worker(Database *database, TimestampTz now) {
     if (!database->running) {
         database->next_try = TimestampTzPlusMilliseconds(now, launcher_interval * INT64CONST(1000));
         if (!database->refused)
-            ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-                              errmsg("could not start the pg_topk worker for database %u", database->oid),
-                              errhint("You might need to increase max_worker_processes.")));
+            ereport(WARNING,
+                    (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+                     errmsg("could not start the pg_topk worker for database %u", database->oid),
+                     place == Place::none ? errdetail("All %d worker slots of pg_topk are taken.", slot_count()) : 0,
+                     place == Place::none ? errhint("The server has max_worker_processes + %d of them.", max_held)
+                                          : errhint("You might need to increase max_worker_processes.")));
     }
     database->refused = !database->running;
+}
+
+// A slot may outlive what is known of its database here, as long as the process of a backfill runs after its worker has
+// left.
+void reclaim_forgotten() {
+    int count;
+    const SlotStatus *slots = read_slots(&count);
+    for (int i = 0; i < count; ++i)
+        if (hash_search(databases, &slots[i].database, HASH_FIND, nullptr) == nullptr)
+            reclaim(slots[i].database);
+    if (slots != nullptr)
+        pfree(const_cast<SlotStatus *>(slots));
 }
 
 // Returns the time until the next thing is due, in ms.
@@ -184,6 +202,7 @@ int64 look_after_all(TimestampTz now) {
         if (!database->listed && !database->running)
             (void)hash_search(databases, &database->oid, HASH_REMOVE, nullptr);
     });
+    reclaim_forgotten();
     return wait;
 }
 

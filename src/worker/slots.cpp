@@ -121,6 +121,11 @@ bool withdraw_from(WorkerSlot *slot, Exit reason) {
     return true;
 }
 
+void reclaim_idle(WorkerSlot *slot) {
+    if (slot->state == State::none && slot->holds == 0 && slot->backfill == 0)
+        slot->database = InvalidOid;
+}
+
 void ask(WorkerSlot *slot) {
     slot->asked_to_leave = slot->state != State::none;
     wake(slot->latch);
@@ -171,6 +176,8 @@ void attach_slots() {
     log_commit_hook = rows_committed;
 }
 
+int slot_count() { return shared->slot_count; }
+
 SlotStatus *read_slots(int *count) {
     *count = 0;
     if (shared == nullptr)
@@ -195,16 +202,18 @@ bool read_slot(Oid database, SlotStatus *status) {
     });
 }
 
-bool mark_starting(Oid database, TimestampTz now, Assignment *assignment) {
+Place mark_starting(Oid database, TimestampTz now, Assignment *assignment) {
     return locked(LW_EXCLUSIVE, [&] {
         WorkerSlot *slot = find_or_make_slot(database);
-        if (slot == nullptr || slot->holds != 0)
-            return false;
+        if (slot == nullptr)
+            return Place::none;
+        if (slot->holds != 0)
+            return Place::held;
         slot->state = State::starting;
         slot->asked_to_leave = false;
         slot->started = now;
         *assignment = {static_cast<int>(slot - shared->slots), database, ++slot->generation, 0};
-        return true;
+        return Place::made;
     });
 }
 
@@ -224,9 +233,8 @@ void ask_to_leave(Oid database) {
 
 void reclaim(Oid database) {
     change([&] {
-        WorkerSlot *slot = find_slot(database);
-        if (slot != nullptr && slot->state == State::none && slot->holds == 0 && slot->backfill == 0)
-            slot->database = InvalidOid;
+        if (WorkerSlot *slot = find_slot(database))
+            reclaim_idle(slot);
     });
 }
 
@@ -309,8 +317,8 @@ bool hold(Oid database) {
 void release(Oid database) {
     change([&] {
         WorkerSlot *slot = find_slot(database);
-        if (slot != nullptr && slot->holds > 0)
-            --slot->holds;
+        if (slot != nullptr && slot->holds > 0 && --slot->holds == 0)
+            reclaim_idle(slot);
         wake(shared->launcher);
     });
 }

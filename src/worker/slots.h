@@ -48,6 +48,7 @@ struct SlotStatus {
 void request_slots();
 void attach_slots();
 
+int slot_count();
 // Copies of the slots in use, in the current memory context.
 SlotStatus *read_slots(int *count);
 // False when the database has no slot.
@@ -55,8 +56,13 @@ bool read_slot(Oid database, SlotStatus *status);
 
 // The launcher's arrows.
 
-// Makes the place of a worker. False while a statement holds the database, or when there is no slot.
-bool mark_starting(Oid database, TimestampTz now, Assignment *assignment);
+enum class Place {
+    made,
+    held, // a statement holds the database
+    none, // every slot is taken
+};
+// Makes the place of a worker.
+Place mark_starting(Oid database, TimestampTz now, Assignment *assignment);
 // No process will take the place, as none could be registered, or it died before it came. False when one has come.
 bool withdraw(Oid database, uint32 generation, Exit reason);
 // The worker leaves when it has finished what it is doing.
@@ -85,6 +91,7 @@ inline constexpr int max_held = 8; // databases that a statement holds: at most 
 
 // No new process takes a place in the database. False when there is no slot.
 bool hold(Oid database);
+// The end of the last hold gives the slot back if there is no process: the launcher may not know the database any more.
 void release(Oid database);
 // Asks the processes of the database to leave: the one of a backfill by SIGTERM, the worker too when `terminate` says so.
 struct Processes {
