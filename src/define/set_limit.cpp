@@ -185,11 +185,34 @@ Datum limit_state(FunctionCallInfo fcinfo) {
     return (Datum)0;
 }
 
+bool changed = false; // in this transaction
+
+// Frees the token buckets of limits that this transaction has dropped or set again. Those of limits that it made and undid
+// go with the next change.
+void before_commit(XactEvent event, void *) {
+    const bool committing = event == XACT_EVENT_PRE_COMMIT && changed && has_token_buckets();
+    if (event != XACT_EVENT_PARALLEL_PRE_COMMIT)
+        changed = false;
+    if (!committing)
+        return;
+    CommandCounterIncrement();
+    const LimitRules all = limit_rules();
+    auto *ids = static_cast<int32 *>(palloc(all.count * sizeof(int32) + 1));
+    for (int i = 0; i < all.count; ++i)
+        ids[i] = all.rules[i].bucket.id;
+    forget_buckets_except(ids, all.count);
+    pfree(ids);
+}
+
 // limits_changed(): the trigger of topk.limit_rule
 Datum limits_changed(FunctionCallInfo fcinfo) {
     if (!CALLED_AS_TRIGGER(fcinfo))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("function must be called as a trigger")));
     CacheInvalidateRelcache(reinterpret_cast<TriggerData *>(fcinfo->context)->tg_relation);
+    static bool registered = false;
+    if (!registered)
+        RegisterXactCallback(before_commit, nullptr);
+    registered = changed = true;
     return PointerGetDatum(nullptr);
 }
 

@@ -34,7 +34,22 @@ Array<LimitRule> rules = {};
 MemoryContext rules_context = nullptr;
 Oid table_seen = InvalidOid;
 
+// Which rules apply to a source and a user: found once, as there may be thousands of rules.
+struct Match {
+    struct {
+        Oid relation, user;
+    } key;
+    Limits *limits; // nullptr: none apply
+};
+
+constexpr long most_matches = 1000;
+bool matches_valid = false;
+HTAB *matches = nullptr;
+MemoryContext matches_context = nullptr;
+
+// A change of any relation may be one of its name, its columns or what it is a partition of.
 void forget_changed(Datum, Oid relation) {
+    matches_valid = false;
     if (OidIsValid(relation) && relation != table_seen)
         return;
     known = false;
@@ -42,6 +57,8 @@ void forget_changed(Datum, Oid relation) {
 }
 
 void forget_all(Datum, int, uint32) { forget_changed((Datum)0, InvalidOid); }
+
+void forget_matches(Datum, int, uint32) { matches_valid = false; }
 
 // By number where the rule was made, also when the role has another name now; by name where a dump of it was restored.
 Oid find_role(const char *name, Oid oid, int64 made_in) {
@@ -61,6 +78,7 @@ LimitRule read_rule(HeapTuple tuple, TupleDesc descriptor) {
                               DatumGetInt64(v[cluster - 1]));
     rule.source = null[source - 1] ? InvalidOid : DatumGetObjectId(v[source - 1]);
     rule.bucket.id = DatumGetInt32(v[id - 1]);
+    rule.bucket.source = rule.source;
     if (!null[events_per_second - 1]) {
         rule.bucket.rate = DatumGetFloat8(v[events_per_second - 1]);
         rule.bucket.burst = DatumGetInt64(v[burst - 1]);
@@ -74,6 +92,8 @@ LimitRule read_rule(HeapTuple tuple, TupleDesc descriptor) {
     if (rules_context == nullptr) {
         rules_context = AllocSetContextCreate(CacheMemoryContext, "pg_topk limits", ALLOCSET_SMALL_SIZES);
         CacheRegisterRelcacheCallback(forget_changed, (Datum)0);
+        for (const auto id : {AUTHOID, AUTHMEMMEMROLE, DATABASEOID}) // roles, their members, the database's owner
+            CacheRegisterSyscacheCallback(id, forget_matches, (Datum)0);
         CacheRegisterSyscacheCallback(AUTHOID, forget_all, (Datum)0);
     }
     table_seen = table_oid(Table::limit_rule);
@@ -143,6 +163,44 @@ void lower(int32 *limit, int32 to) {
     return limits->quota_count != 0 || limits->item_bytes != PG_INT32_MAX || limits->metadata != 0 ? limits : nullptr;
 }
 
+void empty_matches() {
+    if (matches_context == nullptr)
+        matches_context = AllocSetContextCreate(CacheMemoryContext, "pg_topk limits of sources", ALLOCSET_SMALL_SIZES);
+    matches = nullptr;
+    MemoryContextReset(matches_context);
+    HASHCTL control = {};
+    control.keysize = sizeof(Match::key);
+    control.entrysize = sizeof(Match);
+    control.hcxt = matches_context;
+    matches = hash_create("pg_topk limits of sources", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    matches_valid = true; // unless a change comes while rules are matched
+}
+
+// In the current memory context.
+Limits *copy(const Limits *from) {
+    auto *limits = static_cast<Limits *>(palloc(sizeof(Limits)));
+    *limits = *from;
+    limits->relation = pstrdup(from->relation);
+    const Size size = from->quota_count * sizeof(LimitRule);
+    limits->quotas = static_cast<LimitRule *>(palloc(size + 1));
+    memcpy(static_cast<void *>(limits->quotas), from->quotas, size);
+    return limits;
+}
+
+const Limits *find_match(Relation relation, const Oid *ancestors, int ancestor_count) {
+    if (!matches_valid || hash_get_num_entries(matches) >= most_matches)
+        empty_matches();
+    const decltype(Match::key) key = {RelationGetRelid(relation), GetUserId()};
+    if (auto *known_match = static_cast<Match *>(hash_search(matches, &key, HASH_FIND, nullptr)))
+        return known_match->limits;
+    const Limits *found = match(relation, ancestors, ancestor_count);
+    MemoryContext caller = MemoryContextSwitchTo(matches_context);
+    Limits *kept = found == nullptr ? nullptr : copy(found);
+    MemoryContextSwitchTo(caller);
+    static_cast<Match *>(hash_search(matches, &key, HASH_ENTER, nullptr))->limits = kept;
+    return kept;
+}
+
 const char *describe(const LimitRule &rule) {
     const char *of = rule.any_role ? "all roles together" : psprintf("role \"%s\"", GetUserNameFromId(rule.role, true));
     const char *into = OidIsValid(rule.source) ? get_rel_name(rule.source) : nullptr;
@@ -195,7 +253,8 @@ LimitRules limit_rules() {
 Limits *find_limits(Relation relation, const Oid *ancestors, int ancestor_count) {
     if (!known) [[unlikely]]
         load();
-    return rules.count == 0 ? nullptr : match(relation, ancestors, ancestor_count);
+    const Limits *found = rules.count == 0 ? nullptr : find_match(relation, ancestors, ancestor_count);
+    return found == nullptr ? nullptr : copy(found);
 }
 
 void check_row(Limits *limits, TupleTableSlot *slot) {

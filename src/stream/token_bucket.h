@@ -13,6 +13,7 @@ bool has_token_buckets();
 
 struct TokenBucket {
     int32 id;    // of the limit, in this database
+    Oid source;  // of the limit; InvalidOid: every source
     double rate; // tokens per second
     int64 burst; // tokens that it holds; full at first
 };
@@ -22,5 +23,9 @@ double seconds_until(const TokenBucket &bucket, int64 n);
 double take_tokens(const TokenBucket &bucket, int64 n); // takes them when it does
 void give_back(const TokenBucket &bucket, int64 n);
 int64 tokens_left(const TokenBucket &bucket); // whole ones
+
+// Frees the places of this database, but for those of the given limits. Sorts the ids.
+void forget_buckets_except(int32 *ids, int count);
+void forget_buckets_of_dropped(const List *existing_databases);
 
 } // namespace topk::stream

@@ -2,6 +2,7 @@
 
 #include "settings.h"
 #include "../statistics/statistics.h"
+#include "../stream/token_bucket.h"
 #include "worker.h"
 
 extern "C" {
@@ -73,6 +74,7 @@ void list_databases(TimestampTz now) {
     table_endscan(scan);
     table_close(relation, AccessShareLock);
     forget_databases_except(existing);
+    stream::forget_buckets_of_dropped(existing);
     CommitTransactionCommand();
 }
 
