@@ -103,11 +103,3 @@ CREATE FUNCTION topk.refresh(rollup text, since timestamptz, until timestamptz)
     AS 'MODULE_PATHNAME', 'topk_refresh';
 COMMENT ON FUNCTION topk.refresh(text, timestamptz, timestamptz) IS
     'does the same as topk.backfill, for use after an UPDATE or DELETE. Raises SQLSTATE 55000 if the rollup has counts in the span that are older than the oldest row, or if the span contains a part of a window whose other tiles are no longer kept.';
-
-CREATE FUNCTION topk.run_backfill(rollup integer)
-    RETURNS bigint
-    LANGUAGE C STRICT
-    AS 'MODULE_PATHNAME', 'topk_run_backfill';
-COMMENT ON FUNCTION topk.run_backfill(integer) IS
-    'support function of workers: runs the backfill that topk.create_rollup asked for, and returns the number of rows counted';
-REVOKE ALL ON FUNCTION topk.run_backfill(integer) FROM PUBLIC;

@@ -46,6 +46,8 @@ void fill(const Columns &c, RollupRow *row) {
     row->shape.depth = static_cast<uint32_t>(c.int4("depth"));
     row->zone = find_zone(c.string("timezone"));
     row->grain = DatumGetIntervalP(c.get("grain"))->time;
+    row->accept_past = *DatumGetIntervalP(c.get("accept_past"));
+    row->accept_future = *DatumGetIntervalP(c.get("accept_future"));
     row->k = c.int4("k");
     row->max_groups = c.int4("max_groups");
     row->metadata = DatumGetObjectId(c.get("metadata"));

@@ -13,6 +13,8 @@ struct RollupRow {
     TallyShape shape;
     pg_tz *zone;
     int64 grain; // microseconds
+    Interval accept_past;
+    Interval accept_future;
     int32 k;
     int32 max_groups;
     int group_count;

@@ -1,5 +1,5 @@
 #include "../catalog/group_key.h"
-#include "steps.h"
+#include "fold_steps.h"
 
 namespace topk::fold {
 namespace {

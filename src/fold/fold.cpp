@@ -4,7 +4,7 @@
 #include "../catalog/lock.h"
 #include "../statistics/statistics.h"
 #include "retention.h"
-#include "steps.h"
+#include "fold_steps.h"
 
 namespace topk::fold {
 namespace {

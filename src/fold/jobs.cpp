@@ -1,4 +1,4 @@
-#include "steps.h"
+#include "fold_steps.h"
 
 extern "C" {
 #include "common/int.h"

@@ -3,8 +3,7 @@
 #include "../catalog/as_owner.h"
 #include "../catalog/error_log.h"
 #include "../catalog/rollup_state.h"
-#include "../catalog/statement.h"
-#include "../pg/sketch.h"
+#include "../pg/function.h"
 
 extern "C" {
 #include "access/stratnum.h"
@@ -51,10 +50,6 @@ DueList list_due() {
 
 void start_backfill(int32 id) {
     as_owner([&] { mark_backfill_started(id); });
-}
-
-void run_backfill(int32 id) {
-    as_owner([&] { execute("SELECT topk.run_backfill($1)", {Value::int4(id)}); });
 }
 
 void forget_failures(int32 id) {

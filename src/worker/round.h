@@ -20,7 +20,6 @@ struct DueList {
 // These run in the current transaction, as the owner of schema topk.
 DueList list_due(); // in the current memory context
 void start_backfill(int32 id);
-void run_backfill(int32 id);
 void forget_failures(int32 id);
 
 // Counts the failure and writes it to topk.error_log, and to the log of the server at the given level.

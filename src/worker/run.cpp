@@ -1,6 +1,7 @@
 // CALL topk.run(): one round in the calling session, for databases without a worker.
 #include "../pg/function.h"
 #include "../stream/delta_log.h"
+#include "../fold/recount.h"
 #include "round.h"
 
 extern "C" {

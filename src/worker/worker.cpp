@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include "../stream/delta_log.h"
+#include "../fold/recount.h"
 #include "round.h"
 #include "settings.h"
 #include "../statistics/statistics.h"

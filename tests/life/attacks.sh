@@ -43,7 +43,7 @@ mine() { # BODY: replaces the body of bomb()
 
 # The code runs in the session of a superuser, which goes on afterwards
 mine "PERFORM set_config('search_path', 'evil, pg_catalog', false), set_config('topk.bomb', 'went off', false), set_config('DateStyle', 'German', false);"
-for statement in "SELECT topk.backfill('mined')" "SELECT topk.accuracy('mined', 'day')" "SELECT topk.refresh('mined', now() - interval '1 hour', now())" 'CALL topk.run()' "SELECT topk.run_backfill(id) FROM topk.rollup WHERE name = 'mined'" \
+for statement in "SELECT topk.backfill('mined')" "SELECT topk.accuracy('mined', 'day')" "SELECT topk.refresh('mined', now() - interval '1 hour', now())" 'CALL topk.run()' "DO 'BEGIN UPDATE topk.rollup_state SET backfill = ''wanted'' WHERE rollup = (SELECT id FROM topk.rollup WHERE name = ''mined''); CALL topk.run(); END'" \
     'ALTER TABLE mined ADD a integer' 'ALTER FOREIGN TABLE mined_stream ADD a integer' 'EXPLAIN INSERT INTO mined_stream VALUES (now()::text)'; do
     expect "settings of a user's code end with it: ${statement:0:50}" $'done\n"$user", public|ISO, MDY' 'SET topk.bomb = $$$$' "SELECT outcome(\$s\$$statement\$s\$)" "SELECT current_setting('search_path'), current_setting('DateStyle')"
 done
