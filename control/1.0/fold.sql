@@ -1,5 +1,5 @@
 
--- Folds, which move counts from the delta log to topk.tile, retention, and counting rows of a table again.
+-- Folds, which move counts from the delta log to topk.tile, and counting rows of a table again.
 
 CREATE FUNCTION topk.write_snapshot(place tid, kind text, k integer)
     RETURNS void
