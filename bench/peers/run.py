@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Rollups beside other ways to the top 10 of an hour and of a day: cost of counting, answers, freshness, disk, exactness.
+"""Compares rollups with other ways to get the top 10 of an hour and of a day: cost of counting, answers, freshness, disk, exactness.
 
-All peers get the same events (scenario.py), hour by hour in turn, each in a server of its own; then all are asked, in turn.
-Reported are medians over the hours or rounds. What is not installed is left out, and a line says so; nothing is built here.
+All peers get the same events (scenario.py), hour by hour in turn, each in a server of its own; then all answer, in turn.
+It prints medians over the hours or rounds. A peer that is not installed is left out, and a line says so; nothing is built here.
 
 usage: run.py [--scale X] [--rounds N] [--stream NAME] [--only PEER[,PEER...]]
 environment: PG_CONFIG (default pg_config); ROWS, CLIENT, REPLAY (the binaries of ../stream/rows.cpp, ../stream/client.cpp and

@@ -9,10 +9,10 @@ HOUR, HOURS = 3600, 24
 
 
 class Scenario:
-    """A day of events, in order, in batches; the last of its hours is the present one.
+    """A day of events in order, in batches; the last hour is the present one.
 
-    In each hour some batches are rolled back, in the hour `crash` others are in a transaction that a crash ends. They are
-    not tried again.
+    In each hour, some batches are rolled back; in the hour `crash`, others are in a transaction that a crash ends. They are
+    not repeated.
     """
 
     def __init__(self, directory, stream, scale):

@@ -118,8 +118,8 @@ class SqlPeer:
         return int(events), float(took)
 
     def crash(self, first, last):
-        """In a transaction with batches, and while it works in the background, if it does. What was interrupted, and the
-        seconds from the start of the server until it accepts queries."""
+        """Crashes the server during a transaction with batches, and during its background work if it has any. Returns what was
+        interrupted, and the seconds from the start of the server until it accepts queries."""
         self.command('open', first, last)
         background = None
         if self.background:

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures speed and memory of the aggregates in PostgreSQL, beside count(), exact GROUP BY and other extensions of the server.
 
-Starts a private server in a temporary directory and stops it at the end. Times are medians of interleaved rounds
-(A B A B ...), because a machine's speed drifts; what counts is their ratio. Exits with 1 if a limit is missed.
+It starts a private server in a temporary directory and stops it at the end. Times are medians of interleaved rounds
+(A B A B ...), because the speed of a machine drifts; their ratio is the result. It exits with 1 if a limit is missed.
 
 usage: run.py [--rows N] [--rounds N] [--only SECTION[,SECTION...]] [--no-peers]
 environment: PG_CONFIG (default pg_config), GENERATE (the binary of generate.cpp)

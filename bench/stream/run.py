@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures counting at INSERT, beside keeping the rows and beside a table of counters: speed, WAL, memory, and latency of answers.
 
-Starts private servers in a temporary directory and stops them at the end. What is compared runs in the same server, from the
-same client, in interleaved rounds (A B A B ...), after a checkpoint each; reported are medians and their ratios. Exits with 1
+It starts private servers in a temporary directory and stops them at the end. Compared cases run in the same server, from the
+same client, in interleaved rounds (A B A B ...), each after a checkpoint. It prints medians and their ratios, and exits with 1
 if a limit is missed.
 
 usage: run.py [--rounds N] [--scale X] [--only SECTION[,SECTION...]] [--long MINUTES]

@@ -1,5 +1,5 @@
-// What tests/boundary is to find: a destructor (one hidden in a cold part), and a catch block, around a call of the server; and what
-// landing_pads cannot see, a destructor in a noexcept function.
+// Faults that tests/boundary must find: destructors (one in a cold part) and a catch block around a call of the server, and a destructor
+// in a noexcept function, which landing_pads cannot find.
 extern "C" void server_function();
 extern "C" void *server_memory(unsigned long size) noexcept;
 extern "C" void release(void *pointer) noexcept;

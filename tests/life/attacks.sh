@@ -131,8 +131,8 @@ for statement in 'SELECT fold_all()' 'CALL topk.run()' "SELECT topk.backfill('ne
     expect "... a superuser: ${statement:0:50}" done "SELECT outcome(\$s\$$statement\$s\$)"
 done
 expect '... its reader' done 'SET ROLE life_reader' "SELECT outcome('SELECT topk.accuracy(''nest'', ''day'')')"
-expect '... what was counted' '2|2' "SELECT (SELECT count FROM topk.top('nest', 'day')), (SELECT count FROM topk.top('nest', 'day', group_key => '{generated,default,sad}'))"
-expect '... and it tells, where PostgreSQL runs it' XX999 "SELECT sqlstate_of('INSERT INTO nest DEFAULT VALUES')"
+expect '... the events are counted' '2|2' "SELECT (SELECT count FROM topk.top('nest', 'day')), (SELECT count FROM topk.top('nest', 'day', group_key => '{generated,default,sad}'))"
+expect '... and it raises an error, if PostgreSQL runs it' XX999 "SELECT sqlstate_of('INSERT INTO nest DEFAULT VALUES')"
 
 # Row-level security: counts include all rows, so users who may not see all rows may not read them
 psql -d life_attacks <<'SQL' >/dev/null
@@ -145,9 +145,9 @@ SELECT topk.create_rollup('tenants', 'tenants', 'item', 'ts', group_by => '{tena
 INSERT INTO tenants VALUES ('a');
 SQL
 asks="SELECT sqlstate_of('SELECT * FROM topk.top(''tenants'', ''day'')'), sqlstate_of('SELECT topk_api.get_topk(''tenants'')'), (SELECT count(*) FROM topk.rollups WHERE name = 'tenants')"
-expect 'row-level security: whom it applies to' '42501|42501|0' 'SET ROLE life_reader' "$asks"
+expect 'row-level security: users to whom it applies' '42501|42501|0' 'SET ROLE life_reader' "$asks"
 expect '... nor with row_security off' '42501|42501|0' 'SET ROLE life_reader' 'SET row_security = off' "$asks"
-expect '... whom it does not apply to' 'done|done|1' 'SET ROLE life_bypasser' "$asks"
+expect '... users to whom it does not apply' 'done|done|1' 'SET ROLE life_bypasser' "$asks"
 expect '... the owner' 'done|done|1' 'SET ROLE life_victim' "$asks"
 expect '... the owner, by force' 'done|done|1' 'SET ROLE life_victim' 'BEGIN' 'ALTER TABLE tenants FORCE ROW LEVEL SECURITY' "$asks"
 expect '... when it is switched off' 'done|done|1' 'BEGIN' 'ALTER TABLE tenants DISABLE ROW LEVEL SECURITY' 'SET LOCAL ROLE life_reader' "$asks"
@@ -169,7 +169,7 @@ expect 'items: a cast to json' 'done|json json' "$described"
 expect '... for a reader' 'done|json json' 'SET ROLE life_reader' "$described"
 expect '... that would take the session along' $'2\n"$user", public' 'BEGIN' "CREATE OR REPLACE FUNCTION mood_json(mood) RETURNS json IMMUTABLE LANGUAGE plpgsql AS \$\$BEGIN PERFORM set_config('search_path', 'evil', false); RETURN '1'; END\$\$" "SELECT count(metadata) FROM topk.top('described', 'day')" 'SHOW search_path'
 expect '... a key that is cast' 'done|- json' 'BEGIN' 'ALTER TABLE descriptions DROP CONSTRAINT descriptions_key_key' "DELETE FROM descriptions WHERE key = 'a'" "ALTER TABLE descriptions ALTER key TYPE mood USING 'sad'" "$described"
-expect '... policies, as in any query of whom they apply to' 'done|- y' 'BEGIN' "CREATE TABLE plain (key text UNIQUE, m text)" "INSERT INTO plain VALUES ('a', 'x'), ('sad', 'y')" 'GRANT SELECT ON plain TO life_reader' "CREATE POLICY p ON plain USING (key = 'sad')" \
+expect '... policies apply as in any query of the user' 'done|- y' 'BEGIN' "CREATE TABLE plain (key text UNIQUE, m text)" "INSERT INTO plain VALUES ('a', 'x'), ('sad', 'y')" 'GRANT SELECT ON plain TO life_reader' "CREATE POLICY p ON plain USING (key = 'sad')" \
     'ALTER TABLE plain ENABLE ROW LEVEL SECURITY' "UPDATE topk.rollup SET metadata = 'plain' WHERE name = 'described'" 'SET LOCAL ROLE life_reader' "$described"
 expect '... without SELECT' '42501' 'BEGIN' 'REVOKE SELECT ON descriptions FROM life_reader' 'SET LOCAL ROLE life_reader' "SELECT sqlstate_of('SELECT topk.top(''described'', ''day'')')"
 # Before PostgreSQL 16, a rule turns an empty table without an index into a view.
@@ -191,7 +191,7 @@ CREATE MATERIALIZED VIEW stolen AS SELECT * FROM topk.top('secret', 'day', now()
 SQL
 expect 'a view over answers asks by the rights of its reader' $'42501\n0\nconfidential' 'SET ROLE life_stranger' "SELECT sqlstate_of('SELECT * FROM view_of_top')" 'SELECT count(*) FROM view_of_rollups' 'SET ROLE life_reader' 'SELECT item FROM view_of_top'
 expect 'a materialized view is its owner'"'"'s to give away' confidential 'SET ROLE life_stranger' 'SELECT item FROM kept_top'
-expect '... and has no more rights than that one, whoever refreshes it' 42501 "SELECT sqlstate_of('REFRESH MATERIALIZED VIEW stolen')"
+expect '... and has no more rights than its owner, whoever refreshes it' 42501 "SELECT sqlstate_of('REFRESH MATERIALIZED VIEW stolen')"
 expect 'a function that is SECURITY DEFINER' $'confidential\n42501\n42501' 'SET ROLE life_stranger' 'SELECT * FROM give()' "SELECT sqlstate_of('SELECT * FROM take()')" 'RESET ROLE' "SELECT sqlstate_of('SELECT * FROM take()')"
 expect 'SET ROLE of a superuser' $'42501\n0' 'SET ROLE life_stranger' "SELECT sqlstate_of('SELECT * FROM topk.top(''secret'', ''day'')')" "SELECT count(*) FROM topk.rollups"
 
@@ -223,7 +223,7 @@ SELECT fold_all();
 SQL
 odd="SELECT count(*), count(DISTINCT t.item), (SELECT count(*) FROM topk.groups AS g WHERE g.rollup = 'odd'), (SELECT count(DISTINCT s.item) FROM topk.snapshots AS s WHERE s.rollup = 'odd' AND window_kind = 'day' AND group_key IS NULL)
     FROM odd AS o JOIN topk.top('odd', 'day', now() - interval '2 days', 100) AS t ON t.item = o.item AND t.count = 1 JOIN topk.top('odd', 'day', now() - interval '2 days', 100, ARRAY[left(o.g, 100)]) AS u ON u.item = o.item"
-check 'odd items are what they were' '30|30|30|30' "$(sql life_odd -c "$odd")"
+check 'odd items are unchanged' '30|30|30|30' "$(sql life_odd -c "$odd")"
 psql -d postgres -c 'DROP DATABASE IF EXISTS life_restored' -c 'CREATE DATABASE life_restored'
 check '... a dump has no errors' '' "$("$bindir/pg_dump" -d life_odd | psql -d life_restored -o /dev/null 2>&1)"
 check '... also when restored by psql' '30|30|30|30' "$(sql life_restored -c "$odd")"

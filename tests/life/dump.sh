@@ -83,8 +83,8 @@ empty_target
 restored life_target 'plain format' "$(psql -d life_target -f "$scratch/plain" 2>&1 | grep -v '^[0-9 ]*$')"
 empty_target
 restored life_target 'INSERT statements' "$(psql -d life_target -f "$scratch/inserts" 2>&1 | grep -v '^[0-9 ]*$')"
-check 'clean: over what is there' '' "$(sql life_target -c "SELECT 1 FROM topk.drop_rollup('another')" | grep -v 1)$(restore --clean --if-exists -e "$scratch/custom")"
-check 'clean: what is restored' "$wanted" "$(state_of life_target)"
+check 'clean: into a database with these objects' '' "$(sql life_target -c "SELECT 1 FROM topk.drop_rollup('another')" | grep -v 1)$(restore --clean --if-exists -e "$scratch/custom")"
+check 'clean: the restored state' "$wanted" "$(state_of life_target)"
 # The schema is restored first and the data later, so that triggers exist when rows arrive.
 empty_target
 check 'schema only' '' "$(restore -s -e "$scratch/custom")"

@@ -12,7 +12,7 @@ make_stream life_a
 check 'DROP EXTENSION with streams and rollups' 'ERROR:  2BP01' "$(sql life_a -c 'DROP EXTENSION pg_topk')"
 check '... has changed nothing' 'a=1 b=1|c=2' "$(sql life_a -c "SELECT counts('s'), counts('t')")"
 # In an open session, whose caches have the old objects
-check 'DROP EXTENSION CASCADE, and another one in the same session' 'a=1 b=1|c=2
+check 'DROP EXTENSION CASCADE, and CREATE EXTENSION in the same session' 'a=1 b=1|c=2
 before
 0|1
 ERROR:  3F000
@@ -51,7 +51,7 @@ make_stream life_b
 psql -d life_b -c "INSERT INTO s (item, g) VALUES ('b', 'y')"
 check 'in two databases at once' 'a=1 b=2|c=2/a=1|c=4' "$(sql life_b -c "SELECT counts('s'), counts('t')")/$(sql life_a -c "SELECT counts('s'), counts('t')")"
 check 'the extension stays where it was put' 'ERROR:  0A000' "$(sql life_b -c 'CREATE SCHEMA elsewhere' -c 'ALTER EXTENSION pg_topk SET SCHEMA elsewhere')"
-check 'no second one' 'ERROR:  42710' "$(sql life_b -c 'CREATE EXTENSION pg_topk')"
+check 'no second worker' 'ERROR:  42710' "$(sql life_b -c 'CREATE EXTENSION pg_topk')"
 check 'DROP SERVER with a stream, DROP SCHEMA topk' 'ERROR:  2BP01
 ERROR:  2BP01' "$(sql life_b -c 'DROP SERVER topk' -c 'DROP SCHEMA topk CASCADE')"
 check 'DROP EXTENSION CASCADE twice' '' "$(sql life_b -c 'DROP EXTENSION pg_topk CASCADE' -c 'CREATE EXTENSION pg_topk' -c 'DROP EXTENSION pg_topk CASCADE')"

@@ -14,7 +14,7 @@ expect '... in the totals' "$most|1" "SELECT total_weight, events FROM topk.roll
 expect 'too much in one statement: error, nothing counted' "ERROR:  22003
 a=$most" "INSERT INTO s (item, w, ts) SELECT 'b', 4611686018427387904, now() - interval '5 days' FROM generate_series(1, 2)" "SELECT counts('w')"
 expect '... nor of a table' "22003|0|" "SELECT sqlstate_of('INSERT INTO t (item, w) VALUES (''b'', 1), (''b'', $most)'), (SELECT count(*) FROM t), counts('t')"
-expect '... nor in what other rows of the statement count' 22003 "SELECT sqlstate_of('INSERT INTO s (item, w, ts) SELECT ''c'' || i, CASE WHEN i < 99 THEN 1 ELSE $most END, now() - interval ''5 days'' FROM generate_series(1, 100) AS i')"
+expect '... nor in the counts of other rows of the statement' 22003 "SELECT sqlstate_of('INSERT INTO s (item, w, ts) SELECT ''c'' || i, CASE WHEN i < 99 THEN 1 ELSE $most END, now() - interval ''5 days'' FROM generate_series(1, 100) AS i')"
 expect '... a savepoint before it' "ERROR:  22003
 1|0" 'BEGIN' "INSERT INTO s (item, ts) VALUES ('d', now() - interval '10 days')" 'SAVEPOINT x' "INSERT INTO s (item, w, ts) VALUES ('e', 1, now() - interval '12 days'), ('e', $most, now() - interval '12 days')" 'ROLLBACK TO x' 'COMMIT' \
     "SELECT (topk.window_info('w', 'hour', now() - interval '10 days')).events, (topk.window_info('w', 'hour', now() - interval '12 days')).events"

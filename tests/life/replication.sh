@@ -47,7 +47,7 @@ check 'local rows are not counted: REPLICA' 'local=1' "$(sql life_subscriber -c 
 
 # A backfill counts the replicated rows
 psql -d life_subscriber -c 'ALTER TABLE event ENABLE TRIGGER topk_capture' -c 'ALTER TABLE parted ENABLE TRIGGER topk_capture'
-check 'backfill counts what was replicated' 'ALWAYS=1 REPLICA=1 local=2 new=5 old=10|ALWAYS=1 REPLICA=1 local=1 new=5 old=10' \
+check 'backfill counts replicated rows' 'ALWAYS=1 REPLICA=1 local=2 new=5 old=10|ALWAYS=1 REPLICA=1 local=1 new=5 old=10' \
     "$(sql life_subscriber -c "DO \$\$BEGIN PERFORM topk.backfill('event'), topk.backfill('parted'); END\$\$" -c "SELECT counts('event'), counts('parted')")"
 
 # A second initial copy, with a trigger that always fires

@@ -35,7 +35,7 @@ expect 'topk_reader without SELECT reads nothing' $'42501\n0|0|f|0|0' 'SET ROLE 
 expect 'SELECT without topk_reader reads nothing' $'42501\n0|0|f|0|0' 'SET ROLE life_selecter' "$reading" "$shown"
 expect '... nor with a membership that gives no privileges' $'42501\n0|0|f|0|0' 'SET ROLE life_idle_reader' "$reading" "$shown"
 expect 'the owner needs no role' $'confidential\n1|1|t|1|2' 'SET ROLE life_victim' "SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')" "$shown"
-expect '... and a member of the owner is one' $'confidential\n1|1|t|1|2' 'BEGIN' 'GRANT life_victim TO life_selecter' 'SET ROLE life_selecter' "SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')" "$shown"
+expect '... and a member of the owner counts as the owner' $'confidential\n1|1|t|1|2' 'BEGIN' 'GRANT life_victim TO life_selecter' 'SET ROLE life_selecter' "SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')" "$shown"
 expect 'the owner needs SELECT' $'42501\n0|0|f|0|0' 'BEGIN' 'REVOKE SELECT ON secret FROM life_victim' 'SET ROLE life_victim' "SELECT sqlstate_of('SELECT * FROM topk.top(''secret'', ''day'')')" "$shown"
 expect 'a prepared query asks each time' $'1\n0' 'BEGIN' 'SET LOCAL plan_cache_mode = force_generic_plan' 'PREPARE q AS SELECT count(*) FROM topk.rollups' 'SET ROLE life_reader' 'EXECUTE q' 'RESET ROLE' 'REVOKE topk_reader FROM life_reader' 'SET ROLE life_reader' 'EXECUTE q'
 expect 'may_read() of a relation that is none' 'f|f' 'SET ROLE life_reader' 'SELECT topk.may_read(0::oid::regclass), topk.may_read(4294967295::oid::regclass)'
@@ -154,7 +154,7 @@ for statement in "SELECT topk.create_rollup('other', 'public.shadowed', 'item', 
     'ALTER TABLE public.shadowed RENAME item TO thing' 'ALTER TABLE public.shadowed RENAME thing TO item' "SELECT topk.drop_rollup('other')" 'CREATE TABLE public.dropped (i pg_catalog.text)' 'DROP TABLE public.dropped'; do
     expect "under shadows: ${statement:0:60}" done "$shadows" "$temporary" "SELECT public.outcome(\$s\$$statement\$s\$)"
 done
-expect 'what was counted under shadows' 'a=101' "SELECT counts('shadowed')"
+expect 'the counts of rows that were inserted under shadows' 'a=101' "SELECT counts('shadowed')"
 
 # Names and literals that try to end a string or an identifier
 expect 'quotes in names' "x'y=1|x'y=1" "CREATE TABLE \"a'b\"\"c\\d\" (\"i't\"\"em\" text, \"t's\" timestamptz DEFAULT now(), \"\$1\" integer DEFAULT 1)" \
@@ -162,7 +162,7 @@ expect 'quotes in names' "x'y=1|x'y=1" "CREATE TABLE \"a'b\"\"c\\d\" (\"i't\"\"e
     "INSERT INTO \"a'b\"\"c\\d\" VALUES (\$\$x'y\$\$), (\$\$it's\$\$)" "DO \$\$BEGIN PERFORM topk.backfill(name), topk.fold(id) FROM topk.rollup WHERE name ~ '^r'; END\$\$" \
     "SELECT counts(name), counts(name, ARRAY['x''y']) FROM topk.rollups WHERE name ~ '^r'''"
 expect '... renamed, and the rollup dropped' 0 "ALTER TABLE \"a'b\"\"c\\d\" RENAME \"i't\"\"em\" TO \"');--\"" "DO \$\$BEGIN PERFORM topk.drop_rollup(name) FROM topk.rollup WHERE name ~ '^r'''; END\$\$" "SELECT count(*) FROM topk.rollup WHERE name ~ '^r'''"
-expect 'expressions that are more than one' 42601 "SELECT DISTINCT sqlstate_of(format('SELECT topk.create_rollup(''x'', ''shadowed'', %L, ''ts'')', e)) FROM unnest(ARRAY['item; DROP TABLE evidence', 'item) FROM shadowed; --', 'item, item', 'item INTO x', 'item /* ', '']) AS e"
+expect 'expressions that contain more than one expression' 42601 "SELECT DISTINCT sqlstate_of(format('SELECT topk.create_rollup(''x'', ''shadowed'', %L, ''ts'')', e)) FROM unnest(ARRAY['item; DROP TABLE evidence', 'item) FROM shadowed; --', 'item, item', 'item INTO x', 'item /* ', '']) AS e"
 
 # Functions that PUBLIC may call
 expect 'no functions run with another user'"'"'s rights' '' "SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'topk'::regnamespace AND prosecdef"

@@ -51,5 +51,5 @@ psql -d life_r1 -c 'DROP OWNED BY topk_reader' -c 'DROP ROLE topk_reader'
 check 'without the role a reader does not ask' '42501|0' "$(sql life_r1 -c 'SET ROLE life_reader' -c "$asks")"
 check '... the owner and superusers do' $'done|1\ndone|1' "$(sql life_r1 -c 'SET ROLE life_owner' -c "$asks")
 $(sql life_r1 -c "$asks")"
-check '... and a role of that name is one' 'done|1' "$(sql life_r1 -c 'CREATE ROLE topk_reader' -c 'GRANT topk_reader TO life_reader' -c 'SET ROLE life_reader' -c "$asks")"
+check '... and a new role of that name has its limit' 'done|1' "$(sql life_r1 -c 'CREATE ROLE topk_reader' -c 'GRANT topk_reader TO life_reader' -c 'SET ROLE life_reader' -c "$asks")"
 psql -d postgres -c 'DROP DATABASE life_r1' -c 'DROP ROLE life_reader, life_owner, topk_reader, topk_writer'

@@ -72,7 +72,7 @@ DO $$ BEGIN
     END LOOP;
 END $$;
 
--- What was committed to the streams, which keep no rows. Tables are their own truth.
+-- The events that were committed to the streams, which keep no rows. The truth of a table is its rows.
 CREATE TABLE truth (src text, bucket timestamptz, source text, item text, n bigint, w bigint);
 CREATE INDEX ON truth (src, bucket);
 CREATE TABLE rejected (n bigint);

@@ -137,7 +137,7 @@ std::vector<Case> cases() {
 INSTANTIATE_TEST_SUITE_P(Streams, Hybrid, testing::ValuesIn(cases()),
                          [](const auto &info) { return info.param.stream + "_" + std::to_string(info.param.capacity); });
 
-// What an entry owes to the sketch: without it each of these items has the error of the floor.
+// The sketch makes these errors smaller: without it, each of these items has the error of the floor.
 TEST(HybridMerge, SketchesBoundWhatASideDoesNotMonitor) {
     const topk::CmsParameters parameters;
     Counts whole(10, parameters);

@@ -146,7 +146,7 @@ TEST(TopOf, EqualsTheStoredSummarys) {
     }
 }
 
-// What is evicted, filtered, and held at the end, by item, is exactly what was added.
+// For each item, the evicted, the filtered and the held weight together are exactly the added weight.
 TEST(Evictions, TellOfAllWeight) {
     streams::Random random(5);
     const streams::Zipf zipf(2000, 0.8);
