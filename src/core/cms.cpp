@@ -196,7 +196,7 @@ bool CountMin::count_sparse(const CmsItem &item, uint64_t weight) noexcept {
 }
 
 void CountMin::check_mergeable(const Shape &source, uint64_t total, Kind kind) {
-    if (!fits(source)) // throws mismatch; the caller has seen to the rest
+    if (!fits(source)) // throws mismatch; the caller has moved the sketch if it did not fit
         throw Error(Errc::malformed, "invalid number of nonzero cells");
     if (total > max_total - total_)
         throw Error(Errc::out_of_range, "total weight of cms state would exceed %llu",

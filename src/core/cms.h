@@ -129,7 +129,7 @@ public:
     // reads them and throws malformed; this sketch must not be used after that.
     void merge(const StoredCms &source);
 
-    // The same of another one in memory.
+    // Does the same with a sketch in memory.
     void merge(const CountMin &source);
     Shape shape() const { return {parameters(), used_, slots_ == 0}; }
 

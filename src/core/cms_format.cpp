@@ -152,7 +152,7 @@ void StoredCms::visit_cells(Visit visit) const {
     if (dense_) {
         for (uint32_t cell = 0; cell < cells;) {
             if (cells - cell >= 8 && reader.left() >= 8 && (load_u64(reader.at()) & 0x8080808080808080) == 0) {
-                const uint8_t *const bytes = reader.bytes(8); // eight of a byte each
+                const uint8_t *const bytes = reader.bytes(8); // eight counts of one byte each
                 for (uint32_t i = 0; i < 8; ++i)
                     if (bytes[i] != 0)
                         visit(cell + i, checked(bytes[i]));

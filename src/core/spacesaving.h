@@ -86,8 +86,8 @@ public:
         return count_monitored(item, weight) || count_filtered(item, weight);
     }
 
-    // The same where more is known of the item: `limit` is a sure upper bound of its weight, this event included, as a
-    // Count-Min sketch of the same events has one. No limit: no_limit.
+    // Does the same with a limit: an upper bound of the weight of the item including this event, which a Count-Min sketch of
+    // the same events gives. no_limit stands for none.
     bool count(const Item &item, uint64_t weight, uint64_t limit) noexcept {
         if (weight > max_total - total_) [[unlikely]]
             return false;
@@ -140,8 +140,8 @@ public:
     // Adds a stored summary, which must fit. The result has the smaller of the two capacities. Throws mismatch for different
     // kinds or k, and out_of_range if the total would exceed max_total; nothing has changed then. It checks the bytes while
     // it reads them and throws malformed; this summary must not be used after that.
-    // Two sketches, of the events of this summary (here) and of the source (there), bound the weight that a side counted of
-    // an item that it does not monitor.
+    // Sketches of the events of this summary (here) and of the source (there), if given, bound the weight of an item that a
+    // side does not monitor.
     void merge(const StoredSpaceSaving &source, const CountMin *here = nullptr, const CountMin *there = nullptr);
 
     // Sets the kind if no item has been counted yet; throws mismatch if the state has another kind.
@@ -162,7 +162,7 @@ public:
 
     // Returns the first documented invariant that does not hold, or nullptr; takes O(size).
     const char *violated_invariant() const;
-    // The same of a summary that was always given limits and sketches, and the sketch of its events.
+    // Does the same for a summary that was always given limits and sketches; takes the sketch of its events.
     const char *violated_invariant(const CountMin &sketch) const;
 
     const Entry *entries() const { return reinterpret_cast<const Entry *>(index() + index_size_); }

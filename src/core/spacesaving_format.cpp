@@ -211,8 +211,8 @@ Frequency StoredSpaceSaving::frequency(const Item &item) const {
     return {upper, 0, upper};
 }
 
-// The weight of an item that a side does not monitor is at most min(floor, filter cell, estimate of its sketch) there, so the
-// sums are bounds.
+// The weight of an item that a side does not monitor is at most min(floor, filter cell, estimate of its sketch) there, so
+// the sums are bounds.
 void SpaceSaving::merge(const StoredSpaceSaving &source, const CountMin *here, const CountMin *there) {
     const auto limited = [](uint64_t bound, const CountMin *sketch, const uint8_t *key, uint32_t length) {
         return sketch == nullptr || bound == 0 ? bound : std::min(bound, sketch->estimate(sketch->key_of(key, length)));

@@ -1,4 +1,4 @@
-// An array that grows. It is plain data: zeroed memory is an empty one, and an error leaves it to its memory context.
+// An array that grows. It has no destructor: zeroed memory is an empty array, and its memory context frees it.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@ struct Array {
     const T *begin() const { return elements; }
     const T *end() const { return elements + count; }
 
-    // Makes room for n more elements. The first call decides in which memory context they live: the current one.
+    // Makes room for n more elements. They are in the memory context that is current at the first call.
     void reserve(int n) {
         if (room - count >= n)
             return;

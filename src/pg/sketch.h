@@ -83,7 +83,7 @@ Sketch *load(Bytes bytes) {
     return sketch;
 }
 
-// `more` goes to the core's merge().
+// Merges stored bytes into a state, which moves if it lacks room. `more` is passed to merge() of the core.
 template <class Sketch, class... More>
 Sketch *merge(Sketch *sketch, Bytes source, const More &...more) {
     bool fits = true;

@@ -49,7 +49,7 @@ void add(Sketch *&sketch, const typename Sketch::Key &item, uint64_t weight) {
         moved(sketch, insert(sketch, item, weight));
 }
 
-// Of one in memory.
+// Merges a sketch in memory.
 CountMin *merge(CountMin *sketch, const CountMin *source) {
     bool fits = true;
     CountMin::Layout layout;
@@ -109,7 +109,7 @@ void count_unmonitored(Tally *tally, const Item &item, uint64_t weight) {
         tally->sketch->count(key, weight);
         return;
     }
-    // The sketch has all that came of an item that is not monitored.
+    // The sketch has the whole weight of an item that is not monitored.
     const uint64_t limit = tally->sketch->estimate(key) + weight;
     if (tally->summary->count_filtered(item, weight, limit)) {
         tally->sketch->count(key, weight);
@@ -181,7 +181,7 @@ struct varlena *detoast(struct varlena *value) {
     return pg_detoast_datum_packed(value);
 }
 
-// A summary with its sketch and registers.
+// Merges a summary that is not exact, with its sketch and registers.
 void merge_inexact(Tally *tally, Bytes summary, const StoredTally &stored) {
     if (stored.registers == nullptr || (tally->sketch != nullptr && stored.sketch == nullptr))
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a summary that is not exact lacks its sketch")));
