@@ -1,6 +1,5 @@
 // topk.exact_counts(): what the rows of a table say, for topk.accuracy().
 #include "../catalog/as_owner.h"
-#include "../catalog/statement.h"
 #include "arguments.h"
 
 namespace {
@@ -9,13 +8,6 @@ using namespace topk;
 using namespace topk::answer;
 
 constexpr long batch = 10000; // rows fetched at a time
-
-char *exact_query(int32 id) {
-    return as_owner([&] {
-        query("SELECT topk.exact_query($1)", {Value::int4(id)});
-        return result_string(0, 1);
-    });
-}
 
 void fetch_all(Portal portal, ReturnSetInfo *result) {
     for (;;) {
@@ -42,7 +34,7 @@ Datum exact_counts(FunctionCallInfo fcinfo) {
     const TimestampTz since = time_argument(fcinfo, 1), until = time_argument(fcinfo, 2);
     const ArrayType *grp = group_argument(fcinfo, 3, &row);
     InitMaterializedSRF(fcinfo, 0);
-    const char *query = exact_query(row.id);
+    const char *query = as_owner([&] { return make_query("topk.exact_query", row.id); });
     Relation table = table_open(row.source, AccessShareLock);
     Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTARRAYOID};
     Datum values[] = {TimestampTzGetDatum(since), TimestampTzGetDatum(until), PointerGetDatum(grp)};

@@ -50,7 +50,7 @@ Caller become_owner() { return become(schema_owner(), SECURITY_LOCAL_USERID_CHAN
 Caller become_source_owner(Oid owner, pg_tz *zone) { return become(owner, SECURITY_RESTRICTED_OPERATION, zone); }
 
 void become_caller(const Caller &caller) {
-    unpin_settings(caller.settings); // also what a user's function has set
+    unpin_settings(caller.settings); // and settings that a function of a user has changed
     SetUserIdAndSecContext(caller.user, caller.context);
 }
 

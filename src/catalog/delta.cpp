@@ -1,6 +1,7 @@
 #include "delta.h"
 
 #include "group_key.h"
+#include "row.h"
 #include "statement.h"
 #include "tables.h"
 
@@ -9,22 +10,17 @@ namespace {
 
 enum Column { tile = 1, events, rollup, scope, grp, items, summary, sketch, registers, column_count = registers };
 
-// As the server lays out the columns timestamptz, bigint, integer and "char".
+// PostgreSQL lays out the columns timestamptz, bigint, integer and "char" like this.
 static_assert(offsetof(FormData_topk_delta, events) == 8 && offsetof(FormData_topk_delta, rollup) == 16 &&
               offsetof(FormData_topk_delta, scope) == 20);
 
 } // namespace
 
 Delta read_delta(HeapTuple tuple, TupleDesc descriptor) {
-    Datum v[column_count];
-    bool n[column_count];
-    heap_deform_tuple(tuple, descriptor, v, n);
-    const auto value = [&](Column c) {
-        return n[c - 1] ? nullptr : reinterpret_cast<struct varlena *>(DatumGetPointer(v[c - 1]));
-    };
+    const Row<column_count> row(tuple, descriptor);
     return {*delta_form(tuple),
-            reinterpret_cast<ArrayType *>(value(grp)),
-            {value(items), value(summary), value(sketch), value(registers)}};
+            reinterpret_cast<ArrayType *>(row.stored(grp)),
+            {row.stored(items), row.stored(summary), row.stored(sketch), row.stored(registers)}};
 }
 
 bool delta_in_group(HeapTuple tuple, TupleDesc descriptor, const ArrayType *group) {
@@ -54,7 +50,7 @@ void insert_delta(Relation slot, const Delta &delta) {
     set(summary, delta.values.summary);
     set(sketch, delta.values.sketch);
     set(registers, delta.values.registers);
-    HeapTuple tuple = heap_form_tuple(RelationGetDescr(slot), v, n);
+    HeapTuple tuple = make_row(RelationGetDescr(slot), column_count, v, n);
     simple_heap_insert(slot, tuple);
     heap_freetuple(tuple);
 }

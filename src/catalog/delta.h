@@ -1,5 +1,5 @@
-// topk.delta_0 to topk.delta_3: what statements counted and no fold has taken away yet. stream/delta_log.h says which of the
-// tables is written and which are read.
+// topk.delta_0 to topk.delta_3: the counts of statements that no fold has taken away yet. stream/delta_log.h decides which
+// of the tables is written and which are read.
 #pragma once
 
 #include "../pg/tally.h"
@@ -12,7 +12,7 @@ enum class DeltaScope : char {
     all = 'a',   // compacted: for all groups only
 };
 
-// The columns that come first and are never NULL, as a row holds them.
+// The first columns of a row, which are never NULL, as they lie in its tuple.
 struct FormData_topk_delta {
     TimestampTz tile; // DT_NOBEGIN: rejected events, counted without items
     int64 events;
@@ -31,10 +31,10 @@ struct Delta {
 };
 
 Delta read_delta(HeapTuple tuple, TupleDesc descriptor);
-// Whether it is of this group, nullptr being none.
+// Returns whether the row is of this group; nullptr stands for no group.
 bool delta_in_group(HeapTuple tuple, TupleDesc descriptor, const ArrayType *grp);
 
-// One row of a table that is open. Neither needs the rights of the schema's owner.
+// These write one row of a table that is open. They check no rights.
 void insert_delta(Relation slot, const Delta &delta);
 void delete_delta(Relation slot, HeapTuple tuple);
 

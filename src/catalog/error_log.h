@@ -7,7 +7,7 @@ namespace topk::catalog {
 
 // Within as_owner().
 
-// Keeps the last 100 of the rollup. Does nothing for a rollup that has been dropped.
+// Adds an error, and keeps the last 100 of the rollup. Does nothing if the rollup has been dropped.
 void log_error(int32 rollup, const char *sqlstate, const char *message);
 void delete_errors(int32 rollup);
 

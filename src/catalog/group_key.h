@@ -1,4 +1,4 @@
-// topk.group_key: the groups of each rollup that have counts of their own. And keys of groups, wherever they stand.
+// topk.group_key: the groups of each rollup that have counts of their own. Comparison of group keys in any table.
 #pragma once
 
 #include "rollup.h"
@@ -8,13 +8,13 @@ namespace topk::catalog {
 bool equal_groups(const ArrayType *a, const ArrayType *b);
 // An order of groups, with nullptr first: less than 0 when a comes before b.
 int compare_groups(const ArrayType *a, const ArrayType *b);
-// Part of a scan key for an index with a column of groups: nullptr is the NULL of all groups.
+// Sets the scan key of a column of groups; nullptr finds the NULL that stands for all groups.
 void group_scan_key(ScanKey key, AttrNumber column, const ArrayType *group);
 
-// By the snapshot, nullptr being the latest.
+// These read by a snapshot; nullptr is the latest one.
 bool is_registered(int32 rollup, const ArrayType *key, Snapshot snapshot);
 int32 registered_count(int32 rollup, int32 limit, Snapshot snapshot); // counts up to the limit
-// Whether the rollup counts a group by itself, or would.
+// Returns whether the group has counts of its own, or would get them from the next fold.
 bool has_own_counts(const RollupRow *row, const ArrayType *key, Snapshot snapshot);
 
 // The groups for which has_own_counts() is true, read once for many questions.

@@ -27,7 +27,7 @@ bool fits(Oid type, Kind kind) {
     }
 }
 
-// By an index of this column alone, so that an item has one row, which is found quickly.
+// Returns whether an index of this column alone makes it unique. Then an item has one row, which is found quickly.
 bool is_unique(Relation table, AttrNumber column) {
     bool unique = false;
     ListCell *cell;

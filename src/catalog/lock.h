@@ -1,4 +1,4 @@
-// The lock of a rollup: whoever changes its tiles or takes its deltas away holds it until the end of the transaction.
+// The lock of a rollup. A transaction that changes its tiles or takes its deltas away holds it until it ends.
 #pragma once
 
 #include "tables.h"
@@ -9,7 +9,7 @@ extern "C" {
 
 namespace topk::catalog {
 
-// False when somebody else has it and wait is false.
+// Returns false if another transaction has the lock and wait is false.
 inline bool lock_rollup(int32 id, bool wait) {
     LOCKTAG tag;
     SET_LOCKTAG_OBJECT(tag, MyDatabaseId, table_oid(Table::rollup), static_cast<uint32>(id), 0);

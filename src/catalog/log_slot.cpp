@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "row.h"
 #include "statement.h"
 
 namespace topk::catalog {
@@ -19,23 +20,21 @@ SlotState state_of(Datum name) {
     for (size_t i = 0; i < lengthof(state_names); ++i)
         if (strlen(state_names[i]) == length && memcmp(state_names[i], VARDATA_ANY(string), length) == 0)
             return static_cast<SlotState>(i);
-    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("topk.log_slot has a state that is none")));
+    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("unknown state in topk.log_slot")));
     pg_unreachable();
 }
 
-// Calls visit(slot, tuple, values) for each row.
+// Calls visit(slot, tuple, row) for each row.
 template <class Visit>
 void for_each_row(Snapshot snapshot, const Visit &visit) {
     Relation relation = table_open(table_oid(Table::log_slot), AccessShareLock);
     SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, snapshot, 0, nullptr);
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
-        Datum v[column_count];
-        bool n[column_count];
-        heap_deform_tuple(tuple, RelationGetDescr(relation), v, n);
-        const int32 number = DatumGetInt32(v[slot - 1]);
+        const Row<column_count> row(tuple, RelationGetDescr(relation));
+        const int32 number = row.int4(slot);
         if (number >= 0 && number < slot_count)
-            visit(number, tuple, v);
+            visit(number, tuple, row);
     }
     systable_endscan(scan);
     table_close(relation, AccessShareLock);
@@ -47,14 +46,16 @@ void changed() { CacheInvalidateRelcacheByRelid(table_oid(Table::log_slot)); }
 
 void read_slot_states(Snapshot snapshot, SlotState *states) {
     std::fill_n(states, slot_count, SlotState::empty);
-    for_each_row(snapshot, [&](int32 number, HeapTuple, const Datum *v) { states[number] = state_of(v[state - 1]); });
+    for_each_row(snapshot, [&](int32 number, HeapTuple, const Row<column_count> &row) {
+        states[number] = state_of(row.datum(state));
+    });
 }
 
 void read_slots(LogSlot *slots) {
     std::fill_n(slots, slot_count, LogSlot{SlotState::empty, InvalidTransactionId, nullptr});
-    for_each_row(nullptr, [&](int32 number, HeapTuple tuple, const Datum *v) {
-        slots[number] = {state_of(v[state - 1]), HeapTupleHeaderGetRawXmin(tuple->t_data),
-                         DatumGetArrayTypePCopy(v[holders - 1])};
+    for_each_row(nullptr, [&](int32 number, HeapTuple tuple, const Row<column_count> &row) {
+        slots[number] = {state_of(row.datum(state)), HeapTupleHeaderGetRawXmin(tuple->t_data),
+                         DatumGetArrayTypePCopy(row.datum(holders))};
     });
 }
 

@@ -1,104 +1,279 @@
 #include "rollup.h"
 
-#include "tables.h"
 #include "expression.h"
+#include "row.h"
 #include "statement.h"
+#include "tables.h"
 
 namespace topk::catalog {
 namespace {
 
-class Columns {
-public:
-    Columns(HeapTuple tuple, TupleDesc descriptor) : tuple_(tuple), descriptor_(descriptor) {}
-    // 0 for NULL.
-    Datum get(const char *name) const {
-        for (int i = 0; i < descriptor_->natts; ++i)
-            if (strcmp(NameStr(TupleDescAttr(descriptor_, i)->attname), name) == 0) {
-                bool null;
-                return heap_getattr(tuple_, i + 1, descriptor_, &null);
-            }
-        elog(ERROR, "topk.rollup has no column %s", name);
-        pg_unreachable();
-    }
-    int32 int4(const char *name) const { return DatumGetInt32(get(name)); }
-    char *string(const char *name) const { return TextDatumGetCString(get(name)); }
-
-private:
-    HeapTuple tuple_;
-    TupleDesc descriptor_;
+enum Column {
+    id = 1,
+    name,
+    source,
+    item,
+    time,
+    weight,
+    filter,
+    group_by,
+    columns,
+    source_oid,
+    item_kind,
+    grain,
+    windows,
+    timezone,
+    k,
+    capacity,
+    width,
+    depth,
+    max_groups,
+    accept_past,
+    accept_future,
+    retention,
+    created,
+    metadata,
+    metadata_key,
+    column_count = metadata_key
 };
 
-int elements(Datum array, Datum **values) {
-    int n;
-    bool *nulls;
-    deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, values, &nulls, &n);
-    return n;
-}
+constexpr const char *by_source = "rollup_source"; // source
 
-void fill(const Columns &c, RollupRow *row) {
-    *row = {};
-    row->id = c.int4("id");
-    row->name = c.string("name");
-    row->source = DatumGetObjectId(c.get("source"));
-    row->shape.kind = kind_of_letter(DatumGetChar(c.get("item_kind")));
-    row->shape.capacity = static_cast<uint32_t>(c.int4("capacity"));
-    row->shape.width = static_cast<uint32_t>(c.int4("width"));
-    row->shape.depth = static_cast<uint32_t>(c.int4("depth"));
-    row->zone = find_zone(c.string("timezone"));
-    row->grain = DatumGetIntervalP(c.get("grain"))->time;
-    row->accept_past = *DatumGetIntervalP(c.get("accept_past"));
-    row->accept_future = *DatumGetIntervalP(c.get("accept_future"));
-    row->k = c.int4("k");
-    row->max_groups = c.int4("max_groups");
-    row->metadata = DatumGetObjectId(c.get("metadata"));
-    if (OidIsValid(row->metadata))
-        row->metadata_key = pstrdup(NameStr(*DatumGetName(c.get("metadata_key"))));
-    Datum *values;
-    row->group_count = elements(c.get("group_by"), &values);
-    const int n = elements(c.get("windows"), &values);
-    for (int i = 0; i < n; ++i) {
-        const char *name = TextDatumGetCString(values[i]);
-        for (int level = 1; level < level_count; ++level)
-            if (strcmp(level_name(static_cast<Level>(level)), name) == 0)
-                row->asked[level] = true;
+class Values : public Row<column_count> {
+public:
+    using Row::Row;
+    uint32_t uint4(Column c) const { return static_cast<uint32_t>(int4(c)); }
+    Interval interval(Column c) const { return *DatumGetIntervalP(datum(c)); }
+    char *name_string(Column c) const { return null(c) ? nullptr : pstrdup(NameStr(*DatumGetName(datum(c)))); }
+    TallyShape shape() const {
+        return {uint4(capacity), uint4(width), uint4(depth), kind_of_letter(DatumGetChar(datum(item_kind)))};
     }
-    for (int level = 0; level < level_count; ++level)
-        row->kept[level] = row->asked[level];
+    int strings(Column c, Datum **elements) const {
+        int n;
+        bool *nulls;
+        deconstruct_array(array(c), TEXTOID, -1, false, TYPALIGN_INT, elements, &nulls, &n);
+        return n;
+    }
+    void levels(Column c, bool *chosen) const {
+        Datum *names;
+        const int n = strings(c, &names);
+        for (int i = 0; i < n; ++i) {
+            const char *kind = TextDatumGetCString(names[i]);
+            for (int level = 1; level < level_count; ++level)
+                chosen[level] |= strcmp(level_name(static_cast<Level>(level)), kind) == 0;
+        }
+    }
+};
+static_assert(std::is_trivially_destructible_v<Values>);
+
+void fill(const Values &v, RollupRow *row) {
+    *row = {};
+    row->id = v.int4(id);
+    row->name = v.string(name);
+    row->source = v.oid(source);
+    row->shape = v.shape();
+    row->zone = find_zone(v.string(timezone));
+    row->grain = v.interval(grain).time;
+    row->k = v.int4(k);
+    row->max_groups = v.int4(max_groups);
+    Datum *groups;
+    row->group_count = v.strings(group_by, &groups);
+    row->accept_past = v.interval(accept_past);
+    row->accept_future = v.interval(accept_future);
+    row->metadata = v.oid(metadata);
+    row->metadata_key = v.name_string(metadata_key);
+    v.levels(windows, row->asked);
+    std::copy_n(row->asked, level_count, row->kept);
     row->kept[0] = true;
     if (row->grain == USECS_PER_HOUR)
         row->kept[static_cast<int>(Level::hour)] = false;
 }
 
-bool read(ScanKey key, Oid index, Snapshot snapshot, RollupRow *row) {
+RollupDefinition *make_definition(const Values &v) {
+    auto *row = static_cast<RollupDefinition *>(palloc0(sizeof(RollupDefinition)));
+    row->id = v.int4(id);
+    row->name = v.string(name);
+    row->source = v.oid(source);
+    row->source_oid = v.oid(source_oid);
+    row->item = v.string(item);
+    row->time = v.string(time);
+    row->weight = v.string(weight);
+    row->filter = v.string(filter);
+    Datum *groups;
+    row->group_count = v.strings(group_by, &groups);
+    row->groups = static_cast<const char **>(palloc((row->group_count + 1) * sizeof(char *)));
+    for (int i = 0; i < row->group_count; ++i)
+        row->groups[i] = TextDatumGetCString(groups[i]);
+    row->columns = DatumGetJsonbPCopy(v.datum(columns));
+    row->shape = v.shape();
+    row->grain = v.interval(grain).time;
+    v.levels(windows, row->windows);
+    row->zone = v.string(timezone);
+    row->k = v.int4(k);
+    row->max_groups = v.int4(max_groups);
+    row->accept_past = v.interval(accept_past);
+    row->accept_future = v.interval(accept_future);
+    row->retention = DatumGetJsonbPCopy(v.datum(retention));
+    row->metadata = v.oid(metadata);
+    row->metadata_key = v.name_string(metadata_key);
+    return row;
+}
+
+// Calls visit(tuple, descriptor) for rows until it returns false. A handful of rows: a scan of the one page that has them
+// costs less than an index, unless there are many of them.
+template <class Visit>
+void scan(const char *index, int count, ScanKey keys, Snapshot snapshot, const Visit &visit) {
     Relation relation = table_open(table_oid(Table::rollup), AccessShareLock);
-    SysScanDesc scan = systable_beginscan(relation, index, OidIsValid(index), snapshot, 1, key);
-    HeapTuple tuple = systable_getnext(scan);
-    const bool found = HeapTupleIsValid(tuple);
-    if (found)
-        fill(Columns(tuple, RelationGetDescr(relation)), row);
-    systable_endscan(scan);
+    SysScanDesc rows = systable_beginscan(relation, index == nullptr ? InvalidOid : index_oid(index), index != nullptr,
+                                          snapshot, count, keys);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = systable_getnext(rows)) && visit(tuple, RelationGetDescr(relation))) {
+    }
+    systable_endscan(rows);
     table_close(relation, AccessShareLock);
+}
+
+bool read(ScanKey key, Snapshot snapshot, RollupRow *row) {
+    bool found = false;
+    scan(nullptr, 1, key, snapshot, [&](HeapTuple tuple, TupleDesc descriptor) {
+        fill(Values(tuple, descriptor), row);
+        found = true;
+        return false;
+    });
     return found;
+}
+
+ScanKeyData source_key(Oid of) {
+    ScanKeyData key;
+    ScanKeyInit(&key, source, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(of));
+    return key;
+}
+
+int compare_ids(const ListCell *a, const ListCell *b) {
+    const int32 x = static_cast<const RollupDefinition *>(lfirst(a))->id,
+                y = static_cast<const RollupDefinition *>(lfirst(b))->id;
+    return x < y ? -1 : x > y;
+}
+
+Value strings(const char *const *strings, int n) {
+    auto *elements = static_cast<Datum *>(palloc((n + 1) * sizeof(Datum)));
+    for (int i = 0; i < n; ++i)
+        elements[i] = CStringGetTextDatum(strings[i]);
+    return Value::strings(construct_array(elements, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+Value level_names(const bool *chosen) {
+    const char *names[level_count];
+    int n = 0;
+    for (int level = 0; level < level_count; ++level)
+        if (chosen[level])
+            names[n++] = level_name(static_cast<Level>(level));
+    return strings(names, n);
 }
 
 } // namespace
 
-// A handful of rows: a scan of the one page that has them costs less than an index.
-bool read_rollup(int32 id, Snapshot snapshot, RollupRow *row) {
+bool read_rollup(int32 wanted, Snapshot snapshot, RollupRow *row) {
     ScanKeyData key;
-    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
-    return read(&key, InvalidOid, snapshot, row);
+    ScanKeyInit(&key, id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(wanted));
+    return read(&key, snapshot, row);
 }
 
-bool read_rollup(const char *name, Snapshot snapshot, RollupRow *row) {
+bool read_rollup(const char *wanted, Snapshot snapshot, RollupRow *row) {
     ScanKeyData key;
-    ScanKeyEntryInitialize(&key, 0, 2, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_TEXTEQ,
-                           CStringGetTextDatum(name));
-    return read(&key, InvalidOid, snapshot, row);
+    ScanKeyEntryInitialize(&key, 0, name, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_TEXTEQ,
+                           CStringGetTextDatum(wanted));
+    return read(&key, snapshot, row);
 }
 
-Cutoffs read_cutoffs(int32 id) {
-    // The tiles of the grain answer for hours too when they are hours.
+List *read_definitions(Oid of) {
+    List *rows = NIL;
+    ScanKeyData key = source_key(of);
+    scan(by_source, 1, &key, nullptr, [&](HeapTuple tuple, TupleDesc descriptor) {
+        rows = lappend(rows, make_definition(Values(tuple, descriptor)));
+        return true;
+    });
+    list_sort(rows, compare_ids);
+    return rows;
+}
+
+List *read_ids(Oid of) {
+    List *ids = NIL;
+    ScanKeyData key = source_key(of);
+    scan(by_source, 1, &key, nullptr, [&](HeapTuple tuple, TupleDesc descriptor) {
+        ids = lappend_int(ids, Values(tuple, descriptor).int4(id));
+        return true;
+    });
+    return ids;
+}
+
+bool has_rollups(Oid of) { return read_ids(of) != NIL; }
+
+bool any_rollups() {
+    bool found = false;
+    scan(nullptr, 0, nullptr, nullptr, [&](HeapTuple, TupleDesc) {
+        found = true;
+        return false;
+    });
+    return found;
+}
+
+Array<RollupSource> list_rollups(Snapshot snapshot) {
+    Array<RollupSource> list = {};
+    scan(nullptr, 0, nullptr, snapshot, [&](HeapTuple tuple, TupleDesc descriptor) {
+        const Values v(tuple, descriptor);
+        list.add({v.int4(id), v.oid(source)});
+        return true;
+    });
+    std::sort(list.begin(), list.end(), [](const RollupSource &a, const RollupSource &b) { return a.id < b.id; });
+    return list;
+}
+
+HeapTuple renumber_restored(HeapTuple tuple, TupleDesc descriptor, RollupSource *row) {
+    const Values v(tuple, descriptor);
+    const Oid of = v.oid(source);
+    *row = {v.int4(id), of};
+    if (v.null(source) || v.null(source_oid) || v.oid(source_oid) == of ||
+        !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(of)))
+        return tuple;
+    // The column numbers are those of the table that was dumped. Its column names still hold.
+    StringInfoData json;
+    initStringInfo(&json);
+    JsonbIterator *iterator = JsonbIteratorInit(&DatumGetJsonbP(v.datum(columns))->root);
+    JsonbValue value;
+    JsonbIteratorToken token;
+    while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE) {
+        if (token != WJB_VALUE || value.type != jbvString)
+            continue;
+        const char *column = pnstrdup(value.val.string.val, value.val.string.len);
+        const AttrNumber number = get_attnum(of, column);
+        if (number == InvalidAttrNumber)
+            continue;
+        appendStringInfo(&json, "%c\"%d\":", json.len == 0 ? '{' : ',', number);
+        escape_json(&json, column);
+    }
+    appendStringInfoString(&json, json.len == 0 ? "{}" : "}");
+    int changed[] = {columns, source_oid};
+    Datum values[] = {DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)), ObjectIdGetDatum(of)};
+    bool nulls[] = {false, false};
+    return heap_modify_tuple_by_cols(tuple, descriptor, 2, changed, values, nulls);
+}
+
+bool find_rollup(const char *wanted, int32 *found, Oid *of) {
+    if (execute("SELECT id, source FROM topk.rollup WHERE name = $1", {Value::string(wanted)}) == 0)
+        return false;
+    *found = DatumGetInt32(result_value(0, 1));
+    *of = DatumGetObjectId(result_value(0, 2));
+    return true;
+}
+
+char *make_query(const char *function, int32 of) {
+    query(psprintf("SELECT %s($1)", function), {Value::int4(of)});
+    return result_string(0, 1);
+}
+
+Cutoffs read_cutoffs(int32 of) {
+    // If the grain is an hour, the tiles answer for hours too.
     static Prepared statement = {
         "SELECT topk.ago(CASE WHEN r.grain = interval '1 hour' AND 'hour' = ANY (r.windows)"
         "                     THEN greatest(k.tile, k.hour) ELSE k.tile END),"
@@ -106,11 +281,11 @@ Cutoffs read_cutoffs(int32 id) {
         " FROM topk.rollup AS r, jsonb_to_record(r.retention) AS k"
         " (tile interval, hour interval, day interval, week interval, month interval, snapshot interval)"
         " WHERE r.id = $1"};
-    execute(&statement, {Value::int4(id)});
+    execute(&statement, {Value::int4(of)});
     const auto cutoff = [](int column) {
         bool null;
-        const Datum time = result_value(0, column, &null);
-        return null ? DT_NOBEGIN : DatumGetTimestampTz(time);
+        const Datum before = result_value(0, column, &null);
+        return null ? DT_NOBEGIN : DatumGetTimestampTz(before);
     };
     Cutoffs cutoffs;
     for (int level = 0; level < level_count; ++level)
@@ -119,17 +294,72 @@ Cutoffs read_cutoffs(int32 id) {
     return cutoffs;
 }
 
-void renumber_restored(int32 id) {
+bool insert_rollup(RollupDefinition *d) {
+    Interval grain_interval = {};
+    grain_interval.time = d->grain;
+    if (insert_row("topk.rollup",
+                   {{"name", Value::string(d->name)},
+                    {"source", Value::of(REGCLASSOID, ObjectIdGetDatum(d->source))},
+                    {"item", Value::string(d->item)},
+                    {"time", Value::string(d->time)},
+                    {"weight", Value::string(d->weight)},
+                    {"filter", Value::string(d->filter)},
+                    {"group_by", strings(d->groups, d->group_count)},
+                    {"columns", Value::pointer(JSONBOID, d->columns)},
+                    {"source_oid", Value::oid(d->source_oid)},
+                    {"item_kind", Value::of(CHAROID, CharGetDatum(kind_letter(d->shape.kind)))},
+                    {"grain", Value::pointer(INTERVALOID, &grain_interval)},
+                    {"windows", level_names(d->windows)},
+                    {"timezone", Value::string(d->zone)},
+                    {"k", Value::int4(d->k)},
+                    {"capacity", Value::int4(static_cast<int32>(d->shape.capacity))},
+                    {"width", Value::int4(static_cast<int32>(d->shape.width))},
+                    {"depth", Value::int4(static_cast<int32>(d->shape.depth))},
+                    {"max_groups", Value::int4(d->max_groups)},
+                    {"accept_past", Value::pointer(INTERVALOID, &d->accept_past)},
+                    {"accept_future", Value::pointer(INTERVALOID, &d->accept_future)},
+                    {"retention", Value::pointer(JSONBOID, d->retention)},
+                    {"metadata", Value::of(REGCLASSOID, ObjectIdGetDatum(d->metadata), !OidIsValid(d->metadata))},
+                    {"metadata_key", Value::string(d->metadata_key)}},
+                   "ON CONFLICT (name) DO NOTHING RETURNING id") == 0)
+        return false;
+    d->id = DatumGetInt32(result_value(0, 1));
+    return true;
+}
+
+bool update_expressions(const RollupDefinition &d) {
+    return execute("UPDATE topk.rollup SET item = $2, \"time\" = $3, weight = $4, filter = $5, group_by = $6, columns = $7,"
+                   " source_oid = $8 WHERE id = $1 AND (item, \"time\", weight, filter, group_by, columns, source_oid)"
+                   " IS DISTINCT FROM ($2, $3, $4, $5, $6, $7, $8)",
+                   {Value::int4(d.id), Value::string(d.item), Value::string(d.time), Value::string(d.weight),
+                    Value::string(d.filter), strings(d.groups, d.group_count), Value::pointer(JSONBOID, d.columns),
+                    Value::oid(d.source_oid)}) != 0;
+}
+
+void renumber_restored(int32 of) {
     static Prepared statement = {
         "UPDATE topk.rollup AS r SET source_oid = r.source::oid,"
         " columns = coalesce((SELECT jsonb_object_agg(a.attnum, a.attname) FROM jsonb_each_text(r.columns) AS c"
         " JOIN pg_attribute AS a ON a.attrelid = r.source AND a.attname = c.value AND NOT a.attisdropped), '{}')"
         " WHERE r.id = $1 AND r.source_oid <> r.source::oid"};
-    execute(&statement, {Value::int4(id)});
+    execute(&statement, {Value::int4(of)});
 }
 
-void raise_no_rollup(const char *name) {
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", name)));
+void rename_metadata_key(Oid table, const char *from, const char *to) {
+    execute("UPDATE topk.rollup SET metadata_key = $3 WHERE metadata = $1 AND metadata_key = $2",
+            {Value::oid(table), Value::string(from), Value::string(to)});
+}
+
+void forget_dropped_metadata() {
+    execute("UPDATE topk.rollup SET metadata = NULL, metadata_key = NULL WHERE metadata IS NOT NULL AND NOT EXISTS"
+            " (SELECT FROM pg_attribute AS a"
+            " WHERE a.attrelid = metadata AND a.attname = metadata_key AND NOT a.attisdropped)");
+}
+
+void delete_rollup_row(int32 of) { execute("DELETE FROM topk.rollup WHERE id = $1", {Value::int4(of)}); }
+
+void raise_no_rollup(const char *wanted) {
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", wanted)));
     pg_unreachable();
 }
 

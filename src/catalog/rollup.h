@@ -1,11 +1,14 @@
-// A row of topk.rollup, as folds and reads want it.
+// topk.rollup: how each rollup was made.
 #pragma once
 
-#include "calendar.h"
+#include "../pg/array.h"
+#include "../pg/executor.h"
 #include "../pg/tally.h"
+#include "calendar.h"
 
 namespace topk::catalog {
 
+// A row, as folds and answers need it.
 struct RollupRow {
     int32 id;
     const char *name;
@@ -24,27 +27,85 @@ struct RollupRow {
     bool asked[level_count];  // which are windows of the rollup: hour is answered by tiles when the grain is an hour
 };
 
-// By the snapshot, nullptr being the latest; false when there is none.
+// A whole row. The text of expressions is as PostgreSQL printed it when the row was written; that of weight and filter may
+// be nullptr.
+struct RollupDefinition {
+    int32 id;
+    const char *name;
+    Oid source;
+    Oid source_oid; // OID of the source when the row was written
+    const char *item;
+    const char *time;
+    const char *weight;
+    const char *filter;
+    int group_count;
+    const char **groups;
+    Jsonb *columns; // number to name of each column that the expressions use, when the row was written
+    TallyShape shape;
+    int64 grain;
+    bool windows[level_count];
+    const char *zone;
+    int32 k;
+    int32 max_groups;
+    Interval accept_past;
+    Interval accept_future;
+    Jsonb *retention;
+    Oid metadata;
+    const char *metadata_key;
+};
+
+// These read by a snapshot; nullptr is the latest one, by which a transaction with an old snapshot sees new rollups too.
+
+// Return false if there is no such rollup.
 bool read_rollup(int32 id, Snapshot snapshot, RollupRow *row);
 bool read_rollup(const char *name, Snapshot snapshot, RollupRow *row);
+List *read_definitions(Oid source); // RollupDefinition pointers, by id; by the latest snapshot
+List *read_ids(Oid source);         // integers; by the latest snapshot
+bool has_rollups(Oid source);       // by the latest snapshot
+bool any_rollups();                 // by the latest snapshot
+
+struct RollupSource {
+    int32 id;
+    Oid source;
+};
+Array<RollupSource> list_rollups(Snapshot snapshot); // by id
+
+// Takes a row that a restored dump inserts, and returns it with the OID and the column numbers that its source has in this
+// database. Returns the same tuple if they are right, or if there is no such source. Sets the row's id and source.
+HeapTuple renumber_restored(HeapTuple tuple, TupleDesc descriptor, RollupSource *row);
 
 // Within as_owner().
 
-// What ended before is no longer kept; DT_NOBEGIN: nothing did.
+// Reads no other column, so that a rollup can be dropped whatever is wrong with its row. Returns false if there is none.
+bool find_rollup(const char *name, int32 *id, Oid *source);
+
+// Returns the query that an SQL function of the extension makes of a rollup's expressions, by the active snapshot. The
+// string outlives the bracket.
+char *make_query(const char *function, int32 id);
+
+// Retention does not keep windows and snapshots that ended before these times. DT_NOBEGIN: it keeps all.
 struct Cutoffs {
     TimestampTz windows[level_count];
     TimestampTz snapshots;
 };
 Cutoffs read_cutoffs(int32 id);
-// After a restore with triggers disabled, finds the columns of the source again by their names.
+
+// Sets the id. Returns false if the name is taken.
+bool insert_rollup(RollupDefinition *definition);
+// Writes the text of the expressions, the columns and source_oid. Returns false if the row has them already.
+bool update_expressions(const RollupDefinition &definition);
+// Does the same for a row that is stored already, as after a restore with triggers disabled.
 void renumber_restored(int32 id);
+void rename_metadata_key(Oid table, const char *from, const char *to);
+void forget_dropped_metadata(); // items tables, or their key columns, that do not exist any more
+void delete_rollup_row(int32 id);
 
 // Raises 42704.
 [[noreturn]] void raise_no_rollup(const char *name);
 
-// The level whose rows answer for a kind of window ("hour" ...). Raises 22023 for a kind that the rollup does not keep.
+// Returns the level whose rows answer for a kind of window ("hour" ...). Raises 22023 if the rollup has no such windows.
 Level level_of(const RollupRow *row, const char *window_kind);
-// The window that contains t.
+// Returns the window that contains t.
 inline Span window_of(const RollupRow *row, Level level, TimestampTz t) {
     return level == Level::tile ? tile_at(row->zone, row->grain, t) : window_at(row->zone, level, t);
 }

@@ -26,16 +26,14 @@ Value by_level(const int64 *values) {
 
 } // namespace
 
-RollupStates read_states() {
-    RollupStates states;
-    states.count =
-        static_cast<int>(execute("SELECT r.id, s.backfill, coalesce(s.failures, 0), coalesce(s.retry_at, '-infinity')"
+Array<RollupState> read_states() {
+    const uint64 count = execute("SELECT r.id, s.backfill, coalesce(s.failures, 0), coalesce(s.retry_at, '-infinity')"
                                  " FROM topk.rollup AS r LEFT JOIN topk.rollup_state AS s ON s.rollup = r.id"
-                                 " ORDER BY r.id"));
-    states.rows = static_cast<RollupState *>(SPI_palloc(states.count * sizeof(RollupState) + 1));
-    for (int i = 0; i < states.count; ++i)
-        states.rows[i] = {DatumGetInt32(result_value(i, 1)), backfill_of(result_string(i, 2)),
-                          DatumGetInt32(result_value(i, 3)), DatumGetTimestampTz(result_value(i, 4))};
+                                 " ORDER BY r.id");
+    Array<RollupState> states = {};
+    for (uint64 i = 0; i < count; ++i)
+        states.add({DatumGetInt32(result_value(i, 1)), backfill_of(result_string(i, 2)), DatumGetInt32(result_value(i, 3)),
+                    DatumGetTimestampTz(result_value(i, 4))});
     return states;
 }
 

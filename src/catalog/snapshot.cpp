@@ -1,6 +1,7 @@
 #include "snapshot.h"
 
 #include "group_key.h"
+#include "row.h"
 #include "statement.h"
 #include "tables.h"
 
@@ -34,16 +35,15 @@ bool next_snapshot(SnapshotScan *scan, SnapshotRow *row) {
         table_close(scan->relation, AccessShareLock);
         return false;
     }
-    Datum v[column_count];
-    bool n[column_count];
-    heap_deform_tuple(tuple, RelationGetDescr(scan->relation), v, n);
-    row->window = {DatumGetTimestampTz(v[start - 1]), DatumGetTimestampTz(v[stop - 1])};
-    row->weight = DatumGetInt64(v[weight - 1]);
-    row->entries = DatumGetArrayTypePCopy(v[entries - 1]);
+    const Row<column_count> values(tuple, RelationGetDescr(scan->relation));
+    row->window = {values.time(start), values.time(stop)};
+    row->weight = values.int8(weight);
+    row->entries = DatumGetArrayTypePCopy(values.datum(entries));
     return true;
 }
 
-// The statement stands in an SQL function: it calls functions of the sketches, whose schema CREATE EXTENSION chooses.
+// The statement stands in an SQL function, because it calls functions of the sketches, whose schema CREATE EXTENSION
+// chooses.
 void write_snapshot(const Tile *tile, const char *kind, int32 k) {
     static Prepared statement = {"SELECT topk.write_snapshot($1, $2, $3)"};
     execute(&statement, {Value::pointer(TIDOID, &tile->place), Value::string(kind), Value::int4(k)});

@@ -11,19 +11,19 @@ struct SnapshotRow {
     ArrayType *entries; // of topk_entry
 };
 
-// The rows of one kind of window ("hour" ...) and group whose windows begin in the span, by their time; by a snapshot.
+// Reads, by a snapshot and in the order of time, the rows of one kind of window ("hour" ...) and group that begin in a span.
 struct SnapshotScan {
     Relation relation;
     Relation index;
     SysScanDesc scan;
 };
 void begin_snapshots(SnapshotScan *scan, int32 rollup, const char *kind, const ArrayType *grp, Span span, Snapshot snapshot);
-// False at the end, which also ends the scan.
+// Returns false at the end, and has then ended the scan.
 bool next_snapshot(SnapshotScan *scan, SnapshotRow *row);
 
 // Within as_owner().
 
-// Writes the first k of a tile, in place of those that it had before.
+// Writes the first k items of a tile. Replaces an earlier row.
 void write_snapshot(const Tile *tile, const char *kind, int32 k);
 void expire_snapshots(int32 rollup, const char *kind, TimestampTz before); // those that end before
 void delete_snapshots(int32 rollup, Span span);                            // those in the span

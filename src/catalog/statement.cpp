@@ -40,14 +40,14 @@ bool takes(SPIPlanPtr plan, const Values &values) {
 }
 
 void prepare(Prepared *prepared, Values *values) {
-    // A plan outlives the extension; its types come back with other numbers.
+    // A plan outlives DROP EXTENSION. When the extension is created again, its types have other numbers.
     if (prepared->plan != nullptr && !takes(prepared->plan, *values)) {
         SPI_freeplan(prepared->plan);
         prepared->plan = nullptr;
     }
     if (prepared->plan != nullptr)
         return;
-    // As constants of a plan of their own, values would be decompressed.
+    // A plan for these values alone would have them as constants, decompressed.
     SPIPlanPtr plan = SPI_prepare_cursor(prepared->statement, values->count, values->types, CURSOR_OPT_GENERIC_PLAN);
     if (plan == nullptr || SPI_keepplan(plan) != 0)
         elog(ERROR, "could not prepare: %s", prepared->statement);
@@ -93,13 +93,13 @@ uint64 execute(Prepared *prepared, std::initializer_list<Value> list) {
 
 Datum result_value(uint64 row, int column, bool *null) {
     if (SPI_tuptable == nullptr || row >= SPI_tuptable->numvals)
-        elog(ERROR, "a statement has found too few rows");
+        elog(ERROR, "a statement returned too few rows");
     bool is_null;
     const Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &is_null);
     if (null != nullptr)
         *null = is_null;
     else if (is_null)
-        elog(ERROR, "column %d of a row is null", column);
+        elog(ERROR, "column %d of a result is null", column);
     return value;
 }
 

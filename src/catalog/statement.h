@@ -7,7 +7,7 @@
 
 namespace topk::catalog {
 
-// A parameter. Pointers may be nullptr, for NULL.
+// A parameter of a statement. A pointer may be nullptr, which is NULL.
 struct Value {
     Oid type;
     Datum datum;
@@ -27,7 +27,7 @@ struct Value {
 
 // Runs a statement and returns how many rows it changed or found. It sees what was committed before it began.
 uint64 execute(const char *statement, std::initializer_list<Value> values = {});
-// The same for a SELECT by the active snapshot.
+// Does the same for a SELECT, which reads by the active snapshot.
 uint64 query(const char *statement, std::initializer_list<Value> values = {});
 
 // A column of a new row.
@@ -38,16 +38,16 @@ struct ColumnValue {
 // Inserts one row into a table; the tail stands after VALUES, for example ON CONFLICT. Returns how many rows were inserted.
 uint64 insert_row(const char *table, std::initializer_list<ColumnValue> row, const char *tail = "");
 
-// A statement that is run again and again: its plan lives as long as the backend.
+// A statement that runs again and again. Its plan lives as long as the session.
 struct Prepared {
     const char *statement;
     SPIPlanPtr plan = nullptr;
 };
 uint64 execute(Prepared *prepared, std::initializer_list<Value> values);
 
-// Column (from 1) of a row (from 0) that the last statement found. null may be nullptr where the column cannot be NULL.
+// Returns a column (from 1) of a row (from 0) of the last statement. Pass no null for a column that cannot be NULL.
 Datum result_value(uint64 row, int column, bool *null = nullptr);
-// The same as text, which outlives the bracket; nullptr for NULL.
+// Returns the same as text, which outlives the bracket; nullptr for NULL.
 char *result_string(uint64 row, int column);
 
 } // namespace topk::catalog

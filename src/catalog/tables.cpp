@@ -14,7 +14,7 @@ const char *const names[] = {"rollup", "log_slot",  "delta_0",  "delta_1",      
                              "tile",   "group_key", "snapshot", "rollup_state", "error_log", "limit_rule"}; // by Table
 static_assert(lengthof(names) == table_count, "a name for each table, and for each slot of the delta log");
 
-// The tables live and die with their schema. 0: not known.
+// The OIDs change only when the schema is dropped. 0: not looked up yet.
 Oid oids[table_count];
 
 void forget(Datum, int, uint32) { memset(oids, 0, sizeof(oids)); }
@@ -44,7 +44,7 @@ Oid table_oid(Table table) {
 
 const char *table_name(Table table) { return names[static_cast<int>(table)]; }
 
-// Not remembered: REINDEX CONCURRENTLY puts another index in its place.
+// The OID is not remembered, because REINDEX CONCURRENTLY puts another index in its place.
 Oid index_oid(const char *name) { return relation_oid(name); }
 
 } // namespace topk::catalog

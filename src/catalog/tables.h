@@ -20,9 +20,9 @@ enum class Table {
 };
 inline constexpr int table_count = static_cast<int>(Table::limit_rule) + 1;
 
-// Raises an error when the extension is not installed in this database.
+// Raises an error if the extension is not installed in this database.
 Oid table_oid(Table table);
-// An index, by its name as a table is: renaming either takes the owner of the schema, and no part of the extension follows.
+// Finds an index by its name (README.md says why).
 Oid index_oid(const char *name);
 const char *table_name(Table table);
 inline Table slot_table(int slot) { return static_cast<Table>(static_cast<int>(Table::delta_0) + slot); }

@@ -1,6 +1,7 @@
 #include "tile.h"
 
 #include "group_key.h"
+#include "row.h"
 #include "statement.h"
 #include "tables.h"
 
@@ -13,22 +14,16 @@ constexpr const char *by_key = "tile_key";               // rollup, level, grp, 
 constexpr const char *by_unfinished = "tile_unfinished"; // rollup, level, stop, grp
 
 void read_tile(HeapTuple tuple, TupleDesc descriptor, Tile *tile) {
-    HeapTuple copy = heap_copytuple(tuple);
-    Datum v[column_count];
-    bool n[column_count];
-    heap_deform_tuple(copy, descriptor, v, n);
-    const auto value = [&](Column c) {
-        return n[c - 1] ? nullptr : reinterpret_cast<struct varlena *>(DatumGetPointer(v[c - 1]));
-    };
-    tile->key.rollup = DatumGetInt32(v[rollup - 1]);
-    tile->key.level = static_cast<Level>(DatumGetInt16(v[level - 1]));
-    tile->key.grp = n[grp - 1] ? nullptr : DatumGetArrayTypeP(v[grp - 1]);
-    tile->key.start = DatumGetTimestampTz(v[start - 1]);
-    tile->stop = DatumGetTimestampTz(v[stop - 1]);
-    tile->events = DatumGetInt64(v[events - 1]);
-    tile->finished = DatumGetBool(v[finished - 1]);
+    const Row<column_count> row(heap_copytuple(tuple), descriptor);
+    tile->key.rollup = row.int4(rollup);
+    tile->key.level = static_cast<Level>(row.int2(level));
+    tile->key.grp = row.array(grp);
+    tile->key.start = row.time(start);
+    tile->stop = row.time(stop);
+    tile->events = row.int8(events);
+    tile->finished = row.boolean(finished);
     tile->place = tuple->t_self;
-    tile->values = {nullptr, value(summary), value(sketch), value(registers)};
+    tile->values = {nullptr, row.stored(summary), row.stored(sketch), row.stored(registers)};
 }
 
 void begin(TileScan *scan, const char *index, int count, ScanKey keys, Snapshot snapshot) {
@@ -73,7 +68,8 @@ void remove(Prepared *statement, std::initializer_list<Value> values, Level of, 
 
 } // namespace
 
-// Values are compressed, or cannot be, before they come to the table (tally.cpp); so these are the same before and after.
+// Values are compressed, where that helps, before they are stored (pg/tally.cpp). So their size is the same before and
+// after.
 int64 stored_bytes(const StoredTally &values) {
     int64 sum = 0;
     for (const struct varlena *value : {values.summary, values.sketch, values.registers}) {
@@ -196,23 +192,20 @@ void delete_tiles(int32 id, Span span, LevelChange *change) {
     remove(&statement, {Value::int4(id), Value::time(span.start), Value::time(span.stop)}, Level::tile, change);
 }
 
-DeletedWindows delete_windows(int32 id, Span span, LevelChange *change) {
-    DeletedWindows deleted;
-    deleted.count =
-        static_cast<int>(execute("DELETE FROM topk.tile WHERE rollup = $1 AND level > 0 AND start < $3 AND stop > $2"
+Array<DeletedWindow> delete_windows(int32 id, Span span, LevelChange *change) {
+    const uint64 count = execute("DELETE FROM topk.tile WHERE rollup = $1 AND level > 0 AND start < $3 AND stop > $2"
                                  " RETURNING level, grp, start, stop, topk.stored_bytes(summary, sketch, registers)",
-                                 {Value::int4(id), Value::time(span.start), Value::time(span.stop)}));
-    deleted.windows = static_cast<DeletedWindow *>(
-        MemoryContextAllocHuge(CurrentMemoryContext, deleted.count * sizeof(DeletedWindow) + 1));
-    for (int i = 0; i < deleted.count; ++i) {
-        DeletedWindow *window = &deleted.windows[i];
+                                 {Value::int4(id), Value::time(span.start), Value::time(span.stop)});
+    Array<DeletedWindow> deleted = {};
+    for (uint64 i = 0; i < count; ++i) {
+        const auto of = static_cast<Level>(DatumGetInt16(result_value(i, 1)));
         bool all_groups;
         const Datum group = result_value(i, 2, &all_groups);
-        window->level = static_cast<Level>(DatumGetInt16(result_value(i, 1)));
-        window->grp = all_groups ? nullptr : DatumGetArrayTypePCopy(group);
-        window->span = {DatumGetTimestampTz(result_value(i, 3)), DatumGetTimestampTz(result_value(i, 4))};
-        --change->windows[static_cast<int>(window->level)];
-        change->bytes[static_cast<int>(window->level)] -= DatumGetInt64(result_value(i, 5));
+        deleted.add({of,
+                     all_groups ? nullptr : DatumGetArrayTypePCopy(group),
+                     {DatumGetTimestampTz(result_value(i, 3)), DatumGetTimestampTz(result_value(i, 4))}});
+        --change->windows[static_cast<int>(of)];
+        change->bytes[static_cast<int>(of)] -= DatumGetInt64(result_value(i, 5));
     }
     return deleted;
 }

@@ -12,7 +12,7 @@ struct TileKey {
     TimestampTz start;
 };
 
-// A row as it was read; the values are those of a copy of it, perhaps toasted.
+// A row as it was read. Its values lie in a copy of the row, perhaps toasted.
 struct Tile {
     TileKey key;
     TimestampTz stop;
@@ -28,39 +28,39 @@ struct LevelChange {
     int64 bytes[level_count];
 };
 
-// The bytes that the values take in the table or beside it, without headers.
+// Returns the bytes that the values take in the table and its TOAST table, without headers.
 int64 stored_bytes(const StoredTally &values);
 
-// Reading, by a snapshot; nullptr is the latest.
+// These read by a snapshot; nullptr is the latest one.
 
-// False when the snapshot sees none.
+// Returns false if the snapshot sees no such row.
 bool find_tile(const TileKey &key, Snapshot snapshot, Tile *tile);
 
 struct TileScan {
     Relation relation;
     SysScanDesc scan;
 };
-// The rows of a level and group that begin in the span.
+// Reads the rows of a level and group that begin in the span.
 void begin_tiles(TileScan *scan, int32 rollup, Level level, const ArrayType *grp, Span span, Snapshot snapshot);
-// The unfinished rows of a level and group that end after `after` and not later than `until`.
+// Reads the unfinished rows of a level and group that end after `after` and not later than `until`.
 void begin_unfinished(TileScan *scan, int32 rollup, Level level, const ArrayType *grp, TimestampTz after, TimestampTz until,
                       Snapshot snapshot);
-// The same of all groups.
+// Does the same for all groups.
 void begin_unfinished(TileScan *scan, int32 rollup, Level level, TimestampTz after, TimestampTz until, Snapshot snapshot);
-// False at the end, which also ends the scan.
+// Returns false at the end, and has then ended the scan.
 bool next_tile(TileScan *scan, Tile *tile);
 
-// Within as_owner(). Each makes its change visible to what follows.
+// Within as_owner(). Later statements and scans see the changes.
 
 bool has_tiles(int32 rollup, Span span); // of the grain
-// The first window that has a part of the span and a part from before `kept`; false when there is none.
+// Finds the first window that is partly in the span and begins before `kept`. Returns false if there is none.
 bool find_cut_window(int32 rollup, Span span, TimestampTz kept, TimestampTz *start);
 
 void insert_tile(Tile *tile);
 void update_tile(Tile *tile); // events, finished and values, by place
 void finish_tile(Tile *tile); // finished alone
 
-// Deletes tell the change what they did.
+// These delete rows, and add to the change what they did.
 void expire_tiles(int32 rollup, Level level, TimestampTz before, LevelChange *change); // finished ones that end before
 void delete_tiles(int32 rollup, Span span, LevelChange *change);                       // those of the grain in the span
 struct DeletedWindow {
@@ -68,12 +68,8 @@ struct DeletedWindow {
     ArrayType *grp;
     Span span;
 };
-struct DeletedWindows {
-    DeletedWindow *windows;
-    int count;
-};
-// Those above the grain that have a part of the span.
-DeletedWindows delete_windows(int32 rollup, Span span, LevelChange *change);
+// Deletes and returns the rows above the grain that overlap the span.
+Array<DeletedWindow> delete_windows(int32 rollup, Span span, LevelChange *change);
 void delete_tiles(int32 rollup); // all of a rollup that is dropped
 
 } // namespace topk::catalog

@@ -4,8 +4,6 @@
 #include "../catalog/as_owner.h"
 #include "../catalog/calendar.h"
 #include "../catalog/rollup_state.h"
-#include "../catalog/statement.h"
-#include "../catalog/tables.h"
 #include "../stream/definition.h"
 #include "../catalog/lock.h"
 #include "../catalog/items_table.h"
@@ -56,24 +54,15 @@ void check_source(Relation source) {
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot create a rollup on a temporary table")));
 }
 
-struct NewRollup {
-    const char *name;
-    Kind kind;
-    const char *zone;
-    Expressions expressions;
-    Datum group_by;
-    Datum columns;
-};
-
 char *text_argument(FunctionCallInfo fcinfo, Argument argument) {
     return PG_ARGISNULL(argument) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(argument));
 }
 
 // Parses the user's expressions, under the user's settings.
-void parse(FunctionCallInfo fcinfo, Relation source, NewRollup *rollup) {
+Expressions parse(FunctionCallInfo fcinfo, Relation source, RollupDefinition *rollup) {
     const ParseScope scope = {source, rollup->name, rollup->zone, NIL, false};
-    Expressions &e = rollup->expressions;
-    e.item = parse_expression(&scope, Role::item, text_argument(fcinfo, arg_item), &rollup->kind);
+    Expressions e = {};
+    e.item = parse_expression(&scope, Role::item, text_argument(fcinfo, arg_item), &rollup->shape.kind);
     e.time = parse_expression(&scope, Role::time, text_argument(fcinfo, arg_event_time), nullptr);
     if (!PG_ARGISNULL(arg_weight))
         e.weight = parse_expression(&scope, Role::weight, text_argument(fcinfo, arg_weight), nullptr);
@@ -91,44 +80,69 @@ void parse(FunctionCallInfo fcinfo, Relation source, NewRollup *rollup) {
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("group_by must not contain null")));
         e.groups[i] = parse_expression(&scope, Role::group, TextDatumGetCString(groups[i]), nullptr);
     }
-}
-
-char *printed(Relation source, Expr *expression) {
-    return expression == nullptr ? nullptr : print_expression(source, expression);
+    return e;
 }
 
 // False when the name is taken.
-bool insert(std::initializer_list<ColumnValue> row, bool backfill, int32 *id) {
+bool insert(RollupDefinition *rollup, bool backfill) {
     return as_owner([&] {
-        if (insert_row("topk.rollup", row, "ON CONFLICT (name) DO NOTHING RETURNING id") == 0)
+        if (!insert_rollup(rollup))
             return false;
-        *id = DatumGetInt32(result_value(0, 1));
-        insert_state(*id, backfill ? Backfill::wanted : Backfill::none);
+        insert_state(rollup->id, backfill ? Backfill::wanted : Backfill::none);
         return true;
     });
 }
 
-Datum create_rollup(FunctionCallInfo fcinfo) {
-    require_arguments(fcinfo);
-    NewRollup rollup = {};
-    rollup.name = text_argument(fcinfo, arg_name);
-    const size_t length = strlen(rollup.name);
+// The parameters that need no source.
+void set_options(FunctionCallInfo fcinfo, RollupDefinition *rollup) {
+    rollup->name = text_argument(fcinfo, arg_name);
+    const size_t length = strlen(rollup->name);
     if (length == 0 || length >= NAMEDATALEN)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_NAME), errmsg("the name of a rollup must have 1 to %d bytes", NAMEDATALEN - 1)));
-    const int32 k = checked_range("k", PG_GETARG_INT32(arg_k), 1, 10000);
+    rollup->k = checked_range("k", PG_GETARG_INT32(arg_k), 1, 10000);
     const int32 capacity = PG_ARGISNULL(arg_capacity)
-                               ? Max(1000, 20 * k)
+                               ? Max(1000, 20 * rollup->k)
                                : checked_range("capacity", PG_GETARG_INT32(arg_capacity), 1, max_capacity);
-    if (k > capacity)
+    if (rollup->k > capacity)
         raise_parameter("k must not be greater than capacity");
-    const int32 max_groups = checked_range("max_groups", PG_GETARG_INT32(arg_max_groups), 1, 1000000);
-    check_sketch(PG_GETARG_INT32(arg_width), PG_GETARG_INT32(arg_depth));
-    Interval grain = {};
-    grain.time = checked_grain(PG_GETARG_INTERVAL_P(arg_grain));
-    const Datum windows = checked_windows(PG_GETARG_ARRAYTYPE_P(arg_windows));
-    rollup.zone = text_argument(fcinfo, arg_timezone);
-    find_zone(rollup.zone);
+    rollup->max_groups = checked_range("max_groups", PG_GETARG_INT32(arg_max_groups), 1, 1000000);
+    const int32 width = PG_GETARG_INT32(arg_width), depth = PG_GETARG_INT32(arg_depth);
+    check_sketch(width, depth);
+    rollup->shape.capacity = static_cast<uint32_t>(capacity);
+    rollup->shape.width = static_cast<uint32_t>(width);
+    rollup->shape.depth = static_cast<uint32_t>(depth);
+    rollup->grain = checked_grain(PG_GETARG_INTERVAL_P(arg_grain));
+    check_windows(PG_GETARG_ARRAYTYPE_P(arg_windows), rollup->windows);
+    rollup->zone = text_argument(fcinfo, arg_timezone);
+    find_zone(rollup->zone);
+}
+
+// Settings must be pinned.
+void set_times(FunctionCallInfo fcinfo, RollupDefinition *rollup) {
+    const Retention retention =
+        checked_retention(PG_ARGISNULL(arg_retention) ? nullptr : PG_GETARG_VARLENA_P(arg_retention));
+    rollup->retention = retention.jsonb;
+    rollup->accept_past = PG_ARGISNULL(arg_accept_past)
+                              ? retention.longest
+                              : *checked_interval("accept_past", PG_GETARG_INTERVAL_P(arg_accept_past));
+    rollup->accept_future = *checked_interval("accept_future", PG_GETARG_INTERVAL_P(arg_accept_future));
+}
+
+void set_metadata(FunctionCallInfo fcinfo, RollupDefinition *rollup) {
+    if (PG_ARGISNULL(arg_metadata) != PG_ARGISNULL(arg_metadata_key))
+        raise_parameter("metadata and metadata_key must be given together");
+    if (PG_ARGISNULL(arg_metadata))
+        return;
+    rollup->metadata = PG_GETARG_OID(arg_metadata);
+    rollup->metadata_key = NameStr(*PG_GETARG_NAME(arg_metadata_key));
+    check_metadata(rollup->metadata, rollup->metadata_key, rollup->shape.kind);
+}
+
+Datum create_rollup(FunctionCallInfo fcinfo) {
+    require_arguments(fcinfo);
+    RollupDefinition rollup = {};
+    set_options(fcinfo, &rollup);
     const bool backfill = PG_GETARG_BOOL(arg_backfill);
 
     const Oid oid = PG_GETARG_OID(arg_source);
@@ -143,49 +157,14 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot backfill from stream \"%s\"", RelationGetRelationName(source)),
                         errdetail("Streams keep no rows.")));
-    parse(fcinfo, source, &rollup);
-    if (PG_ARGISNULL(arg_metadata) != PG_ARGISNULL(arg_metadata_key))
-        raise_parameter("metadata and metadata_key must be given together");
-    if (!PG_ARGISNULL(arg_metadata))
-        check_metadata(PG_GETARG_OID(arg_metadata), NameStr(*PG_GETARG_NAME(arg_metadata_key)), rollup.kind);
+    rollup.source = rollup.source_oid = oid;
+    const Expressions expressions = parse(fcinfo, source, &rollup);
+    set_metadata(fcinfo, &rollup);
 
     const int level = pin_settings();
-    const Retention retention =
-        checked_retention(PG_ARGISNULL(arg_retention) ? nullptr : PG_GETARG_VARLENA_P(arg_retention));
-    const Interval *past = PG_ARGISNULL(arg_accept_past)
-                               ? &retention.longest
-                               : checked_interval("accept_past", PG_GETARG_INTERVAL_P(arg_accept_past));
-    const Interval *future = checked_interval("accept_future", PG_GETARG_INTERVAL_P(arg_accept_future));
-    const Expressions &e = rollup.expressions;
-    auto *groups = static_cast<Datum *>(palloc((e.group_count + 1) * sizeof(Datum)));
-    for (int i = 0; i < e.group_count; ++i)
-        groups[i] = CStringGetTextDatum(printed(source, e.groups[i]));
-
-    int32 id = 0;
-    if (!insert({{"name", Value::string(rollup.name)},
-                 {"source", Value::of(REGCLASSOID, ObjectIdGetDatum(oid))},
-                 {"item", Value::string(printed(source, e.item))},
-                 {"time", Value::string(printed(source, e.time))},
-                 {"weight", Value::string(printed(source, e.weight))},
-                 {"filter", Value::string(printed(source, e.filter))},
-                 {"group_by", Value::strings(construct_array(groups, e.group_count, TEXTOID, -1, false, TYPALIGN_INT))},
-                 {"columns", Value::of(JSONBOID, used_columns(source, &e))},
-                 {"source_oid", Value::oid(oid)},
-                 {"item_kind", Value::of(CHAROID, CharGetDatum(kind_letter(rollup.kind)))},
-                 {"grain", Value::pointer(INTERVALOID, &grain)},
-                 {"windows", Value::of(TEXTARRAYOID, windows)},
-                 {"timezone", Value::string(rollup.zone)},
-                 {"k", Value::int4(k)},
-                 {"capacity", Value::int4(capacity)},
-                 {"width", Value::of(INT4OID, PG_GETARG_DATUM(arg_width))},
-                 {"depth", Value::of(INT4OID, PG_GETARG_DATUM(arg_depth))},
-                 {"max_groups", Value::int4(max_groups)},
-                 {"accept_past", Value::pointer(INTERVALOID, past)},
-                 {"accept_future", Value::pointer(INTERVALOID, future)},
-                 {"retention", Value::of(JSONBOID, retention.jsonb)},
-                 {"metadata", Value::of(REGCLASSOID, PG_GETARG_DATUM(arg_metadata), PG_ARGISNULL(arg_metadata))},
-                 {"metadata_key", Value::of(NAMEOID, PG_GETARG_DATUM(arg_metadata_key), PG_ARGISNULL(arg_metadata_key))}},
-                backfill, &id))
+    set_times(fcinfo, &rollup);
+    print_expressions(source, expressions, &rollup);
+    if (!insert(&rollup, backfill))
         ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("rollup \"%s\" already exists", rollup.name)));
     unpin_settings(level);
 
@@ -195,7 +174,7 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     CacheInvalidateRelcacheByRelid(oid);
     if (backfill && backfill_requested_hook != nullptr)
         backfill_requested_hook();
-    PG_RETURN_INT32(id);
+    PG_RETURN_INT32(rollup.id);
 }
 
 } // namespace

@@ -9,7 +9,6 @@
 #include "../catalog/owner.h"
 #include "../catalog/rollup_state.h"
 #include "../catalog/snapshot.h"
-#include "../catalog/statement.h"
 #include "../pg/function.h"
 #include "../statistics/statistics.h"
 #include "triggers.h"
@@ -24,22 +23,15 @@ void delete_rollup(int32 id) {
         delete_snapshots(id);
         delete_state(id);
         delete_errors(id);
-        execute("DELETE FROM topk.rollup WHERE id = $1", {Value::int4(id)});
+        delete_rollup_row(id);
     });
     forget_rollup(id);
 }
 
 namespace {
 
-// False when there is none of this name.
 bool find(const char *name, int32 *id, Oid *source) {
-    return as_owner([&] {
-        if (execute("SELECT id, source FROM topk.rollup WHERE name = $1", {Value::string(name)}) == 0)
-            return false;
-        *id = DatumGetInt32(result_value(0, 1));
-        *source = DatumGetObjectId(result_value(0, 2));
-        return true;
-    });
+    return as_owner([&] { return find_rollup(name, id, source); });
 }
 
 Datum drop_rollup(FunctionCallInfo fcinfo) {

@@ -103,12 +103,11 @@ int64 checked_grain(const Interval *grain) {
     return grain->time;
 }
 
-Datum checked_windows(ArrayType *windows) {
+void check_windows(ArrayType *windows, bool *chosen) {
     Datum *given;
     bool *nulls;
     int count;
     deconstruct_array(windows, TEXTOID, -1, false, TYPALIGN_INT, &given, &nulls, &count);
-    bool wanted[level_count] = {};
     for (int i = 0; i < count; ++i) {
         if (nulls[i])
             raise_parameter("windows must not contain null");
@@ -119,18 +118,12 @@ Datum checked_windows(ArrayType *windows) {
         if (level == level_count)
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown window \"%s\"", name),
                             errhint("The windows are hour, day, week and month.")));
-        if (wanted[level])
+        if (chosen[level])
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("window \"%s\" is given twice", name)));
-        wanted[level] = true;
+        chosen[level] = true;
     }
     if (count == 0)
         raise_parameter("windows must not be empty");
-    Datum sorted[level_count];
-    int n = 0;
-    for (int level = 0; level < level_count; ++level)
-        if (wanted[level])
-            sorted[n++] = CStringGetTextDatum(level_name(static_cast<Level>(level)));
-    return PointerGetDatum(construct_array(sorted, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 Retention checked_retention(struct varlena *given) {
@@ -149,7 +142,7 @@ Retention checked_retention(struct varlena *given) {
         escape_json(&json, DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(values[i]))));
     }
     appendStringInfoChar(&json, '}');
-    result.jsonb = DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+    result.jsonb = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
     return result;
 }
 

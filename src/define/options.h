@@ -1,18 +1,18 @@
 // The parameters of topk.create_rollup() that are not expressions, checked.
 #pragma once
 
-#include "../pg/pg.h"
+#include "../pg/executor.h"
 
 namespace topk::define {
 
 [[noreturn]] void raise_parameter(const char *message);
 
 int64 checked_grain(const Interval *grain);
-// The windows in the order of their length. Datum of text[].
-Datum checked_windows(ArrayType *windows);
+// Sets the levels that the names in an array of text choose.
+void check_windows(ArrayType *windows, bool *chosen);
 
 struct Retention {
-    Datum jsonb; // with all keys
+    Jsonb *jsonb; // with all keys
     Interval longest;
 };
 // Completes the given retention (nullptr: none) with the defaults. Settings must be pinned.

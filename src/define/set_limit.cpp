@@ -3,14 +3,12 @@
 
 #include "../pg/function.h"
 #include "../catalog/as_owner.h"
-#include "../catalog/statement.h"
 #include "../catalog/tables.h"
 #include "../stream/limits.h"
 #include "options.h"
 #include "../catalog/owner.h"
 
 extern "C" {
-#include "access/xlog.h"
 #include "commands/trigger.h"
 }
 
@@ -59,8 +57,8 @@ LimitScope scope_arguments(FunctionCallInfo fcinfo) {
     return scope;
 }
 
-// By the owner of the schema, who then has locked the table. Returns how many there were: one at most, unless a role was
-// renamed to the name of one that was dropped.
+// Within as_owner(), with the table locked. Returns how many there were: one at most, unless a role was renamed to the name
+// of one that was dropped.
 int delete_rules(const LimitScope &scope) {
     const LimitRules all = limit_rules();
     auto *ids = static_cast<int32 *>(palloc(all.count * sizeof(int32) + 1));
@@ -68,22 +66,13 @@ int delete_rules(const LimitScope &scope) {
     for (int i = 0; i < all.count; ++i) {
         const LimitRule &rule = all.rules[i];
         if (rule.any_role == !OidIsValid(scope.role) && rule.role == scope.role && rule.source == scope.source)
-            ids[n++] = rule.bucket.id;
+            ids[n++] = rule.id;
     }
     for (int i = 0; i < n; ++i)
-        if (execute("DELETE FROM topk.limit_rule WHERE id = $1", {Value::int4(ids[i])}) !=
-            1) // the rules are those of now, whatever this transaction sees
+        if (!delete_limit(ids[i])) // the rules are those of now, whatever this transaction sees
             ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("the limit was changed concurrently"),
                             errhint("Retry the transaction.")));
     return n;
-}
-
-// Roles that have another name now, or another number since a dump was restored.
-void renew_roles() {
-    execute("UPDATE topk.limit_rule AS l SET role = r.rolname, role_oid = r.oid, cluster = $1 FROM pg_roles AS r "
-            "WHERE CASE WHEN l.cluster = $1 THEN r.oid = l.role_oid ELSE r.rolname = l.role END "
-            "AND (l.role, l.role_oid, l.cluster) IS DISTINCT FROM (r.rolname::text, r.oid, $1)",
-            {Value::int8(static_cast<int64>(GetSystemIdentifier()))});
 }
 
 void check_rate(FunctionCallInfo fcinfo, int64 *burst) {
@@ -119,21 +108,19 @@ Datum set_limit(FunctionCallInfo fcinfo) {
     if (!PG_ARGISNULL(5))
         checked_range("max_metadata_bytes", PG_GETARG_INT32(5), 1, PG_INT32_MAX);
     const LimitScope scope = scope_arguments(fcinfo);
-    const bool any_role = !OidIsValid(scope.role);
-    const char *name = any_role ? nullptr : GetUserNameFromId(scope.role, false);
+    LimitRule rule = {};
+    rule.any_role = !OidIsValid(scope.role);
+    rule.role = scope.role;
+    rule.source = scope.source;
+    rule.events_per_second = PG_ARGISNULL(2) ? 0 : PG_GETARG_FLOAT8(2);
+    rule.burst = burst;
+    rule.item_bytes = PG_ARGISNULL(4) ? 0 : PG_GETARG_INT32(4);
+    rule.metadata_bytes = PG_ARGISNULL(5) ? 0 : PG_GETARG_INT32(5);
     LockRelationOid(table_oid(Table::limit_rule), ShareRowExclusiveLock);
     as_owner([&] {
         delete_rules(scope);
-        renew_roles();
-        execute("INSERT INTO topk.limit_rule (role, role_oid, cluster, source, events_per_second, burst, max_item_bytes, "
-                "max_metadata_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                {Value::string(name), Value::of(OIDOID, ObjectIdGetDatum(scope.role), any_role),
-                 Value::int8(static_cast<int64>(GetSystemIdentifier())),
-                 Value::of(REGCLASSOID, ObjectIdGetDatum(scope.source), !OidIsValid(scope.source)),
-                 Value::of(FLOAT8OID, fcinfo->args[2].value, PG_ARGISNULL(2)),
-                 Value::of(INT8OID, Int64GetDatum(burst), PG_ARGISNULL(2)),
-                 Value::of(INT4OID, fcinfo->args[4].value, PG_ARGISNULL(4)),
-                 Value::of(INT4OID, fcinfo->args[5].value, PG_ARGISNULL(5))});
+        renew_limit_roles();
+        insert_limit(rule);
     });
     PG_RETURN_VOID();
 }
@@ -144,7 +131,7 @@ Datum drop_limit(FunctionCallInfo fcinfo) {
     LockRelationOid(table_oid(Table::limit_rule), ShareRowExclusiveLock);
     const int n = as_owner([&] {
         const int deleted = delete_rules(scope);
-        renew_roles();
+        renew_limit_roles();
         return deleted;
     });
     if (n == 0)
@@ -176,9 +163,9 @@ Datum limit_state(FunctionCallInfo fcinfo) {
         const LimitRule rule = all.rules[i];
         if (!may_see(rule))
             continue;
-        const bool counted = rule.bucket.rate != 0 && has_token_buckets();
-        Datum values[] = {Int32GetDatum(rule.bucket.id), ObjectIdGetDatum(rule.role),
-                          counted ? Int64GetDatum(tokens_left(rule.bucket)) : (Datum)0};
+        const bool counted = rule.events_per_second != 0 && has_token_buckets();
+        Datum values[] = {Int32GetDatum(rule.id), ObjectIdGetDatum(rule.role),
+                          counted ? Int64GetDatum(tokens_left(bucket_of(rule))) : (Datum)0};
         bool nulls[] = {false, !OidIsValid(rule.role), !counted};
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }
@@ -199,7 +186,7 @@ void before_commit(XactEvent event, void *) {
     const LimitRules all = limit_rules();
     auto *ids = static_cast<int32 *>(palloc(all.count * sizeof(int32) + 1));
     for (int i = 0; i < all.count; ++i)
-        ids[i] = all.rules[i].bucket.id;
+        ids[i] = all.rules[i].id;
     forget_buckets_except(ids, all.count);
     pfree(ids);
 }

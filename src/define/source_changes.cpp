@@ -1,5 +1,6 @@
 // The event triggers topk.after_ddl() and topk.after_drop(): rollups follow the changes of their sources.
 #include "../catalog/as_owner.h"
+#include "../catalog/limit_rule.h"
 #include "../catalog/lock.h"
 #include "../catalog/statement.h"
 #include "../catalog/tables.h"
@@ -23,16 +24,6 @@ void require_event(FunctionCallInfo fcinfo, const char *event) {
                 (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("not called as an event trigger on %s", event)));
 }
 
-// Most databases run far more DDL than they have rollups.
-bool any_rollups() {
-    Relation relation = table_open(table_oid(Table::rollup), AccessShareLock);
-    SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
-    const bool result = HeapTupleIsValid(systable_getnext(scan));
-    systable_endscan(scan);
-    table_close(relation, AccessShareLock);
-    return result;
-}
-
 // The OIDs that a statement finds, each once.
 List *find_oids(const char *statement) {
     MemoryContext caller = CurrentMemoryContext;
@@ -48,17 +39,17 @@ List *find_oids(const char *statement) {
 }
 
 // A column that is gone would only be missed at the next INSERT.
-void refuse_dropped_column(Relation source, const StoredRollup *row) {
-    if (DatumGetObjectId(row->values[rollup_source_oid - 1]) != RelationGetRelid(source))
+void refuse_dropped_column(Relation source, const RollupDefinition *row) {
+    if (row->source_oid != RelationGetRelid(source))
         return;
-    Jsonb *columns = DatumGetJsonbP(row->values[rollup_columns - 1]);
     const TupleDesc descriptor = RelationGetDescr(source);
     for (int i = 0; i < descriptor->natts; ++i) {
         if (!TupleDescAttr(descriptor, i)->attisdropped)
             continue;
         JsonbValue buffer;
         const char *key = psprintf("%d", i + 1);
-        const JsonbValue *name = getKeyJsonValueFromContainer(&columns->root, key, static_cast<int>(strlen(key)), &buffer);
+        const JsonbValue *name =
+            getKeyJsonValueFromContainer(&row->columns->root, key, static_cast<int>(strlen(key)), &buffer);
         if (name != nullptr && name->type == jbvString)
             ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
                             errmsg("cannot drop column \"%s\" of \"%s\" because rollup \"%s\" uses it",
@@ -68,38 +59,17 @@ void refuse_dropped_column(Relation source, const StoredRollup *row) {
     }
 }
 
-char *printed(Relation source, Expr *expression) {
-    return expression == nullptr ? nullptr : print_expression(source, expression);
-}
-
 // Raises an error when an expression does not work any more; otherwise stores it as it reads now.
-void renew(Relation source, const StoredRollup *row) {
+void renew(Relation source, const RollupDefinition *row) {
     refuse_dropped_column(source, row);
+    RollupDefinition renewed = *row;
+    renewed.source_oid = RelationGetRelid(source);
     // The user who changes the table need not trust its owner.
-    const char *item, *time, *weight, *filter;
-    const ArrayType *group_by;
-    Datum columns;
     as_source_owner(source->rd_rel->relowner, nullptr, [&] {
         const Expressions e = parse_stored(source, row);
-        item = printed(source, e.item);
-        time = printed(source, e.time);
-        weight = printed(source, e.weight);
-        filter = printed(source, e.filter);
-        auto *groups = static_cast<Datum *>(palloc((e.group_count + 1) * sizeof(Datum)));
-        for (int i = 0; i < e.group_count; ++i)
-            groups[i] = CStringGetTextDatum(printed(source, e.groups[i]));
-        group_by = construct_array(groups, e.group_count, TEXTOID, -1, false, TYPALIGN_INT);
-        columns = used_columns(source, &e);
+        print_expressions(source, e, &renewed);
     });
-    const uint64 changed = as_owner([&] {
-        return execute(
-            "UPDATE topk.rollup SET item = $2, \"time\" = $3, weight = $4, filter = $5, group_by = $6, columns = $7, "
-            "source_oid = $8 WHERE id = $1 AND (item, \"time\", weight, filter, group_by, columns, source_oid) "
-            "IS DISTINCT FROM ($2, $3, $4, $5, $6, $7, $8)",
-            {Value::int4(row->id), Value::string(item), Value::string(time), Value::string(weight), Value::string(filter),
-             Value::strings(group_by), Value::of(JSONBOID, columns), Value::oid(RelationGetRelid(source))});
-    });
-    if (changed != 0)
+    if (as_owner([&] { return update_expressions(renewed); }))
         CacheInvalidateRelcacheByRelid(RelationGetRelid(source));
 }
 
@@ -109,8 +79,8 @@ void renew_all(Oid oid) {
     foreach (cell, find_all_inheritors(oid, AccessShareLock, nullptr)) {
         Relation source = table_open(lfirst_oid(cell), NoLock);
         ListCell *row;
-        foreach (row, read_rollups(source))
-            renew(source, static_cast<StoredRollup *>(lfirst(row)));
+        foreach (row, read_definitions(RelationGetRelid(source)))
+            renew(source, static_cast<RollupDefinition *>(lfirst(row)));
         table_close(source, NoLock);
     }
 }
@@ -153,19 +123,7 @@ void follow_renamed_key(const Node *statement) {
     if (!IsA(statement, RenameStmt) || rename->renameType != OBJECT_COLUMN || rename->relation == nullptr)
         return;
     const Oid table = RangeVarGetRelid(rename->relation, NoLock, true);
-    as_owner([&] {
-        execute("UPDATE topk.rollup SET metadata_key = $3 WHERE metadata = $1 AND metadata_key = $2",
-                {Value::oid(table), Value::string(rename->subname), Value::string(rename->newname)});
-    });
-}
-
-// Answers go on without an items table that is gone.
-void forget_dropped_metadata() {
-    as_owner([] {
-        execute("UPDATE topk.rollup SET metadata = NULL, metadata_key = NULL WHERE metadata IS NOT NULL AND NOT EXISTS "
-                "(SELECT FROM pg_attribute a WHERE a.attrelid = metadata AND a.attname = metadata_key AND NOT "
-                "a.attisdropped)");
-    });
+    as_owner([&] { rename_metadata_key(table, rename->subname, rename->newname); });
 }
 
 // Then there is nothing to renew, and the new owner is spared to run what the old one has written.
@@ -183,7 +141,7 @@ Datum after_ddl(FunctionCallInfo fcinfo) {
     require_event(fcinfo, "ddl_command_end");
     const Node *statement = reinterpret_cast<EventTriggerData *>(fcinfo->context)->parsetree;
     if (changes_owner_alone(statement) || !any_rollups())
-        PG_RETURN_VOID();
+        PG_RETURN_VOID(); // most databases run far more DDL than they have rollups
     List *relations = find_oids("SELECT objid FROM pg_event_trigger_ddl_commands() WHERE classid = 'pg_class'::regclass");
     ListCell *cell;
     foreach (cell, relations) {
@@ -201,34 +159,41 @@ Datum after_ddl(FunctionCallInfo fcinfo) {
     PG_RETURN_VOID();
 }
 
-void drop_limits() {
-    as_owner([] {
-        execute("DELETE FROM topk.limit_rule WHERE source IN (SELECT objid FROM pg_event_trigger_dropped_objects() "
-                "WHERE classid = 'pg_class'::regclass AND objsubid = 0)");
-    });
+// The relations that were dropped, or that lost a part: a dropped type takes columns with it.
+List *dropped_relations(bool whole) {
+    return find_oids(whole ? "SELECT objid FROM pg_event_trigger_dropped_objects()"
+                             " WHERE classid = 'pg_class'::regclass AND objsubid = 0"
+                           : "SELECT objid FROM pg_event_trigger_dropped_objects()"
+                             " WHERE classid = 'pg_class'::regclass AND objsubid <> 0");
+}
+
+void drop_rollups_of(Oid source) {
+    ListCell *cell;
+    foreach (cell, read_ids(source)) {
+        lock_rollup(lfirst_int(cell), true);
+        delete_rollup(lfirst_int(cell));
+    }
 }
 
 Datum after_drop(FunctionCallInfo fcinfo) {
     require_event(fcinfo, "sql_drop");
-    if (limit_rules().count != 0)
-        drop_limits();
-    if (!any_rollups())
+    const bool limits = limit_rules().count != 0, rollups = any_rollups();
+    if (!limits && !rollups)
         PG_RETURN_VOID();
-    List *dropped = find_oids("SELECT r.id FROM topk.rollup r JOIN pg_event_trigger_dropped_objects() d "
-                              "ON d.objid = r.source WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0");
     ListCell *cell;
-    foreach (cell, dropped) {
-        const auto id = static_cast<int32>(lfirst_oid(cell));
-        lock_rollup(id, true);
-        delete_rollup(id);
+    foreach (cell, dropped_relations(true)) {
+        const Oid relation = lfirst_oid(cell);
+        if (limits)
+            as_owner([&] { delete_limits_of(relation); });
+        if (rollups)
+            drop_rollups_of(relation);
     }
-    // A dropped type takes columns with it.
-    List *changed = find_oids("SELECT DISTINCT d.objid FROM topk.rollup r JOIN pg_event_trigger_dropped_objects() d "
-                              "ON d.objid = r.source WHERE d.classid = 'pg_class'::regclass AND d.objsubid <> 0");
-    foreach (cell, changed)
-        if (can_have_rollups(lfirst_oid(cell)))
+    if (!rollups)
+        PG_RETURN_VOID();
+    foreach (cell, dropped_relations(false))
+        if (has_rollups(lfirst_oid(cell)) && can_have_rollups(lfirst_oid(cell)))
             renew_all(lfirst_oid(cell));
-    forget_dropped_metadata();
+    as_owner([] { forget_dropped_metadata(); });
     PG_RETURN_VOID();
 }
 

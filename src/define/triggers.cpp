@@ -1,8 +1,8 @@
 #include "triggers.h"
 
 #include "../catalog/as_owner.h"
+#include "../catalog/rollup.h"
 #include "../catalog/statement.h"
-#include "../stream/definition.h"
 
 extern "C" {
 #include "catalog/pg_class.h"
@@ -65,13 +65,6 @@ void sync_trigger(Relation relation, const char *existing) {
 }
 
 } // namespace
-
-bool has_rollups(Oid oid) {
-    Relation relation = table_open(oid, AccessShareLock);
-    const bool result = read_rollups(relation) != NIL;
-    table_close(relation, NoLock);
-    return result;
-}
 
 bool has_rollups_above(Oid relation) {
     List *ancestors = get_rel_relispartition(relation) ? get_partition_ancestors(relation) : NIL;

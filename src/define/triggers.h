@@ -8,10 +8,9 @@ namespace topk::define {
 // Takes the lock that waits for running insertions into a table, and into all its partitions.
 void lock_source(Oid source);
 
-bool has_rollups(Oid relation);
-// Whether it is a partition of a table that has, or has partitions that have.
+// Whether it is a partition of a table that has rollups.
 bool has_rollups_above(Oid relation);
-
+// Whether it has partitions that have rollups.
 bool has_rollups_below(Oid relation);
 
 // Creates the trigger where rows of the table, or of one of its partitions, count for a rollup, and drops it elsewhere.

@@ -13,12 +13,11 @@ namespace {
 
 constexpr long batch = 10000; // rows fetched at a time
 
-// A query that a function of the extension makes for the rollup.
-char *query_by(const char *statement, const RollupRow *row) {
-    return as_owner([&] {
-        execute(statement, {Value::int4(row->id)});
-        return result_string(0, 1);
-    });
+char *query_by(const char *function, const Recount *recount) {
+    PushActiveSnapshot(recount->snapshot);
+    char *query = as_owner([&] { return make_query(function, recount->row.id); });
+    PopActiveSnapshot();
+    return query;
 }
 
 // The columns of topk.recount_query(); the groups follow.
@@ -94,7 +93,7 @@ void fetch_rows(Recount *recount, Counter *counter, const Rollup *rollup, const 
 
 // The expressions of the rollup run as the owner of the table, who wrote them, and with no other rights.
 void count_rows(Recount *recount) {
-    const char *query = query_by("SELECT topk.recount_query($1)", &recount->row);
+    const char *query = query_by("topk.recount_query", recount);
     recount->oldest = DT_NOEND;
     Relation table = table_open(recount->row.source, AccessShareLock);
     const Rollup *rollup = definition_of(pin_source(table), recount->row.id);
@@ -108,7 +107,7 @@ void count_rows(Recount *recount) {
 }
 
 bool has_older_row(const Recount *recount) {
-    const char *statement = query_by("SELECT topk.older_row_query($1)", &recount->row);
+    const char *statement = query_by("topk.older_row_query", recount);
     Relation table = table_open(recount->row.source, AccessShareLock);
     bool found = false;
     SPI_connect();

@@ -87,12 +87,9 @@ void remove_tiles(const Recount *recount) {
     WindowWriter writer = begin_windows(&recount->row);
     delete_tiles(id, recount->span, &writer.change);
     delete_snapshots(id, recount->span);
-    const DeletedWindows deleted = delete_windows(id, recount->span, &writer.change);
-    for (int i = 0; i < deleted.count; ++i) {
-        const DeletedWindow &window = deleted.windows[i];
+    for (const DeletedWindow &window : delete_windows(id, recount->span, &writer.change))
         if (window.span.start < recount->span.start || recount->span.stop < window.span.stop)
             rebuild_window(&writer, window);
-    }
     write_open_windows(&writer);
     add_level_change(id, writer.change);
 }

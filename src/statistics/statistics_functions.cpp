@@ -1,7 +1,6 @@
 // The parts of topk.stats that stand in no table: what waits in the delta log, and the counters in shared memory.
 #include "../pg/array.h"
 #include "../catalog/tables.h"
-#include "../stream/definition.h"
 #include "../stream/delta_log.h"
 #include "../pg/tally.h"
 #include "../catalog/rights.h"
@@ -31,20 +30,10 @@ Waiting *find(const WaitingList *list, int32 rollup) {
     return found != end && found->rollup == rollup ? found : nullptr;
 }
 
-WaitingList list_rollups(Snapshot snapshot) {
+WaitingList list_waiting(Snapshot snapshot) {
     WaitingList list = {};
-    Relation relation = table_open(table_oid(Table::rollup), AccessShareLock);
-    TableScanDesc scan = table_beginscan(relation, snapshot, 0, nullptr);
-    while (HeapTuple tuple = heap_getnext(scan, ForwardScanDirection)) {
-        bool null;
-        Waiting *waiting = &list.add({});
-        waiting->rollup = DatumGetInt32(heap_getattr(tuple, rollup_id, RelationGetDescr(relation), &null));
-        waiting->readable =
-            may_read(DatumGetObjectId(heap_getattr(tuple, rollup_source, RelationGetDescr(relation), &null)));
-    }
-    table_endscan(scan);
-    table_close(relation, AccessShareLock);
-    std::sort(list.begin(), list.end(), [](const Waiting &a, const Waiting &b) { return a.rollup < b.rollup; });
+    for (const RollupSource &rollup : list_rollups(snapshot))
+        list.add({rollup.id, may_read(rollup.source), 0, 0, 0, 0});
     return list;
 }
 
@@ -90,7 +79,7 @@ Datum interval_since(TimestampTz since) {
 Datum rollup_activity(FunctionCallInfo fcinfo) {
     InitMaterializedSRF(fcinfo, 0);
     auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-    const WaitingList list = list_rollups(GetActiveSnapshot());
+    const WaitingList list = list_waiting(GetActiveSnapshot());
     add_deltas(&list, GetActiveSnapshot());
     for (const Waiting &waiting : list) {
         if (!waiting.readable)

@@ -66,8 +66,8 @@ void unpin(void *arg) {
 
 // The names in topk.rollup.columns, by attribute number. They are only trusted for the table that they were written for:
 // after a restore the numbers mean nothing, but the names do.
-List *column_names(Relation source, Datum columns, Oid source_oid) {
-    if (source_oid != RelationGetRelid(source))
+List *column_names(Relation source, const RollupDefinition *stored) {
+    if (stored->source_oid != RelationGetRelid(source))
         return NIL;
     const TupleDesc descriptor = RelationGetDescr(source);
     List *names = NIL;
@@ -78,47 +78,13 @@ List *column_names(Relation source, Datum columns, Oid source_oid) {
         pg_snprintf(key, sizeof(key), "%d", i + 1);
         JsonbValue buffer;
         const JsonbValue *name =
-            getKeyJsonValueFromContainer(&DatumGetJsonbP(columns)->root, key, static_cast<int>(strlen(key)), &buffer);
+            getKeyJsonValueFromContainer(&stored->columns->root, key, static_cast<int>(strlen(key)), &buffer);
         // A column that is not used goes without a name: it could now have one of the stored names.
         const char *text =
             name == nullptr || name->type != jbvString ? "" : pnstrdup(name->val.string.val, name->val.string.len);
         names = lappend(names, makeString(const_cast<char *>(text)));
     }
     return names;
-}
-
-const char *text_or_null(const Datum *values, const bool *nulls, int column) {
-    return nulls[column - 1] ? nullptr : TextDatumGetCString(values[column - 1]);
-}
-
-StoredRollup *read_rollup(Relation source, TupleDesc descriptor, HeapTuple tuple) {
-    auto *row = static_cast<StoredRollup *>(palloc0(sizeof(StoredRollup)));
-    row->values = static_cast<Datum *>(palloc(descriptor->natts * sizeof(Datum)));
-    row->nulls = static_cast<bool *>(palloc(descriptor->natts * sizeof(bool)));
-    heap_deform_tuple(heap_copytuple(tuple), descriptor, row->values, row->nulls);
-    row->id = DatumGetInt32(row->values[rollup_id - 1]);
-    row->name = text_or_null(row->values, row->nulls, rollup_name);
-    row->kind = kind_of_letter(DatumGetChar(row->values[rollup_item_kind - 1]));
-    row->zone = text_or_null(row->values, row->nulls, rollup_timezone);
-    row->item = text_or_null(row->values, row->nulls, rollup_item);
-    row->time = text_or_null(row->values, row->nulls, rollup_time);
-    row->weight = text_or_null(row->values, row->nulls, rollup_weight);
-    row->filter = text_or_null(row->values, row->nulls, rollup_filter);
-    Datum *groups;
-    bool *group_is_null;
-    deconstruct_array(DatumGetArrayTypeP(row->values[rollup_group_by - 1]), TEXTOID, -1, false, TYPALIGN_INT, &groups,
-                      &group_is_null, &row->group_count);
-    row->groups = static_cast<const char **>(palloc((row->group_count + 1) * sizeof(char *)));
-    for (int i = 0; i < row->group_count; ++i)
-        row->groups[i] = TextDatumGetCString(groups[i]);
-    row->columns =
-        column_names(source, row->values[rollup_columns - 1], DatumGetObjectId(row->values[rollup_source_oid - 1]));
-    return row;
-}
-
-int compare_ids(const ListCell *a, const ListCell *b) {
-    const int32 x = static_cast<const StoredRollup *>(lfirst(a))->id, y = static_cast<const StoredRollup *>(lfirst(b))->id;
-    return x < y ? -1 : x > y;
 }
 
 // PostgreSQL leaves stored generated columns out of a row that it routes to a partition with another order of columns, as
@@ -162,7 +128,7 @@ Expr *plan(Relation source, Expr *expression) {
 Expr *copy(Expr *expression) { return static_cast<Expr *>(copyObjectImpl(expression)); }
 
 // Into the current context, from garbage in a context of its own.
-void prepare(Rollup *rollup, Relation source, const StoredRollup *row, MemoryContext scratch) {
+void prepare(Rollup *rollup, Relation source, const RollupDefinition *row, MemoryContext scratch) {
     MemoryContext context = MemoryContextSwitchTo(scratch);
     Expressions expressions = parse_stored(source, row);
     expressions.item = plan(source, expressions.item);
@@ -179,14 +145,11 @@ void prepare(Rollup *rollup, Relation source, const StoredRollup *row, MemoryCon
 
     rollup->id = row->id;
     rollup->name = pstrdup(row->name);
-    rollup->shape.capacity = DatumGetInt32(row->values[rollup_capacity - 1]);
-    rollup->shape.width = DatumGetInt32(row->values[rollup_width - 1]);
-    rollup->shape.depth = DatumGetInt32(row->values[rollup_depth - 1]);
-    rollup->shape.kind = row->kind;
+    rollup->shape = row->shape;
     rollup->zone = find_zone(row->zone);
-    rollup->grain = DatumGetIntervalP(row->values[rollup_grain - 1])->time;
-    rollup->accept_past = *DatumGetIntervalP(row->values[rollup_accept_past - 1]);
-    rollup->accept_future = *DatumGetIntervalP(row->values[rollup_accept_future - 1]);
+    rollup->grain = row->grain;
+    rollup->accept_past = row->accept_past;
+    rollup->accept_future = row->accept_future;
     rollup->item = copy(expressions.item);
     rollup->time = copy(expressions.time);
     rollup->weight = copy(expressions.weight);
@@ -201,7 +164,7 @@ CachedSource *load(Relation relation) {
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_topk source", ALLOCSET_SMALL_SIZES);
     MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "pg_topk parsing", ALLOCSET_DEFAULT_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(scratch);
-    List *rows = read_rollups(relation);
+    List *rows = read_definitions(RelationGetRelid(relation));
     List *ancestors = relation->rd_rel->relispartition ? get_partition_ancestors(RelationGetRelid(relation)) : NIL;
 
     MemoryContextSwitchTo(context);
@@ -218,7 +181,7 @@ CachedSource *load(Relation relation) {
         // Literals of a user's types and functions of constants run here, whoever is the first to insert.
         as_source_owner(relation->rd_rel->relowner, nullptr, [&] {
             foreach (cell, rows)
-                prepare(&source.rollups[source.rollup_count++], relation, static_cast<StoredRollup *>(lfirst(cell)),
+                prepare(&source.rollups[source.rollup_count++], relation, static_cast<RollupDefinition *>(lfirst(cell)),
                         scratch);
         });
     }
@@ -227,49 +190,12 @@ CachedSource *load(Relation relation) {
     return cached;
 }
 
-} // namespace
-
-List *read_rollups(Relation source) {
-    Relation relation = table_open(table_oid(Table::rollup), AccessShareLock);
-    ScanKeyData key;
-    ScanKeyInit(&key, rollup_source, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationGetRelid(source)));
-    const Oid index = get_relname_relid("rollup_source", RelationGetNamespace(relation));
-    // Without a snapshot it reads what is committed now: a transaction with an old one must count for new rollups too.
-    SysScanDesc scan = systable_beginscan(relation, index, OidIsValid(index), nullptr, 1, &key);
-    List *rows = NIL;
-    HeapTuple tuple;
-    while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-        rows = lappend(rows, read_rollup(source, RelationGetDescr(relation), tuple));
-    systable_endscan(scan);
-    table_close(relation, AccessShareLock);
-    list_sort(rows, compare_ids);
-    return rows;
+const char *print_or_null(Relation source, Expr *expression) {
+    return expression == nullptr ? nullptr : print_expression(source, expression);
 }
 
-Expressions parse_stored(Relation source, const StoredRollup *stored) {
-    const ParseScope scope = {source, stored->name, stored->zone, stored->columns, true};
-    Expressions result = {};
-    Kind kind = Kind::none;
-    result.item = parse_expression(&scope, Role::item, stored->item, &kind);
-    if (kind != stored->kind)
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                        errmsg("item of rollup \"%s\" is no longer of type %s but %s", stored->name, kind_name(stored->kind),
-                               kind_name(kind)),
-                        errhint("Change the source back, or drop the rollup with topk.drop_rollup(%s).",
-                                quote_literal_cstr(stored->name))));
-    result.time = parse_expression(&scope, Role::time, stored->time, nullptr);
-    if (stored->weight != nullptr)
-        result.weight = parse_expression(&scope, Role::weight, stored->weight, nullptr);
-    if (stored->filter != nullptr)
-        result.filter = parse_expression(&scope, Role::filter, stored->filter, nullptr);
-    result.group_count = stored->group_count;
-    result.groups = static_cast<Expr **>(palloc((stored->group_count + 1) * sizeof(Expr *)));
-    for (int i = 0; i < stored->group_count; ++i)
-        result.groups[i] = parse_expression(&scope, Role::group, stored->groups[i], nullptr);
-    return result;
-}
-
-Datum used_columns(Relation source, const Expressions *expressions) {
+// Numbers and names of all columns that the expressions use.
+Jsonb *used_columns(Relation source, const Expressions *expressions) {
     List *all = list_make4(expressions->item, expressions->time, expressions->weight, expressions->filter);
     for (int i = 0; i < expressions->group_count; ++i)
         all = lappend(all, expressions->groups[i]);
@@ -289,7 +215,44 @@ Datum used_columns(Relation source, const Expressions *expressions) {
         escape_json(&json, NameStr(TupleDescAttr(descriptor, i - 1)->attname));
     }
     appendStringInfoChar(&json, '}');
-    return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+    return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+}
+
+} // namespace
+
+Expressions parse_stored(Relation source, const RollupDefinition *stored) {
+    const ParseScope scope = {source, stored->name, stored->zone, column_names(source, stored), true};
+    Expressions result = {};
+    Kind kind = Kind::none;
+    result.item = parse_expression(&scope, Role::item, stored->item, &kind);
+    if (kind != stored->shape.kind)
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                        errmsg("item of rollup \"%s\" is no longer of type %s but %s", stored->name,
+                               kind_name(stored->shape.kind), kind_name(kind)),
+                        errhint("Change the source back, or drop the rollup with topk.drop_rollup(%s).",
+                                quote_literal_cstr(stored->name))));
+    result.time = parse_expression(&scope, Role::time, stored->time, nullptr);
+    if (stored->weight != nullptr)
+        result.weight = parse_expression(&scope, Role::weight, stored->weight, nullptr);
+    if (stored->filter != nullptr)
+        result.filter = parse_expression(&scope, Role::filter, stored->filter, nullptr);
+    result.group_count = stored->group_count;
+    result.groups = static_cast<Expr **>(palloc((stored->group_count + 1) * sizeof(Expr *)));
+    for (int i = 0; i < stored->group_count; ++i)
+        result.groups[i] = parse_expression(&scope, Role::group, stored->groups[i], nullptr);
+    return result;
+}
+
+void print_expressions(Relation source, const Expressions &e, RollupDefinition *definition) {
+    definition->item = print_or_null(source, e.item);
+    definition->time = print_or_null(source, e.time);
+    definition->weight = print_or_null(source, e.weight);
+    definition->filter = print_or_null(source, e.filter);
+    definition->group_count = e.group_count;
+    definition->groups = static_cast<const char **>(palloc((e.group_count + 1) * sizeof(char *)));
+    for (int i = 0; i < e.group_count; ++i)
+        definition->groups[i] = print_expression(source, e.groups[i]);
+    definition->columns = used_columns(source, &e);
 }
 
 const Source *pin_source(Relation relation) {

@@ -4,6 +4,7 @@
 
 #include "../pg/item_arg.h"
 #include "../catalog/expression.h"
+#include "../catalog/rollup.h"
 #include "../pg/tally.h"
 
 namespace topk::stream {
@@ -39,53 +40,6 @@ struct Source {
 // meanwhile.
 const Source *pin_source(Relation relation);
 
-// A row of topk.rollup, as far as expressions go: text as it is stored, but with the columns' names of now.
-struct StoredRollup {
-    int32 id;
-    const char *name;
-    Kind kind;
-    const char *zone;
-    const char *item;
-    const char *time;
-    const char *weight; // or nullptr
-    const char *filter; // or nullptr
-    int group_count;
-    const char **groups;
-    List *columns; // ParseScope.columns: the names that stored expressions know the source's columns by
-    Datum *values; // of the whole row
-    bool *nulls;
-};
-
-// Columns of topk.rollup (control/1.0/catalog.sql).
-enum RollupColumn {
-    rollup_id = 1,
-    rollup_name,
-    rollup_source,
-    rollup_item,
-    rollup_time,
-    rollup_weight,
-    rollup_filter,
-    rollup_group_by,
-    rollup_columns,
-    rollup_source_oid,
-    rollup_item_kind,
-    rollup_grain,
-    rollup_windows,
-    rollup_timezone,
-    rollup_k,
-    rollup_capacity,
-    rollup_width,
-    rollup_depth,
-    rollup_max_groups,
-    rollup_accept_past,
-    rollup_accept_future,
-    rollup_retention,
-    rollup_created,
-    rollup_metadata,
-    rollup_metadata_key,
-    rollup_column_count = rollup_metadata_key
-};
-
 // The expressions of a rollup, parsed and coerced.
 struct Expressions {
     Expr *item;
@@ -96,11 +50,9 @@ struct Expressions {
     Expr **groups;
 };
 
-// The rows of topk.rollup of a source, as they are now for everybody: StoredRollup pointers, by id.
-List *read_rollups(Relation source);
 // Settings must be pinned. Raises an error where an expression does not work any more.
-Expressions parse_stored(Relation source, const StoredRollup *stored);
-// Attribute numbers and names of all columns that the expressions use.
-Datum used_columns(Relation source, const Expressions *expressions);
+Expressions parse_stored(Relation source, const RollupDefinition *stored);
+// Sets the text of the expressions, and the columns that they use. Settings must be pinned.
+void print_expressions(Relation source, const Expressions &expressions, RollupDefinition *definition);
 
 } // namespace topk::stream

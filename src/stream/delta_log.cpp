@@ -54,7 +54,7 @@ Relation open_active() {
             active_slot = find_active();
         const int slot = active_slot;
         Relation relation = table_open(slot_oid(slot), RowExclusiveLock);
-        // Taking the lock may have told that another slot is active now.
+        // While it took the lock, the session may have received the message that another slot is active now.
         if (active_slot == slot) [[likely]] {
             written_slots |= 1u << slot;
             return relation;
@@ -75,9 +75,11 @@ void require_not_emptied(Relation relation, Snapshot snapshot) {
     systable_endscan(scan);
     table_close(classes, AccessShareLock);
     if (!same)
-        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("could not read the counts of an old snapshot"),
-                        errdetail("What the snapshot had still to be folded has been folded and removed since."),
-                        errhint("Retry the transaction.")));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("could not read the counts of an old snapshot"),
+             errdetail("Counts that were in the delta log when the snapshot was taken have been folded and removed since."),
+             errhint("Retry the transaction.")));
 }
 
 bool open_next_slot(DeltaScan *scan) {

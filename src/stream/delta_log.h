@@ -1,4 +1,4 @@
-// The delta log: what statements counted and no fold has taken away yet. README.md says why it has slots.
+// The delta log: the counts of statements that no fold has taken away yet. README.md says why it has slots.
 #pragma once
 
 #include "../catalog/delta.h"
@@ -6,16 +6,16 @@
 
 namespace topk::stream {
 
-// Appends a row of the current transaction, whoever its user is. May raise any error of an insertion.
+// Appends a row as part of the current transaction, and checks no rights. May raise any error of an insertion.
 void append_delta(const Delta &delta);
 
-// Called for each row that is appended, whether it will be committed or not. Must be quick.
+// append_delta() calls this hook for each row, before it is known whether the row will be committed. It must be quick.
 extern void (*delta_append_hook)(const Delta &delta);
-// Called after the commit of a transaction that appended rows. Must not raise an error.
+// This hook is called after the commit of a transaction that appended rows. It must not raise an error.
 extern void (*log_commit_hook)(uint32 rows);
 
-// Reads the rows that a snapshot sees. Raises 40001 where the snapshot is too old for the log to have them still, which
-// takes a snapshot on a standby that outlived a rotation, or one of several that a transaction holds.
+// Reads the rows that a snapshot sees. Raises 40001 if the log does not have them any more. That can happen to a snapshot on
+// a standby, and to one of several snapshots that a transaction holds.
 struct DeltaScan {
     Snapshot snapshot;
     SlotState states[slot_count]; // as the snapshot sees them
@@ -24,14 +24,14 @@ struct DeltaScan {
     TableScanDesc scan;
 };
 void begin_delta_scan(DeltaScan *scan, Snapshot snapshot);
-// Valid until the next call; nullptr at the end, which also ends the scan.
+// Returns a row that is valid until the next call. Returns nullptr at the end, and has then ended the scan.
 HeapTuple next_delta(DeltaScan *scan);
 void end_delta_scan(DeltaScan *scan);
-// Whether the row that was read last waits in a slot that is to be emptied.
+// Returns whether the row that was read last lies in a slot that is to be emptied.
 inline bool is_draining(const DeltaScan *scan) { return scan->states[scan->slot] != SlotState::active; }
 
-// Makes the next empty slot the active one when that has grown, and empties slots that nobody can need any more. One at a
-// time; returns without waiting when another transaction is at it. At READ COMMITTED only.
+// Makes an empty slot the active one if the active one has grown, and empties slots that no snapshot can need. Returns at
+// once if another transaction is doing this. The transaction must be READ COMMITTED.
 void rotate_log();
 
 } // namespace topk::stream

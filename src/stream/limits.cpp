@@ -6,25 +6,11 @@
 #include "../pg/array.h"
 
 extern "C" {
-#include "access/xlog.h"
 #include "catalog/pg_authid.h"
 }
 
 namespace topk::stream {
 namespace {
-
-enum Column {
-    id = 1,
-    role,
-    role_oid,
-    cluster,
-    source,
-    events_per_second,
-    burst,
-    max_item_bytes,
-    max_metadata_bytes,
-    column_count = max_metadata_bytes
-};
 
 constexpr int64 rows_per_look = 64;
 
@@ -60,34 +46,6 @@ void forget_all(Datum, int, uint32) { forget_changed((Datum)0, InvalidOid); }
 
 void forget_matches(Datum, int, uint32) { matches_valid = false; }
 
-// By number where the rule was made, also when the role has another name now; by name where a dump of it was restored.
-Oid find_role(const char *name, Oid oid, int64 made_in) {
-    if (made_in == static_cast<int64>(GetSystemIdentifier()) && SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(oid)))
-        return oid;
-    return get_role_oid(name, true);
-}
-
-LimitRule read_rule(HeapTuple tuple, TupleDesc descriptor) {
-    Datum v[column_count];
-    bool null[column_count];
-    heap_deform_tuple(tuple, descriptor, v, null);
-    LimitRule rule = {};
-    rule.any_role = null[role - 1];
-    if (!rule.any_role)
-        rule.role = find_role(TextDatumGetCString(v[role - 1]), null[role_oid - 1] ? 0 : DatumGetObjectId(v[role_oid - 1]),
-                              DatumGetInt64(v[cluster - 1]));
-    rule.source = null[source - 1] ? InvalidOid : DatumGetObjectId(v[source - 1]);
-    rule.bucket.id = DatumGetInt32(v[id - 1]);
-    rule.bucket.source = rule.source;
-    if (!null[events_per_second - 1]) {
-        rule.bucket.rate = DatumGetFloat8(v[events_per_second - 1]);
-        rule.bucket.burst = DatumGetInt64(v[burst - 1]);
-    }
-    rule.item_bytes = null[max_item_bytes - 1] ? 0 : DatumGetInt32(v[max_item_bytes - 1]);
-    rule.metadata_bytes = null[max_metadata_bytes - 1] ? 0 : DatumGetInt32(v[max_metadata_bytes - 1]);
-    return rule;
-}
-
 [[gnu::noinline]] void load() {
     if (rules_context == nullptr) {
         rules_context = AllocSetContextCreate(CacheMemoryContext, "pg_topk limits", ALLOCSET_SMALL_SIZES);
@@ -97,20 +55,17 @@ LimitRule read_rule(HeapTuple tuple, TupleDesc descriptor) {
         CacheRegisterSyscacheCallback(AUTHOID, forget_all, (Datum)0);
     }
     table_seen = table_oid(Table::limit_rule);
-    Relation relation = table_open(table_seen, AccessShareLock);
     const uint64 before = changes;
     rules = {};
     MemoryContextReset(rules_context);
-    SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
-    HeapTuple tuple;
-    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
-        const LimitRule rule = read_rule(tuple, RelationGetDescr(relation));
+    LimitScan scan;
+    LimitRule rule;
+    begin_limits(&scan);
+    while (next_limit(&scan, &rule)) {
         MemoryContext old = MemoryContextSwitchTo(rules_context);
         rules.add(rule);
         MemoryContextSwitchTo(old);
     }
-    systable_endscan(scan);
-    table_close(relation, AccessShareLock);
     known = changes == before;
 }
 
@@ -154,7 +109,7 @@ void lower(int32 *limit, int32 to) {
             continue;
         lower(&limits->item_bytes, rule.item_bytes);
         lower(&limits->metadata_bytes, rule.metadata_bytes);
-        if (rule.bucket.rate != 0 && has_token_buckets())
+        if (rule.events_per_second != 0 && has_token_buckets())
             limits->quotas[limits->quota_count++] = rule;
     }
     limits->relation = pstrdup(RelationGetRelationName(relation));
@@ -205,15 +160,15 @@ const char *describe(const LimitRule &rule) {
     const char *of = rule.any_role ? "all roles together" : psprintf("role \"%s\"", GetUserNameFromId(rule.role, true));
     const char *into = OidIsValid(rule.source) ? get_rel_name(rule.source) : nullptr;
     const char *where = into == nullptr ? "" : psprintf(" into \"%s\"", into);
-    return psprintf("%g events per second of %s%s", rule.bucket.rate, of, where);
+    return psprintf("%g events per second of %s%s", rule.events_per_second, of, where);
 }
 
 [[noreturn]] void raise_quota(const LimitRule &rule, int64 rows, double seconds) {
-    if (rows > rule.bucket.burst)
+    if (rows > rule.burst)
         ereport(ERROR,
                 (errcode(event_quota_exceeded), errmsg("event quota exceeded: %s", describe(rule)),
                  errdetail("The statement has more events than the limit's burst of " INT64_FORMAT ": it can never pass.",
-                           rule.bucket.burst),
+                           rule.burst),
                  errhint("Insert fewer rows at a time.")));
     ereport(ERROR, (errcode(event_quota_exceeded), errmsg("event quota exceeded: %s", describe(rule)),
                     errdetail("Retry in %.10g s.", std::ceil(seconds * 1000) / 1000)));
@@ -224,7 +179,7 @@ void look_ahead(Limits *limits) {
     limits->next_look = limits->rows + rows_per_look;
     for (int i = 0; i < limits->quota_count; ++i) {
         const LimitRule &rule = limits->quotas[i];
-        const double seconds = seconds_until(rule.bucket, limits->rows);
+        const double seconds = seconds_until(bucket_of(rule), limits->rows);
         if (seconds != 0)
             raise_quota(rule, limits->rows, seconds);
     }
@@ -279,11 +234,11 @@ void take_quota(Limits *limits, int64 rows) {
     limits->taken = true;
     for (int i = 0; i < limits->quota_count; ++i) {
         const LimitRule &rule = limits->quotas[i];
-        const double seconds = take_tokens(rule.bucket, rows);
+        const double seconds = take_tokens(bucket_of(rule), rows);
         if (seconds == 0)
             continue;
         for (int before = 0; before < i; ++before)
-            give_back(limits->quotas[before].bucket, rows);
+            give_back(bucket_of(limits->quotas[before]), rows);
         raise_quota(rule, rows, seconds);
     }
 }

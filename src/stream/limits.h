@@ -2,6 +2,7 @@
 // cached per backend; a change of theirs sends a relcache invalidation of the table, which drops them.
 #pragma once
 
+#include "../catalog/limit_rule.h"
 #include "../core/item.h"
 #include "../pg/executor.h"
 #include "token_bucket.h"
@@ -11,21 +12,15 @@ namespace topk::stream {
 constexpr int event_quota_exceeded = MAKE_SQLSTATE('T', 'K', '0', '0', '1');
 constexpr int value_too_large = MAKE_SQLSTATE('T', 'K', '0', '0', '2');
 
-struct LimitRule {
-    bool any_role;
-    Oid role;           // invalid without any_role: there is no such role here
-    Oid source;         // InvalidOid: any
-    TokenBucket bucket; // rate 0: none
-    int32 item_bytes;   // 0: no limit
-    int32 metadata_bytes;
-};
+// Tokens of a rule that limits events per second.
+inline TokenBucket bucket_of(const LimitRule &rule) { return {rule.id, rule.source, rule.events_per_second, rule.burst}; }
 
 struct LimitRules {
     int count;
     const LimitRule *rules;
 };
 
-// As they are committed now. Valid until the next call of this or find_limits().
+// Returns the rules as they are committed now. They are valid until the next call of this function or of find_limits().
 LimitRules limit_rules();
 
 // The limits of one capture, in the current memory context.

@@ -35,16 +35,20 @@ void write_failure(int32 id, bool backfill, const char *sqlstate, const char *me
 
 } // namespace
 
-DueList list_due() {
-    const RollupStates states = as_owner([] { return read_states(); });
+Array<Due> list_due() {
+    MemoryContext caller = CurrentMemoryContext;
     const TimestampTz now = GetCurrentTimestamp();
-    DueList list = {static_cast<Due *>(palloc(states.count * sizeof(Due) + 1)), states.count};
-    for (int i = 0; i < states.count; ++i) {
-        const RollupState &state = states.rows[i];
-        const bool backfill = state.backfill == Backfill::wanted || state.backfill == Backfill::running;
-        const int64 wait = state.retry_at <= now ? 0 : TimestampDifferenceMilliseconds(now, state.retry_at);
-        list.rollups[i] = {state.rollup, backfill, state.failures > 0, wait};
-    }
+    Array<Due> list = {};
+    as_owner([&] {
+        const Array<RollupState> states = read_states();
+        MemoryContext old = MemoryContextSwitchTo(caller);
+        for (const RollupState &state : states) {
+            const bool backfill = state.backfill == Backfill::wanted || state.backfill == Backfill::running;
+            const int64 wait = state.retry_at <= now ? 0 : TimestampDifferenceMilliseconds(now, state.retry_at);
+            list.add({state.rollup, backfill, state.failures > 0, wait});
+        }
+        MemoryContextSwitchTo(old);
+    });
     return list;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../fold/fold.h"
+#include "../pg/array.h"
 
 namespace topk::worker {
 
@@ -12,13 +13,8 @@ struct Due {
     int64 wait;    // ms until it may be folded, 0: now
 };
 
-struct DueList {
-    Due *rollups;
-    int count;
-};
-
 // These run in the current transaction, as the owner of schema topk.
-DueList list_due(); // in the current memory context
+Array<Due> list_due(); // in the current memory context
 void start_backfill(int32 id);
 void forget_failures(int32 id);
 

@@ -87,11 +87,11 @@ Datum run(FunctionCallInfo fcinfo) {
     const bool atomic = fcinfo->context == nullptr || !IsA(fcinfo->context, CallContext) ||
                         reinterpret_cast<CallContext *>(fcinfo->context)->atomic;
     SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
-    const DueList list = list_due();
+    const Array<Due> list = list_due();
     for (int i = 0; i < list.count; ++i) {
-        if (list.rollups[i].backfill)
-            backfill(list.rollups[i].id, atomic);
-        fold(list.rollups[i], atomic);
+        if (list[i].backfill)
+            backfill(list[i].id, atomic);
+        fold(list[i], atomic);
     }
     if (ErrorData *error = in_subtransaction([] { rotate_log(); })) {
         rethrow_cancel(error);

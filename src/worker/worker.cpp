@@ -196,7 +196,7 @@ int64 fold(Worker *worker, const Due &due) {
 }
 
 // Starts one backfill at a time, in a process of its own, as it may take hours.
-void look_after_backfill(Worker *worker, const DueList &list) {
+void look_after_backfill(Worker *worker, const Array<Due> &list) {
     pid_t pid;
     if (worker->backfill != nullptr && GetBackgroundWorkerPid(worker->backfill, &pid) == BGWH_STOPPED) {
         pfree(worker->backfill);
@@ -206,13 +206,13 @@ void look_after_backfill(Worker *worker, const DueList &list) {
     if (worker->backfill != nullptr || has_backfill() || now < worker->next_backfill)
         return;
     for (int i = 0; i < list.count; ++i) {
-        if (!list.rollups[i].backfill)
+        if (!list[i].backfill)
             continue;
         MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-        worker->backfill = start_process(backfill_process, backfill_assignment(list.rollups[i].id));
+        worker->backfill = start_process(backfill_process, backfill_assignment(list[i].id));
         MemoryContextSwitchTo(old);
         if (worker->backfill == nullptr)
-            ereport(LOG, (errmsg("could not start a process for the backfill of rollup %d", list.rollups[i].id),
+            ereport(LOG, (errmsg("could not start a process for the backfill of rollup %d", list[i].id),
                           errhint("You might need to increase max_worker_processes.")));
         worker->next_backfill = after(now, backfill_retry);
         return;
@@ -237,12 +237,12 @@ void maintain(Worker *worker) {
 }
 
 // Only when other rollups may need their room.
-void sweep_statistics(const DueList &list) {
+void sweep_statistics(const Array<Due> &list) {
     if (!are_statistics_full())
         return;
     auto *ids = static_cast<int32 *>(palloc(list.count * sizeof(int32) + 1));
     for (int i = 0; i < list.count; ++i)
-        ids[i] = list.rollups[i].id;
+        ids[i] = list[i].id;
     forget_rollups_except(ids, list.count);
 }
 
@@ -252,7 +252,7 @@ int64 run_round(Worker *worker) {
     begin_round();
     report("list of rollups", 0);
     check_extension(worker);
-    DueList list = {};
+    Array<Due> list = {};
     if (ErrorData *error = in_transaction(worker->round, [&] {
             MemoryContext old = MemoryContextSwitchTo(worker->round);
             list = list_due();
@@ -263,7 +263,7 @@ int64 run_round(Worker *worker) {
     }
     int64 wait = longest_sleep;
     for (int i = 0; i < list.count; ++i) {
-        const Due &due = list.rollups[i];
+        const Due &due = list[i];
         if (due.wait == 0)
             wait = Min(wait, fold(worker, due));
         else

@@ -1,0 +1,36 @@
+// topk.limit_rule: limits of what roles may insert.
+#pragma once
+
+#include "../pg/pg.h"
+
+namespace topk::catalog {
+
+struct LimitRule {
+    int32 id;
+    bool any_role;
+    Oid role;                 // InvalidOid without any_role: there is no such role here
+    Oid source;               // InvalidOid: any
+    double events_per_second; // 0: no limit
+    int64 burst;
+    int32 item_bytes;     // 0: no limit
+    int32 metadata_bytes; // 0: no limit
+};
+
+// Reads the rules as they are committed now.
+struct LimitScan {
+    Relation relation;
+    SysScanDesc scan;
+};
+void begin_limits(LimitScan *scan);
+// False at the end, which also ends the scan.
+bool next_limit(LimitScan *scan, LimitRule *rule);
+
+// Within as_owner().
+
+void insert_limit(const LimitRule &rule);
+bool delete_limit(int32 id);       // false when the statement's snapshot sees none
+void delete_limits_of(Oid source); // that has been dropped
+// Updates the names of roles that were renamed, and the numbers of roles after a dump was restored.
+void renew_limit_roles();
+
+} // namespace topk::catalog
