@@ -1,4 +1,4 @@
-"""Runs every suite, as many at a time as there are processors but at least two, and prints the cost of each.
+"""Runs every suite, or those that are named, as many at a time as there are processors but at least two, and prints the cost of each.
 
 Each suite has servers, directories and databases of its own. Its last line is "N passed, N failed"; what it says is kept in
 build/test/NAME.log. The exit status is 0 if nothing failed."""
@@ -35,7 +35,7 @@ class Suite:
     def run(self):
         """Runs in a process of its own, which inherits all processes of the suite, and so knows their cost."""
         begun = time.monotonic()
-        self.process = subprocess.Popen([sys.executable, '-B', __file__, self.log, *self.command], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([sys.executable, '-B', __file__, '--watch', self.log, *self.command], stdout=subprocess.PIPE,
                                         text=True, start_new_session=True)
         processor, status = self.process.communicate()[0].strip().split(' ', 1)
         self.seconds = time.monotonic() - begun
@@ -117,19 +117,24 @@ def watch(log, command):
     print(f'{used.ru_utime + used.ru_stime} {status}')
 
 
-def suites():
+def suites(names):
+    """All of them, or those of these names."""
     found = [Suite(name, ['tests/suites.sh', name]) for name in OF_MAKE]
     for name in sorted(os.listdir(os.path.join(ROOT, 'tests'))):
         if os.access(os.path.join(ROOT, 'tests', name, 'run'), os.X_OK):
             found.append(Suite(name, [f'tests/{name}/run']))
+    unknown = set(names) - {suite.name for suite in found}
+    if unknown:
+        sys.exit(f'There is no suite {", ".join(sorted(unknown))}: see tests/README.md.')
+    found = [suite for suite in found if not names or suite.name in names]
     return sorted(found, key=lambda suite: FIRST.index(suite.name) if suite.name in FIRST else len(FIRST))
 
 
-def main():
+def main(names):
+    begun = time.monotonic()
+    todo = suites(names)
     shutil.rmtree(LOGS, ignore_errors=True)
     os.makedirs(LOGS)
-    begun = time.monotonic()
-    todo = suites()
     at_a_time = max(2, os.cpu_count())
     print(f'\n{len(todo)} suites, {at_a_time} at a time', flush=True)
 
@@ -164,7 +169,7 @@ suite             passed  failed    time processor""")
 
 
 if __name__ == '__main__':
-    if len(sys.argv) > 1:
-        watch(sys.argv[1], sys.argv[2:])
+    if sys.argv[1:2] == ['--watch']:
+        watch(sys.argv[2], sys.argv[3:])
     else:
-        sys.exit(main())
+        sys.exit(main(sys.argv[1:]))

@@ -2,7 +2,7 @@
 # that are made to be misread
 
 fresh life_attacks
-psql -d life_attacks <<'SQL' >/dev/null
+psql -d life_attacks -v tell="$here/tell.sql" <<'SQL' >/dev/null
 CREATE ROLE life_mallory; CREATE ROLE life_victim; CREATE ROLE life_inserter; CREATE ROLE life_stranger;
 CREATE ROLE life_reader IN ROLE topk_reader; CREATE ROLE life_bypasser BYPASSRLS IN ROLE topk_reader;
 GRANT CREATE ON SCHEMA public TO life_mallory, life_victim;
@@ -15,15 +15,8 @@ SELECT topk.create_rollup('secret', 'secret', 'item', 'ts', group_by => '{g}');
 GRANT SELECT ON secret TO life_reader;
 INSERT INTO secret VALUES ('confidential', now() - interval '2 days', 'x');
 
--- Code that says whose rights it has, if they are not its owner's or those of who inserts
 SET ROLE life_mallory;
-CREATE FUNCTION tell(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$
-BEGIN
-    IF current_user NOT IN ('life_mallory', 'life_inserter') THEN
-        RAISE EXCEPTION 'here I am %', current_user USING ERRCODE = 'XX999';
-    END IF;
-    RETURN $1;
-END$$;
+\i :tell
 -- and that does what it is replaced by
 CREATE FUNCTION bomb(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
 CREATE FUNCTION bomb_check(integer) RETURNS boolean IMMUTABLE LANGUAGE sql AS $$SELECT public.bomb('x') = 'x'$$;

@@ -54,15 +54,9 @@ expect 'views leak nothing to functions of their readers' '0' 'SET ROLE life_mal
 expect '... each of them is a barrier' '' "SELECT relname FROM pg_class WHERE relnamespace = 'topk'::regnamespace AND relkind = 'v' AND relname <> 'workers' AND NOT coalesce('security_barrier=true' = ANY (reloptions), false)"
 
 # Mallory's code records with whose rights it runs: in a function of constants, in the domain of a literal, in operators, and for each row
-psql -d life_rights <<'SQL' >/dev/null
+psql -d life_rights -v tell="$here/tell.sql" <<'SQL' >/dev/null
 SET ROLE life_mallory;
-CREATE FUNCTION tell(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$
-BEGIN
-    IF current_user NOT IN ('life_mallory', 'life_inserter') THEN
-        RAISE EXCEPTION 'here I am %', current_user USING ERRCODE = 'XX999';
-    END IF;
-    RETURN $1;
-END$$;
+\i :tell
 CREATE FUNCTION tell_int(integer) RETURNS boolean IMMUTABLE LANGUAGE sql AS $$SELECT public.tell($1::text) IS NOT NULL$$;
 CREATE DOMAIN teller AS integer CHECK (tell_int(VALUE));
 CREATE FUNCTION tell_operator(text, text) RETURNS text IMMUTABLE LANGUAGE sql AS $$SELECT public.tell($1) || $2$$;
