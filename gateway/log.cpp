@@ -1,0 +1,14 @@
+#include "log.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+
+namespace gateway {
+
+void start_log(const std::string &level) {
+    auto logger = spdlog::stderr_logger_mt("gateway");
+    logger->set_pattern(R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v)", spdlog::pattern_time_type::utc);
+    logger->set_level(spdlog::level::from_str(level));
+    spdlog::set_default_logger(std::move(logger));
+}
+
+} // namespace gateway

@@ -1,0 +1,3 @@
+#pragma once
+
+#define TOPK_GATEWAY_VERSION "1.0.0"
