@@ -37,7 +37,12 @@ $(SCRIPT): $(PARTS)
 $(OBJS): $(wildcard src/*/*.h)
 endif
 
-.PHONY: check bench format
+.PHONY: check bench format gateway install-gateway
+# The HTTP service: libraries of its own, nothing of the extension's (gateway/README.md).
+gateway:
+	$(MAKE) -C gateway
+install-gateway:
+	$(MAKE) -C gateway install
 bench: all
 	$(MAKE) -C bench bench
 format:
