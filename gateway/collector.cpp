@@ -381,7 +381,6 @@ void Collector::answer(Batch &batch, const std::optional<Fault> &fault) {
         submission.done(fault, std::move(submission.rows));
     }
     metrics_.queued_events.Decrement(events);
-    metrics_.queued_bytes.Set(static_cast<double>(budget_.used()));
     const std::lock_guard lock(mutex_);
     unanswered_ -= batch.size();
     if (unanswered_ == 0)

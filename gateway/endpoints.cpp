@@ -268,6 +268,7 @@ void Endpoints::check_ready(const Reply &reply) {
 
 void Endpoints::write_metrics(const Request &request, const Reply &reply) {
     const char *type = "text/plain; version=0.0.4; charset=utf-8";
+    metrics_.queued_bytes.Set(static_cast<double>(budget_.used()));
     if (!options_.database_metrics)
         return reply({200, type, metrics_.text()});
     askers_.ask(request.role(), metrics_question(), [this, reply, type](std::variant<std::string, Fault> answer) {

@@ -13,8 +13,9 @@ namespace gateway {
 class Endpoints {
 public:
     // `keys`: nullptr where everybody may do everything.
-    Endpoints(const Options &options, const Keys *keys, Metrics &metrics, Collector &collector, Askers &askers)
-        : options_(options), keys_(keys), metrics_(metrics), collector_(collector), askers_(askers),
+    Endpoints(const Options &options, const Keys *keys, Metrics &metrics, const Budget &budget, Collector &collector,
+              Askers &askers)
+        : options_(options), keys_(keys), metrics_(metrics), budget_(budget), collector_(collector), askers_(askers),
           addresses_(options.address_rate, options.address_burst) {}
 
     // Looks at a request before its body is read. Nothing: handle() shall have it, with its body. `length`: of the body,
@@ -41,6 +42,7 @@ private:
     const Options &options_;
     const Keys *keys_;
     Metrics &metrics_;
+    const Budget &budget_;
     Collector &collector_;
     Askers &askers_;
     AddressLimits addresses_;

@@ -1,5 +1,5 @@
 // Bodies of events: JSON from anybody, checked so that PostgreSQL refuses none of what is accepted here, but for what the
-// table itself says.
+// table itself says. tests/gateway/fuzz feeds it bytes of any kind.
 #pragma once
 
 #include <array>

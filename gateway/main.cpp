@@ -56,7 +56,7 @@ int run(const Options &options) {
     Server server(options, budget, metrics);
     Collector collector(options, metrics, budget);
     Askers askers(options);
-    Endpoints endpoints(options, keys ? &*keys : nullptr, metrics, collector, askers);
+    Endpoints endpoints(options, keys ? &*keys : nullptr, metrics, budget, collector, askers);
     const auto port = server.start(endpoints);
     log(spdlog::level::info, "listening",
         {{"address", options.host}, {"port", port}, {"version", TOPK_GATEWAY_VERSION}, {"keys", keys ? keys->size() : 0}});
