@@ -37,16 +37,17 @@ SELECT attrelid::regclass, attname, attacl FROM members JOIN pg_attribute ON cla
 WHERE attacl IS NOT NULL;
 SELECT n.nspname, a.grantee::regrole::text, a.privilege_type FROM members JOIN pg_namespace n ON classid = 'pg_namespace'::regclass AND objid = n.oid,
     aclexplode(n.nspacl) a WHERE a.grantee <> n.nspowner ORDER BY 1, 2;
--- Views read no table of the extension: functions return what the user may read, so that EXPLAIN ANALYZE counts nothing else
+-- Views show only what the user may read, and check that before any other condition; topk.workers shows processes, topk.limits limits
 SELECT c.oid::regclass FROM members JOIN pg_class c ON classid = 'pg_class'::regclass AND objid = c.oid
-WHERE c.relkind = 'v' AND pg_get_viewdef(c.oid) ~ '(FROM|JOIN)\s+\(*topk\.\w+\s';
+WHERE c.relkind = 'v' AND (pg_get_viewdef(c.oid) !~ 'topk.may_read\(r.source\)'
+                           OR NOT coalesce('security_barrier=true' = ANY (c.reloptions), false))
+ORDER BY c.relname;
 -- Views, defaults, constraints and policies depend only on this extension and on PostgreSQL
 SELECT pg_describe_object(d.classid, d.objid, d.objsubid), pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)
 FROM pg_depend d
 WHERE (d.refclassid, d.refobjid) NOT IN (SELECT classid, objid FROM members) AND d.refobjid >= 16384
   AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_class'::regclass, 'pg_cast'::regclass)
   AND d.refobjid NOT IN (SELECT t.typarray FROM pg_type t JOIN members ON classid = 'pg_type'::regclass AND objid = t.oid)
-  AND d.refobjid NOT IN (SELECT t.oid FROM pg_type t JOIN members ON classid = 'pg_class'::regclass AND objid = t.typrelid)
   AND d.refobjid NOT IN (SELECT t.typrelid FROM pg_type t JOIN members ON classid = 'pg_type'::regclass AND objid = t.oid)
   AND ((d.classid, d.objid) IN (SELECT classid, objid FROM members)
        OR d.classid = 'pg_rewrite'::regclass AND d.objid IN (SELECT w.oid FROM pg_rewrite w JOIN members m ON m.objid = w.ev_class AND m.classid = 'pg_class'::regclass)

@@ -23,12 +23,4 @@ CREATE FUNCTION topk.may_read(source regclass)
     AS 'MODULE_PATHNAME', 'topk_may_read';
 COMMENT ON FUNCTION topk.may_read(regclass) IS
     'returns whether the current user may ask the rollups of a source. The user must have SELECT on it, and must own it or be a member of topk_reader. Row-level security of the source must not apply to the user.';
-GRANT EXECUTE ON FUNCTION topk.may_read(regclass) TO PUBLIC;
-
-CREATE FUNCTION topk.readable(row_type anyelement, rollup integer DEFAULT NULL)
-    RETURNS SETOF anyelement
-    LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000 ROWS 10
-    AS 'MODULE_PATHNAME', 'topk_readable';
-COMMENT ON FUNCTION topk.readable(anyelement, integer) IS
-    'support function of the views: returns the rows of a table of schema topk, given as NULL::topk.snapshot, that belong to a rollup (NULL: to all rollups), if the current user may ask that rollup. No plan of a query passes over any other row.';
-GRANT EXECUTE ON FUNCTION topk.readable(anyelement, integer) TO PUBLIC; -- views that everybody may read call it
+GRANT EXECUTE ON FUNCTION topk.may_read(regclass) TO PUBLIC; -- views that everybody may read call it

@@ -163,19 +163,10 @@ Datum limit_state(FunctionCallInfo fcinfo) {
         const LimitRule rule = all.rules[i];
         if (!may_see(rule))
             continue;
-        const bool rated = rule.events_per_second != 0, counted = rated && has_token_buckets();
-        const char *name = OidIsValid(rule.role) ? GetUserNameFromId(rule.role, true) : nullptr;
-        if (name == nullptr)
-            name = rule.role_name;
-        Datum values[] = {name == nullptr ? (Datum)0 : CStringGetTextDatum(name),
-                          ObjectIdGetDatum(rule.source),
-                          Float8GetDatum(rule.events_per_second),
-                          Int64GetDatum(rule.burst),
-                          Int32GetDatum(rule.item_bytes),
-                          Int32GetDatum(rule.metadata_bytes),
+        const bool counted = rule.events_per_second != 0 && has_token_buckets();
+        Datum values[] = {Int32GetDatum(rule.id), ObjectIdGetDatum(rule.role),
                           counted ? Int64GetDatum(tokens_left(bucket_of(rule))) : (Datum)0};
-        bool nulls[] = {name == nullptr,      !OidIsValid(rule.source), !rated,  !rated,
-                        rule.item_bytes == 0, rule.metadata_bytes == 0, !counted};
+        bool nulls[] = {false, !OidIsValid(rule.role), !counted};
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }
     return (Datum)0;
