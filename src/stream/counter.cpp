@@ -1,6 +1,5 @@
 #include "counter.h"
 
-#include "../pg/array.h"
 #include "delta_log.h"
 
 namespace topk::stream {
@@ -50,7 +49,9 @@ struct Counter {
     Size promoted; // what tallies that are no longer exact may come to
     uint32 slow_counts;
     Times times;
-    Array<uint8> key; // of the event's group
+    uint8 *key; // of the event's group
+    uint32 key_length;
+    uint32 key_room;
 };
 
 namespace {
@@ -103,13 +104,17 @@ inline RollupCount *find_rollup(Counter *counter, const Rollup *rollup) {
 }
 
 void add_to_key(Counter *counter, const void *data, uint32 length) {
-    counter->key.reserve(static_cast<int>(length));
-    memcpy(counter->key.end(), data, length);
-    counter->key.count += static_cast<int>(length);
+    const uint32 needed = counter->key_length + length;
+    if (needed > counter->key_room) {
+        counter->key_room = Max(needed, 2 * counter->key_room);
+        counter->key = static_cast<uint8 *>(repalloc(counter->key, counter->key_room));
+    }
+    memcpy(counter->key + counter->key_length, data, length);
+    counter->key_length = needed;
 }
 
 void make_key(Counter *counter, const Rollup *rollup, const Event &event) {
-    counter->key.count = 0;
+    counter->key_length = 0;
     size_t size = ARR_OVERHEAD_WITHNULLS(1, rollup->group_count);
     for (int i = 0; i < rollup->group_count; ++i) {
         const uint8 present = !event.group_is_null[i];
@@ -121,7 +126,7 @@ void make_key(Counter *counter, const Rollup *rollup, const Event &event) {
         size += toast_raw_datum_size(event.groups[i]) + 3;
         if (size > max_group_size) {
             const uint8 overflow = 2;
-            counter->key.count = 0;
+            counter->key_length = 0;
             add_to_key(counter, &overflow, 1);
             return;
         }
@@ -195,11 +200,6 @@ void grow_table(Counter *counter) {
         pfree(old);
 }
 
-inline bool same_key(const Counter *counter, const CountBucket *bucket) {
-    return static_cast<uint32>(counter->key.count) == bucket->key_length &&
-           memcmp(counter->key.elements, bucket->key, bucket->key_length) == 0;
-}
-
 CountBucket *add_bucket(Counter *counter, RollupCount *count, TimestampTz tile, uint64 hash) {
     if (2 * (counter->count + 1) > counter->table_size)
         grow_table(counter);
@@ -208,9 +208,9 @@ CountBucket *add_bucket(Counter *counter, RollupCount *count, TimestampTz tile, 
     bucket->rollup = count;
     bucket->tile = tile;
     bucket->hash = hash;
-    bucket->key_length = static_cast<uint32>(counter->key.count);
-    bucket->key = static_cast<uint8 *>(palloc(bucket->key_length + 1));
-    memcpy(bucket->key, counter->key.elements, bucket->key_length);
+    bucket->key_length = counter->key_length;
+    bucket->key = static_cast<uint8 *>(palloc(counter->key_length + 1));
+    memcpy(bucket->key, counter->key, counter->key_length);
     bucket->grp = make_group(count->rollup, bucket->key);
     bucket->tally = make_tally(list_shape(count->rollup), Purpose::counting);
     MemoryContextSwitchTo(caller);
@@ -222,14 +222,15 @@ CountBucket *add_bucket(Counter *counter, RollupCount *count, TimestampTz tile, 
 // The bucket of this tile and of the group in counter->key.
 [[gnu::noinline]] CountBucket *find_bucket(Counter *counter, RollupCount *count, TimestampTz tile) {
     const uint64 seed = static_cast<uint64>(tile) * 0x9e3779b97f4a7c15 + static_cast<uint64>(count->rollup->id);
-    uint64 hash = XXH3_64bits_withSeed(counter->key.elements, counter->key.count, seed);
+    uint64 hash = XXH3_64bits_withSeed(counter->key, counter->key_length, seed);
     hash ^= hash >> 32;
     if (counter->table_size != 0) {
         for (uint32 at = static_cast<uint32>(hash);; ++at) {
             CountBucket *bucket = counter->table[at &= counter->table_size - 1];
             if (bucket == nullptr)
                 break;
-            if (bucket->hash == hash && bucket->tile == tile && bucket->rollup == count && same_key(counter, bucket))
+            if (bucket->hash == hash && bucket->tile == tile && bucket->rollup == count &&
+                bucket->key_length == counter->key_length && memcmp(bucket->key, counter->key, counter->key_length) == 0)
                 return bucket;
         }
     }
@@ -311,6 +312,10 @@ void make_room(Counter *counter, CountBucket *bucket) {
         start_over(counter);
 }
 
+inline bool same_key(const Counter *counter, const CountBucket *bucket) {
+    return counter->key_length == bucket->key_length && memcmp(counter->key, bucket->key, bucket->key_length) == 0;
+}
+
 } // namespace
 
 Span accepted(TimestampTz now, const Interval &past, const Interval &future) {
@@ -326,7 +331,8 @@ Counter *begin_counting(Times times) {
     counter->times = times;
     counter->buckets = AllocSetContextCreate(context, "pg_topk tallies", ALLOCSET_DEFAULT_SIZES);
     counter->budget = Size{1024} * work_mem + base_budget;
-    counter->key.reserve(64);
+    counter->key_room = 64;
+    counter->key = static_cast<uint8 *>(palloc(counter->key_room));
     MemoryContextSwitchTo(caller);
     return counter;
 }
@@ -340,7 +346,7 @@ void count_event(Counter *counter, const Rollup *rollup, const Event &event) {
     }
     if (!count->last_tile.contains(event.time)) [[unlikely]]
         count->last_tile = ask_tile(count, event.time);
-    counter->key.count = 0;
+    counter->key_length = 0;
     if (rollup->group_count != 0)
         make_key(counter, rollup, event);
     CountBucket *bucket = count->last;
