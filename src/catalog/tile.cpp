@@ -29,6 +29,7 @@ void read_tile(HeapTuple tuple, TupleDesc descriptor, Tile *tile) {
 void begin(TileScan *scan, const char *index, int count, ScanKey keys, Snapshot snapshot) {
     scan->relation = table_open(table_oid(Table::tile), AccessShareLock);
     scan->scan = systable_beginscan(scan->relation, index_oid(index), true, snapshot, count, keys);
+    scan->context = CurrentMemoryContext;
 }
 
 void end(TileScan *scan) {
@@ -125,7 +126,9 @@ void begin_unfinished(TileScan *scan, int32 id, Level of, TimestampTz after, Tim
 }
 
 bool next_tile(TileScan *scan, Tile *tile) {
+    MemoryContext caller = MemoryContextSwitchTo(scan->context);
     HeapTuple tuple = systable_getnext(scan->scan);
+    MemoryContextSwitchTo(caller);
     if (HeapTupleIsValid(tuple)) {
         read_tile(tuple, RelationGetDescr(scan->relation), tile);
         return true;

@@ -39,6 +39,7 @@ bool find_tile(const TileKey &key, Snapshot snapshot, Tile *tile);
 struct TileScan {
     Relation relation;
     SysScanDesc scan;
+    MemoryContext context; // of the scan: an index keeps what it allocates from row to row
 };
 // Reads the rows of a level and group that begin in the span.
 void begin_tiles(TileScan *scan, int32 rollup, Level level, const ArrayType *grp, Span span, Snapshot snapshot);
