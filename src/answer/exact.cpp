@@ -9,7 +9,7 @@ using namespace topk::answer;
 
 constexpr long batch = 10000; // rows fetched at a time
 
-void fetch_all(Portal portal, ReturnSetInfo *result) {
+void fetch_all(Portal portal, ReturnSetInfo *rows) {
     for (;;) {
         SPI_cursor_fetch(portal, true, batch);
         if (SPI_processed == 0)
@@ -19,7 +19,7 @@ void fetch_all(Portal portal, ReturnSetInfo *result) {
             bool nulls[3];
             for (int column = 0; column < 3; ++column)
                 values[column] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, column + 1, &nulls[column]);
-            tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+            add_row(rows, values, nulls);
         }
         SPI_freetuptable(SPI_tuptable);
         CHECK_FOR_INTERRUPTS();
@@ -33,7 +33,7 @@ Datum exact_counts(FunctionCallInfo fcinfo) {
     rollup_argument(fcinfo, &row);
     const TimestampTz since = time_argument(fcinfo, 1), until = time_argument(fcinfo, 2);
     const ArrayType *grp = group_argument(fcinfo, 3, &row);
-    InitMaterializedSRF(fcinfo, 0);
+    ReturnSetInfo *rows = begin_rows(fcinfo);
     const char *query = as_owner([&] { return make_query("topk.exact_query", row.id); });
     Relation table = table_open(row.source, AccessShareLock);
     Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTARRAYOID};
@@ -42,7 +42,7 @@ Datum exact_counts(FunctionCallInfo fcinfo) {
     as_source_owner(table->rd_rel->relowner, row.zone, [&] {
         SPI_connect();
         Portal portal = SPI_cursor_open_with_args(nullptr, query, lengthof(types), types, values, nulls, true, 0);
-        fetch_all(portal, reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo));
+        fetch_all(portal, rows);
         SPI_cursor_close(portal);
         SPI_finish();
     });

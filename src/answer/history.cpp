@@ -14,10 +14,13 @@ namespace {
 using namespace topk;
 using namespace topk::answer;
 
+// The columns of topk_entry.
+enum Column { entry_rank, entry_item, entry_count, entry_error, entry_guaranteed, entry_columns };
+
 struct Line {
     Span window;
     int64 weight;
-    Datum entry[5]; // of topk_entry
+    Datum entry[entry_columns];
 };
 
 void add_snapshot(Array<Line> *lines, const SnapshotRow &snapshot, int32 k) {
@@ -30,7 +33,7 @@ void add_snapshot(Array<Line> *lines, const SnapshotRow &snapshot, int32 k) {
         Line *line = &lines->add({});
         line->window = snapshot.window;
         line->weight = snapshot.weight;
-        for (int column = 0; column < 5; ++column) {
+        for (int column = 0; column < entry_columns; ++column) {
             bool null;
             line->entry[column] = GetAttributeByNum(row, static_cast<AttrNumber>(column + 1), &null);
             if (null)
@@ -61,13 +64,13 @@ Datum history(FunctionCallInfo fcinfo, const RollupRow *row) {
         add_snapshot(&lines, snapshot, k);
     }
     return return_items<9>(
-        fcinfo, row, lines.count, [&](int i) { return lines[i].entry[1]; },
+        fcinfo, row, lines.count, [&](int i) { return lines[i].entry[entry_item]; },
         [&](int i, Datum, Datum *values, bool *) {
             const Line &line = lines[i];
-            const auto count = static_cast<double>(DatumGetInt64(line.entry[2]));
+            const auto count = static_cast<double>(DatumGetInt64(line.entry[entry_count]));
             values[0] = TimestampTzGetDatum(line.window.start);
             values[1] = TimestampTzGetDatum(line.window.stop);
-            std::copy_n(line.entry, 5, values + 2);
+            std::copy_n(line.entry, int{entry_columns}, values + 2);
             values[7] = Float8GetDatum(count / static_cast<double>(line.weight));
         });
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../catalog/items_table.h"
+#include "../pg/function.h"
 
 namespace topk::answer {
 
@@ -9,8 +10,7 @@ namespace topk::answer {
 // columns but the last, which is the item's row of the items table.
 template <int columns, class Item, class Fill>
 Datum return_items(FunctionCallInfo fcinfo, const RollupRow *row, int n, const Item &item, const Fill &fill) {
-    InitMaterializedSRF(fcinfo, 0);
-    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    ReturnSetInfo *rows = begin_rows(fcinfo);
     auto *items = static_cast<Datum *>(MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(Datum) + 1));
     for (int i = 0; i < n; ++i)
         items[i] = item(i);
@@ -21,7 +21,7 @@ Datum return_items(FunctionCallInfo fcinfo, const RollupRow *row, int n, const I
         fill(i, items[i], values, nulls);
         values[columns - 1] = metadata[i];
         nulls[columns - 1] = metadata[i] == 0;
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+        add_row(rows, values, nulls);
     }
     return (Datum)0;
 }

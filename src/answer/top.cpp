@@ -64,12 +64,10 @@ Datum frequency(FunctionCallInfo fcinfo, const RollupRow *row) {
     while (rank < ranking.n &&
            !(ranking.entries[rank].length == item.length && memcmp(ranking.entries[rank].key, item.data, item.length) == 0))
         ++rank;
-    TupleDesc descriptor;
-    get_call_result_type(fcinfo, nullptr, &descriptor);
     Datum values[] = {Int64GetDatum(static_cast<int64>(sum.upper)), Int64GetDatum(static_cast<int64>(sum.lower)),
                       Int64GetDatum(static_cast<int64>(sum.upper)), Int32GetDatum(static_cast<int32>(rank + 1))};
     const bool nulls[] = {false, false, false, rank == ranking.n};
-    return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, const_cast<bool *>(nulls)));
+    return return_row(fcinfo, values, nulls);
 }
 
 // window_info(rollup, window_kind, at, group_key)
@@ -84,13 +82,11 @@ Datum window_info(FunctionCallInfo fcinfo, const RollupRow *row) {
         CHECK_FOR_INTERRUPTS();
         merge_stored(tally, pieces[i].values);
     }
-    TupleDesc descriptor;
-    get_call_result_type(fcinfo, nullptr, &descriptor);
     Datum values[] = {TimestampTzGetDatum(window.span.start), TimestampTzGetDatum(window.span.stop),
                       Int64GetDatum(events_of(pieces)),       Int64GetDatum(static_cast<int64>(tally_weight(tally))),
                       Int64GetDatum(tally_distinct(tally)),   Int64GetDatum(static_cast<int64>(tally->summary->floor()))};
     bool nulls[6] = {};
-    return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls));
+    return return_row(fcinfo, values, nulls);
 }
 
 } // namespace

@@ -156,8 +156,7 @@ bool may_see(const LimitRule &rule) {
 
 // limit_state()
 Datum limit_state(FunctionCallInfo fcinfo) {
-    InitMaterializedSRF(fcinfo, 0);
-    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    ReturnSetInfo *rows = begin_rows(fcinfo);
     const LimitRules all = limit_rules();
     for (int i = 0; i < all.count; ++i) {
         const LimitRule rule = all.rules[i];
@@ -167,7 +166,7 @@ Datum limit_state(FunctionCallInfo fcinfo) {
         Datum values[] = {Int32GetDatum(rule.id), ObjectIdGetDatum(rule.role),
                           counted ? Int64GetDatum(tokens_left(bucket_of(rule))) : (Datum)0};
         bool nulls[] = {false, !OidIsValid(rule.role), !counted};
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+        add_row(rows, values, nulls);
     }
     return (Datum)0;
 }

@@ -71,11 +71,9 @@ namespace {
 
 Datum fold_function(FunctionCallInfo fcinfo) {
     const topk::fold::FoldResult result = topk::fold::fold_rollup(PG_GETARG_INT32(0), true);
-    TupleDesc descriptor;
-    get_call_result_type(fcinfo, nullptr, &descriptor);
     Datum values[] = {Int64GetDatum(result.deltas), Int64GetDatum(result.tiles), BoolGetDatum(result.more)};
     bool nulls[3] = {};
-    return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls));
+    return topk::pg::return_row(fcinfo, values, nulls);
 }
 
 Datum maintain(FunctionCallInfo) {

@@ -12,3 +12,25 @@
     PG_FUNCTION_INFO_V1(name);                                                                                              \
     Datum name(PG_FUNCTION_ARGS) { return __VA_ARGS__; }                                                                    \
     }
+
+namespace topk::pg {
+
+// Returns a row of the composite type that the function returns.
+inline Datum return_row(FunctionCallInfo fcinfo, const Datum *values, const bool *nulls) {
+    TupleDesc descriptor;
+    if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE)
+        elog(ERROR, "return type must be a row type");
+    return HeapTupleGetDatum(
+        heap_form_tuple(BlessTupleDesc(descriptor), const_cast<Datum *>(values), const_cast<bool *>(nulls)));
+}
+
+// The rows of a set-returning function, which returns (Datum)0 when it has added them all.
+inline ReturnSetInfo *begin_rows(FunctionCallInfo fcinfo) {
+    InitMaterializedSRF(fcinfo, 0);
+    return reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+}
+inline void add_row(ReturnSetInfo *rows, const Datum *values, const bool *nulls) {
+    tuplestore_putvalues(rows->setResult, rows->setDesc, const_cast<Datum *>(values), const_cast<bool *>(nulls));
+}
+
+} // namespace topk::pg

@@ -1,5 +1,7 @@
 #include "item_arg.h"
 
+#include "function.h"
+
 namespace topk::pg {
 
 void raise_item_too_long(size_t length) {
@@ -16,14 +18,11 @@ void require_item_kind(const char *type_name, Kind state, Kind item) {
 }
 
 Datum frequency_row(FunctionCallInfo fcinfo, const Frequency &frequency) {
-    TupleDesc descriptor;
-    if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE)
-        elog(ERROR, "return type must be a row type");
     Datum values[3] = {Int64GetDatum(static_cast<int64>(frequency.count)),
                        Int64GetDatum(static_cast<int64>(frequency.lower)),
                        Int64GetDatum(static_cast<int64>(frequency.upper))};
     bool nulls[3] = {};
-    return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls));
+    return return_row(fcinfo, values, nulls);
 }
 
 text *item_to_text(Kind kind, const uint8_t *data, uint32_t length) {

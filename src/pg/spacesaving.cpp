@@ -1,5 +1,6 @@
 // The SQL functions of type spacesaving and the support functions of spacesaving_agg and topk_agg.
 #include "../core/spacesaving_format.h"
+#include "function.h"
 #include "sketch_io.h"
 
 namespace topk::pg {
@@ -148,13 +149,12 @@ Datum topk_final_value(FunctionCallInfo fcinfo) {
 }
 
 Datum return_entries(FunctionCallInfo fcinfo, const Summary &s, const Ranked *entries, uint32_t n) {
-    InitMaterializedSRF(fcinfo, 0);
-    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    ReturnSetInfo *rows = begin_rows(fcinfo);
     for (uint32_t i = 0; i < n; ++i) {
         Datum values[5];
         bool nulls[5] = {};
         fill_entry(s.kind, entries[i], i + 1, values);
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+        add_row(rows, values, nulls);
     }
     return (Datum)0;
 }

@@ -1,5 +1,6 @@
 // SQL functions that read stored values of deltas and tiles.
 #include "../core/item_list.h"
+#include "function.h"
 #include "tally.h"
 
 namespace {
@@ -9,8 +10,7 @@ using namespace topk::pg;
 
 Datum items(FunctionCallInfo fcinfo) {
     const Bytes bytes = bytes_of(PG_GETARG_BYTEA_PP(0));
-    InitMaterializedSRF(fcinfo, 0);
-    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    ReturnSetInfo *rows = begin_rows(fcinfo);
     alignas(ItemList) char place[sizeof(ItemList)];
     ItemList *list = nullptr;
     Kind kind = Kind::none;
@@ -28,7 +28,7 @@ Datum items(FunctionCallInfo fcinfo) {
         Datum values[] = {PointerGetDatum(item_to_text(kind, entry.data, entry.length)),
                           Int64GetDatum(static_cast<int64>(entry.weight))};
         bool nulls[2] = {};
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+        add_row(rows, values, nulls);
     }
     return (Datum)0;
 }

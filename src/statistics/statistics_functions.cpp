@@ -1,5 +1,6 @@
 // The parts of topk.stats that stand in no table: what waits in the delta log, and the counters in shared memory.
 #include "../pg/array.h"
+#include "../pg/function.h"
 #include "../catalog/tables.h"
 #include "../stream/delta_log.h"
 #include "../pg/tally.h"
@@ -77,8 +78,7 @@ Datum interval_since(TimestampTz since) {
 
 // rollup_activity()
 Datum rollup_activity(FunctionCallInfo fcinfo) {
-    InitMaterializedSRF(fcinfo, 0);
-    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    ReturnSetInfo *rows = begin_rows(fcinfo);
     const WaitingList list = list_waiting(GetActiveSnapshot());
     add_deltas(&list, GetActiveSnapshot());
     for (const Waiting &waiting : list) {
@@ -99,7 +99,7 @@ Datum rollup_activity(FunctionCallInfo fcinfo) {
                           Float8GetDatum(activity.milliseconds[1]),
                           Float8GetDatum(activity.milliseconds[2])};
         bool nulls[] = {false, false, false, false, false, !activity.folded, !known, !known, !any, !any, !any};
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+        add_row(rows, values, nulls);
     }
     return (Datum)0;
 }

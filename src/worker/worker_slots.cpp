@@ -8,8 +8,7 @@ using namespace topk::worker;
 
 // worker_slots()
 Datum worker_slots(FunctionCallInfo fcinfo) {
-    InitMaterializedSRF(fcinfo, 0);
-    auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    ReturnSetInfo *rows = begin_rows(fcinfo);
     const char *const names[] = {"stopped", "starting", "running"};
     int count;
     const SlotStatus *slots = read_slots(&count);
@@ -21,7 +20,7 @@ Datum worker_slots(FunctionCallInfo fcinfo) {
                           TimestampTzGetDatum(slot.last_round), Int64GetDatum(slot.pending)};
         bool nulls[] = {false, false, slot.worker == 0, slot.backfill == 0, slot.started == 0, false, slot.last_round == 0,
                         false};
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+        add_row(rows, values, nulls);
     }
     return (Datum)0;
 }
