@@ -56,7 +56,7 @@ Datum history(FunctionCallInfo fcinfo, const RollupRow *row) {
     const ArrayType *grp = group_argument(fcinfo, 5, row);
 
     Array<Line> lines = {};
-    SnapshotScan scan;
+    RowScan scan;
     SnapshotRow snapshot;
     begin_snapshots(&scan, row->id, kind, grp, starts, GetActiveSnapshot());
     while (next_snapshot(&scan, &snapshot)) {

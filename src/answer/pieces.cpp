@@ -23,7 +23,7 @@ void add_row(Collector *c, Level level, TimestampTz start, bool unfinished_too) 
 }
 
 void add_unfinished_tiles(Collector *c, Span span) {
-    TileScan scan;
+    RowScan scan;
     begin_unfinished(&scan, c->row->id, Level::tile, c->grp, span.start, span.stop, c->snapshot);
     Tile tile;
     while (next_tile(&scan, &tile))

@@ -1,27 +1,37 @@
 #include "group_key.h"
 
+#include "row.h"
+#include "scan.h"
 #include "statement.h"
 #include "tables.h"
 
 namespace topk::catalog {
 namespace {
 
-enum Column { rollup = 1, grp };
+enum Column { rollup = 1, grp, column_count = grp };
 constexpr const char *primary_key = "group_key_pkey"; // rollup, grp
 
 size_t size_of(const ArrayType *key) { return key == nullptr ? 0 : VARSIZE_ANY_EXHDR(key); }
 
 bool is_before(const ArrayType *a, const ArrayType *b) { return compare_groups(a, b) < 0; }
 
-int32 count_rows(int nkeys, ScanKey keys, int32 limit, Snapshot snapshot) {
-    Relation relation = table_open(table_oid(Table::group_key), AccessShareLock);
-    SysScanDesc scan = systable_beginscan(relation, index_oid(primary_key), true, snapshot, nkeys, keys);
-    int32 n = 0;
-    while (n < limit && HeapTupleIsValid(systable_getnext(scan)))
-        ++n;
-    systable_endscan(scan);
-    table_close(relation, AccessShareLock);
-    return n;
+// Calls visit(tuple, descriptor) for at most `limit` rows. Returns how many there were.
+template <class Visit>
+int32 scan(int count, ScanKey keys, int32 limit, Snapshot snapshot, const Visit &visit) {
+    RowScan rows;
+    begin_rows(&rows, table_oid(Table::group_key), index_oid(primary_key), false, count, keys, snapshot);
+    for (int32 n = 0; n < limit; ++n) {
+        HeapTuple tuple = next_row(&rows);
+        if (!HeapTupleIsValid(tuple))
+            return n;
+        visit(tuple, RelationGetDescr(rows.relation));
+    }
+    end_rows(&rows);
+    return limit;
+}
+
+int32 count_rows(int count, ScanKey keys, int32 limit, Snapshot snapshot) {
+    return scan(count, keys, limit, snapshot, [](HeapTuple, TupleDesc) {});
 }
 
 } // namespace
@@ -63,16 +73,12 @@ bool has_own_counts(const RollupRow *row, const ArrayType *key, Snapshot snapsho
 
 OwnGroups read_own_groups(const RollupRow *row, Snapshot snapshot) {
     OwnGroups groups = {false, static_cast<ArrayType **>(palloc(row->max_groups * sizeof(ArrayType *) + 1)), 0};
-    Relation relation = table_open(table_oid(Table::group_key), AccessShareLock);
     ScanKeyData key;
     ScanKeyInit(&key, rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(row->id));
-    SysScanDesc scan = systable_beginscan(relation, index_oid(primary_key), true, snapshot, 1, &key);
-    while (HeapTuple tuple = groups.count < row->max_groups ? systable_getnext(scan) : nullptr) {
-        bool null;
-        groups.keys[groups.count++] = DatumGetArrayTypePCopy(heap_getattr(tuple, grp, RelationGetDescr(relation), &null));
-    }
-    systable_endscan(scan);
-    table_close(relation, AccessShareLock);
+    scan(1, &key, row->max_groups, snapshot, [&](HeapTuple tuple, TupleDesc descriptor) {
+        const Row<column_count> values(tuple, descriptor);
+        groups.keys[groups.count++] = DatumGetArrayTypePCopy(values.datum(grp));
+    });
     std::sort(groups.keys, groups.keys + groups.count, is_before);
     groups.all = groups.count < row->max_groups;
     return groups;

@@ -54,20 +54,14 @@ LimitRule read_rule(HeapTuple tuple, TupleDesc descriptor) {
 
 } // namespace
 
-void begin_limits(LimitScan *scan) {
-    scan->relation = table_open(table_oid(Table::limit_rule), AccessShareLock);
-    scan->scan = systable_beginscan(scan->relation, InvalidOid, false, nullptr, 0, nullptr);
-}
+void begin_limits(RowScan *scan) { begin_rows(scan, table_oid(Table::limit_rule), InvalidOid, false, 0, nullptr, nullptr); }
 
-bool next_limit(LimitScan *scan, LimitRule *rule) {
-    HeapTuple tuple = systable_getnext(scan->scan);
-    if (HeapTupleIsValid(tuple)) {
-        *rule = read_rule(tuple, RelationGetDescr(scan->relation));
-        return true;
-    }
-    systable_endscan(scan->scan);
-    table_close(scan->relation, AccessShareLock);
-    return false;
+bool next_limit(RowScan *scan, LimitRule *rule) {
+    HeapTuple tuple = next_row(scan);
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    *rule = read_rule(tuple, RelationGetDescr(scan->relation));
+    return true;
 }
 
 void insert_limit(const LimitRule &rule) {

@@ -1,7 +1,7 @@
 // topk.limit_rule: limits of what roles may insert.
 #pragma once
 
-#include "../pg/pg.h"
+#include "scan.h"
 
 namespace topk::catalog {
 
@@ -17,13 +17,9 @@ struct LimitRule {
 };
 
 // Reads the rules as they are committed now.
-struct LimitScan {
-    Relation relation;
-    SysScanDesc scan;
-};
-void begin_limits(LimitScan *scan);
+void begin_limits(RowScan *scan);
 // False at the end, which also ends the scan.
-bool next_limit(LimitScan *scan, LimitRule *rule);
+bool next_limit(RowScan *scan, LimitRule *rule);
 
 // Within as_owner().
 

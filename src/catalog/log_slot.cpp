@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "row.h"
+#include "scan.h"
 #include "statement.h"
 
 namespace topk::catalog {
@@ -27,17 +28,14 @@ SlotState state_of(Datum name) {
 // Calls visit(slot, tuple, row) for each row.
 template <class Visit>
 void for_each_row(Snapshot snapshot, const Visit &visit) {
-    Relation relation = table_open(table_oid(Table::log_slot), AccessShareLock);
-    SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, snapshot, 0, nullptr);
-    HeapTuple tuple;
-    while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
-        const Row<column_count> row(tuple, RelationGetDescr(relation));
+    RowScan rows;
+    begin_rows(&rows, table_oid(Table::log_slot), InvalidOid, false, 0, nullptr, snapshot);
+    while (HeapTuple tuple = next_row(&rows)) {
+        const Row<column_count> row(tuple, RelationGetDescr(rows.relation));
         const int32 number = row.int4(slot);
         if (number >= 0 && number < slot_count)
             visit(number, tuple, row);
     }
-    systable_endscan(scan);
-    table_close(relation, AccessShareLock);
 }
 
 void changed() { CacheInvalidateRelcacheByRelid(table_oid(Table::log_slot)); }

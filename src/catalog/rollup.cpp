@@ -2,6 +2,7 @@
 
 #include "expression.h"
 #include "row.h"
+#include "scan.h"
 #include "statement.h"
 #include "tables.h"
 
@@ -123,14 +124,14 @@ RollupDefinition *make_definition(const Values &v) {
 // costs less than an index, unless there are many of them.
 template <class Visit>
 void scan(const char *index, int count, ScanKey keys, Snapshot snapshot, const Visit &visit) {
-    Relation relation = table_open(table_oid(Table::rollup), AccessShareLock);
-    SysScanDesc rows = systable_beginscan(relation, index == nullptr ? InvalidOid : index_oid(index), index != nullptr,
-                                          snapshot, count, keys);
-    HeapTuple tuple;
-    while (HeapTupleIsValid(tuple = systable_getnext(rows)) && visit(tuple, RelationGetDescr(relation))) {
-    }
-    systable_endscan(rows);
-    table_close(relation, AccessShareLock);
+    RowScan rows;
+    begin_rows(&rows, table_oid(Table::rollup), index == nullptr ? InvalidOid : index_oid(index), false, count, keys,
+               snapshot);
+    while (HeapTuple tuple = next_row(&rows))
+        if (!visit(tuple, RelationGetDescr(rows.relation))) {
+            end_rows(&rows);
+            return;
+        }
 }
 
 bool read(ScanKey key, Snapshot snapshot, RollupRow *row) {

@@ -14,9 +14,7 @@ constexpr const char *by_key = "snapshot_key"; // rollup, window_kind, grp, star
 
 } // namespace
 
-void begin_snapshots(SnapshotScan *scan, int32 of, const char *kind, const ArrayType *group, Span span, Snapshot snapshot) {
-    scan->relation = table_open(table_oid(Table::snapshot), AccessShareLock);
-    scan->index = index_open(index_oid(by_key), AccessShareLock);
+void begin_snapshots(RowScan *scan, int32 of, const char *kind, const ArrayType *group, Span span, Snapshot snapshot) {
     ScanKeyData keys[5];
     ScanKeyInit(&keys[0], rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(of));
     ScanKeyEntryInitialize(&keys[1], 0, window_kind, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_TEXTEQ,
@@ -24,17 +22,13 @@ void begin_snapshots(SnapshotScan *scan, int32 of, const char *kind, const Array
     group_scan_key(&keys[2], grp, group);
     ScanKeyInit(&keys[3], start, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE, TimestampTzGetDatum(span.start));
     ScanKeyInit(&keys[4], start, BTLessStrategyNumber, F_TIMESTAMPTZ_LT, TimestampTzGetDatum(span.stop));
-    scan->scan = systable_beginscan_ordered(scan->relation, scan->index, snapshot, 5, keys);
+    begin_rows(scan, table_oid(Table::snapshot), index_oid(by_key), true, 5, keys, snapshot);
 }
 
-bool next_snapshot(SnapshotScan *scan, SnapshotRow *row) {
-    HeapTuple tuple = systable_getnext_ordered(scan->scan, ForwardScanDirection);
-    if (!HeapTupleIsValid(tuple)) {
-        systable_endscan_ordered(scan->scan);
-        index_close(scan->index, AccessShareLock);
-        table_close(scan->relation, AccessShareLock);
+bool next_snapshot(RowScan *scan, SnapshotRow *row) {
+    HeapTuple tuple = next_row(scan);
+    if (!HeapTupleIsValid(tuple))
         return false;
-    }
     const Row<column_count> values(tuple, RelationGetDescr(scan->relation));
     row->window = {values.time(start), values.time(stop)};
     row->weight = values.int8(weight);

@@ -12,14 +12,9 @@ struct SnapshotRow {
 };
 
 // Reads, by a snapshot and in the order of time, the rows of one kind of window ("hour" ...) and group that begin in a span.
-struct SnapshotScan {
-    Relation relation;
-    Relation index;
-    SysScanDesc scan;
-};
-void begin_snapshots(SnapshotScan *scan, int32 rollup, const char *kind, const ArrayType *grp, Span span, Snapshot snapshot);
+void begin_snapshots(RowScan *scan, int32 rollup, const char *kind, const ArrayType *grp, Span span, Snapshot snapshot);
 // Returns false at the end, and has then ended the scan.
-bool next_snapshot(SnapshotScan *scan, SnapshotRow *row);
+bool next_snapshot(RowScan *scan, SnapshotRow *row);
 
 // Within as_owner().
 

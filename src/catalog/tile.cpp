@@ -26,15 +26,8 @@ void read_tile(HeapTuple tuple, TupleDesc descriptor, Tile *tile) {
     tile->values = {nullptr, row.stored(summary), row.stored(sketch), row.stored(registers)};
 }
 
-void begin(TileScan *scan, const char *index, int count, ScanKey keys, Snapshot snapshot) {
-    scan->relation = table_open(table_oid(Table::tile), AccessShareLock);
-    scan->scan = systable_beginscan(scan->relation, index_oid(index), true, snapshot, count, keys);
-    scan->context = CurrentMemoryContext;
-}
-
-void end(TileScan *scan) {
-    systable_endscan(scan->scan);
-    table_close(scan->relation, AccessShareLock);
+void begin(RowScan *scan, const char *index, int count, ScanKey keys, Snapshot snapshot) {
+    begin_rows(scan, table_oid(Table::tile), index_oid(index), false, count, keys, snapshot);
 }
 
 void level_scan_keys(ScanKey keys, int32 id, Level of) {
@@ -92,17 +85,17 @@ bool find_tile(const TileKey &key, Snapshot snapshot, Tile *tile) {
     level_scan_keys(keys, key.rollup, key.level);
     group_scan_key(&keys[2], grp, key.grp);
     ScanKeyInit(&keys[3], start, BTEqualStrategyNumber, F_TIMESTAMPTZ_EQ, TimestampTzGetDatum(key.start));
-    TileScan scan;
+    RowScan scan;
     begin(&scan, by_key, 4, keys, snapshot);
-    HeapTuple tuple = systable_getnext(scan.scan);
-    const bool found = HeapTupleIsValid(tuple);
-    if (found)
-        read_tile(tuple, RelationGetDescr(scan.relation), tile);
-    end(&scan);
-    return found;
+    HeapTuple tuple = next_row(&scan);
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    read_tile(tuple, RelationGetDescr(scan.relation), tile);
+    end_rows(&scan);
+    return true;
 }
 
-void begin_tiles(TileScan *scan, int32 id, Level of, const ArrayType *group, Span span, Snapshot snapshot) {
+void begin_tiles(RowScan *scan, int32 id, Level of, const ArrayType *group, Span span, Snapshot snapshot) {
     ScanKeyData keys[5];
     level_scan_keys(keys, id, of);
     group_scan_key(&keys[2], grp, group);
@@ -111,7 +104,7 @@ void begin_tiles(TileScan *scan, int32 id, Level of, const ArrayType *group, Spa
     begin(scan, by_key, 5, keys, snapshot);
 }
 
-void begin_unfinished(TileScan *scan, int32 id, Level of, const ArrayType *group, TimestampTz after, TimestampTz until,
+void begin_unfinished(RowScan *scan, int32 id, Level of, const ArrayType *group, TimestampTz after, TimestampTz until,
                       Snapshot snapshot) {
     ScanKeyData keys[5];
     unfinished_scan_keys(keys, id, of, after, until);
@@ -119,22 +112,18 @@ void begin_unfinished(TileScan *scan, int32 id, Level of, const ArrayType *group
     begin(scan, by_unfinished, 5, keys, snapshot);
 }
 
-void begin_unfinished(TileScan *scan, int32 id, Level of, TimestampTz after, TimestampTz until, Snapshot snapshot) {
+void begin_unfinished(RowScan *scan, int32 id, Level of, TimestampTz after, TimestampTz until, Snapshot snapshot) {
     ScanKeyData keys[4];
     unfinished_scan_keys(keys, id, of, after, until);
     begin(scan, by_unfinished, 4, keys, snapshot);
 }
 
-bool next_tile(TileScan *scan, Tile *tile) {
-    MemoryContext caller = MemoryContextSwitchTo(scan->context);
-    HeapTuple tuple = systable_getnext(scan->scan);
-    MemoryContextSwitchTo(caller);
-    if (HeapTupleIsValid(tuple)) {
-        read_tile(tuple, RelationGetDescr(scan->relation), tile);
-        return true;
-    }
-    end(scan);
-    return false;
+bool next_tile(RowScan *scan, Tile *tile) {
+    HeapTuple tuple = next_row(scan);
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    read_tile(tuple, RelationGetDescr(scan->relation), tile);
+    return true;
 }
 
 bool has_tiles(int32 id, Span span) {

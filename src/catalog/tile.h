@@ -2,6 +2,7 @@
 #pragma once
 
 #include "rollup.h"
+#include "scan.h"
 
 namespace topk::catalog {
 
@@ -36,20 +37,15 @@ int64 stored_bytes(const StoredTally &values);
 // Returns false if the snapshot sees no such row.
 bool find_tile(const TileKey &key, Snapshot snapshot, Tile *tile);
 
-struct TileScan {
-    Relation relation;
-    SysScanDesc scan;
-    MemoryContext context; // of the scan: an index keeps what it allocates from row to row
-};
 // Reads the rows of a level and group that begin in the span.
-void begin_tiles(TileScan *scan, int32 rollup, Level level, const ArrayType *grp, Span span, Snapshot snapshot);
+void begin_tiles(RowScan *scan, int32 rollup, Level level, const ArrayType *grp, Span span, Snapshot snapshot);
 // Reads the unfinished rows of a level and group that end after `after` and not later than `until`.
-void begin_unfinished(TileScan *scan, int32 rollup, Level level, const ArrayType *grp, TimestampTz after, TimestampTz until,
+void begin_unfinished(RowScan *scan, int32 rollup, Level level, const ArrayType *grp, TimestampTz after, TimestampTz until,
                       Snapshot snapshot);
 // Does the same for all groups.
-void begin_unfinished(TileScan *scan, int32 rollup, Level level, TimestampTz after, TimestampTz until, Snapshot snapshot);
+void begin_unfinished(RowScan *scan, int32 rollup, Level level, TimestampTz after, TimestampTz until, Snapshot snapshot);
 // Returns false at the end, and has then ended the scan.
-bool next_tile(TileScan *scan, Tile *tile);
+bool next_tile(RowScan *scan, Tile *tile);
 
 // Within as_owner(). Later statements and scans see the changes.
 

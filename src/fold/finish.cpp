@@ -7,7 +7,7 @@ namespace {
 // Sorted by group, then time, so that each window is opened once.
 Array<Tile> tiles_over(Fold *fold, Level level) {
     Array<Tile> tiles = {};
-    TileScan scan;
+    RowScan scan;
     begin_unfinished(&scan, fold->row.id, level, DT_NOBEGIN, fold->now, nullptr);
     Tile tile;
     while (next_tile(&scan, &tile))

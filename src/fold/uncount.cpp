@@ -19,7 +19,7 @@ void add(int64 *sum, uint64 value) {
 // Adds the events and the weight that the tiles of the span have counted.
 void add_tiles(const Recount *recount, int64 *events, int64 *weight) {
     MemoryContext per_tile = AllocSetContextCreate(CurrentMemoryContext, "pg_topk tile", ALLOCSET_DEFAULT_SIZES);
-    TileScan scan;
+    RowScan scan;
     begin_tiles(&scan, recount->row.id, Level::tile, nullptr, recount->span, nullptr);
     MemoryContext old = MemoryContextSwitchTo(per_tile);
     Tile tile;
@@ -62,7 +62,7 @@ void remove_deltas(const Recount *recount) {
 
 // Makes a window of its tiles that are left.
 void rebuild_window(WindowWriter *writer, const DeletedWindow &window) {
-    TileScan scan;
+    RowScan scan;
     Tile tile;
     begin_tiles(&scan, writer->row->id, Level::tile, window.grp, window.span, nullptr);
     while (next_tile(&scan, &tile))

@@ -90,7 +90,9 @@ bool open_next_slot(DeltaScan *scan) {
         scan->relation = table_open(slot_oid(scan->slot), AccessShareLock);
         if (seen)
             require_not_emptied(scan->relation, scan->snapshot);
+        MemoryContext caller = MemoryContextSwitchTo(scan->context);
         scan->scan = table_beginscan(scan->relation, scan->snapshot, 0, nullptr);
+        MemoryContextSwitchTo(caller);
         return true;
     }
     return false;
@@ -109,6 +111,7 @@ void append_delta(const Delta &delta) {
 
 void begin_delta_scan(DeltaScan *scan, Snapshot snapshot) {
     *scan = {};
+    scan->context = CurrentMemoryContext;
     scan->snapshot = snapshot;
     scan->slot = -1;
     read_slot_states(snapshot, scan->states);
@@ -117,7 +120,10 @@ void begin_delta_scan(DeltaScan *scan, Snapshot snapshot) {
 HeapTuple next_delta(DeltaScan *scan) {
     for (;;) {
         if (scan->scan != nullptr) {
-            if (HeapTuple tuple = heap_getnext(scan->scan, ForwardScanDirection))
+            MemoryContext caller = MemoryContextSwitchTo(scan->context);
+            HeapTuple tuple = heap_getnext(scan->scan, ForwardScanDirection);
+            MemoryContextSwitchTo(caller);
+            if (tuple != nullptr)
                 return tuple;
             end_delta_scan(scan);
         }

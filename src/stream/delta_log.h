@@ -22,6 +22,7 @@ struct DeltaScan {
     int slot;
     Relation relation;
     TableScanDesc scan;
+    MemoryContext context; // of what the scan allocates, whatever context its rows are processed in
 };
 void begin_delta_scan(DeltaScan *scan, Snapshot snapshot);
 // Returns a row that is valid until the next call. Returns nullptr at the end, and has then ended the scan.

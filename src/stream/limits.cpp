@@ -58,7 +58,7 @@ void forget_matches(Datum, int, uint32) { matches_valid = false; }
     const uint64 before = changes;
     rules = {};
     MemoryContextReset(rules_context);
-    LimitScan scan;
+    RowScan scan;
     LimitRule rule;
     begin_limits(&scan);
     while (next_limit(&scan, &rule)) {
