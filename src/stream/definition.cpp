@@ -268,8 +268,8 @@ const Source *pin_source(Relation relation) {
         const uint64 before = changes;
         cached = load(relation);
         bool found = true;
-        // What changed while it was read may not be in it: good for this statement, whose locks it began with, but no
-        // further.
+        // A change that was committed during the reading may be missing. This statement may use the result all the same,
+        // since it holds its locks from before; later ones may not.
         if (changes == before)
             entry = static_cast<CacheEntry *>(hash_search(cache, &oid, HASH_ENTER, &found));
         cached->stale = found;

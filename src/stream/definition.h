@@ -1,5 +1,5 @@
-// What capture knows of the rollups of a source: their rows in topk.rollup, with expressions ready to run. Cached per
-// backend; a change of the source or of its rollups (which sends a relcache invalidation of the source) drops it.
+// Capture's view of the rollups of a source: their rows in topk.rollup, with expressions ready to run. Each backend
+// caches it; a change of the source or of its rollups (which sends a relcache invalidation of the source) drops it.
 #pragma once
 
 #include "../pg/item_arg.h"

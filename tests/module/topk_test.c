@@ -635,7 +635,7 @@ fail_each(PG_FUNCTION_ARGS)
 		if (!fired)
 			break;
 
-		/* What PostgreSQL and the libraries keep on their first errors does not count. */
+		/* PostgreSQL and the libraries keep some memory at their first errors, which does not count. */
 		if (failures == 3)
 		{
 			heap_before = heap_in_use();
