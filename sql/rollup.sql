@@ -138,7 +138,6 @@ DROP TABLE moods;
 DROP TYPE mood;
 
 DROP VIEW kept;
-DROP FUNCTION try;
 
 -- Expressions that are not immutable do not depend on the session: a day is one item, at INSERT and when it is counted again
 CREATE TABLE dated (d date, at timestamptz);
@@ -158,5 +157,43 @@ RESET DateStyle;
 RESET TimeZone;
 SELECT item, count FROM topk.top('dated', 'day', '2024-02-01 20:00+00', group_key => '{2024-02-02}');
 DROP TABLE dated;
+
+-- What an expression must not use: the session, the transaction, and for an item, nothing of the row
+CREATE TABLE keywords ("user" text, "current_date" date, n integer, at timestamptz);
+SELECT p, try($$'new', 'keywords', event_time => 'at', $$ || p) FROM unnest(ARRAY[
+    $$item => 'user'$$, $$item => '"user" || current_user'$$, $$item => 'n', group_by => '{session_user}'$$,
+    $$item => 'n', filter => 'current_role = "user"'$$, $$item => 'n', weight => 'pg_backend_pid()'$$,
+    $$item => 'current_setting(''a.b'', true) || n'$$, $$item => 'n', filter => 'inet_client_addr() IS NULL'$$,
+    $$item => 'n', weight => 'txid_current()'$$, $$item => 'n || current_schema'$$, $$item => 'n || (current_schemas(true))[1]::text'$$,
+    $$item => 'n', filter => 'has_table_privilege(''pg_class'', ''SELECT'')'$$, $$item => 'n', filter => 'pg_has_role("user", ''USAGE'')'$$,
+    $$item => 'current_catalog || n'$$, $$item => 'n', group_by => '{pg_client_encoding()}'$$, $$item => '''a'''$$, $$item => 'now()'$$,
+    $$item => 'current_date'$$, $$item => 'random() || n'$$]) p;
+SELECT topk.create_rollup('new', 'keywords', 'user', 'at');
+SELECT topk.create_rollup('quoted', 'keywords', '"user"', 'coalesce(at, now(), current_timestamp)', group_by => ARRAY['"current_date"'], weight => '1') > 0 AS created;
+INSERT INTO keywords VALUES ('a', '2024-01-01', 1, NULL);
+SELECT item, count FROM topk.top('quoted', 'day', group_key => '{2024-01-01}');
+DROP TABLE keywords;
+DROP FUNCTION try;
+
+-- Settings that expressions read are the same in every session, at INSERT and when rows are counted again
+CREATE TABLE formats (id integer, body text, f double precision, b bytea, i interval, m money, n numeric, p point, at timestamptz DEFAULT now());
+SELECT topk.create_rollup('search', 'formats', 'id', 'at', filter => $$body @@ 'foxes'$$) > 0 AS created;
+SELECT topk.create_rollup(name => 'format_' || n, source => 'formats', item => e, event_time => 'at') > 0 AS created
+FROM unnest(ARRAY['f', 'b::text', 'i', 'm', $$to_char(n, '9G999D9')$$, $$to_char(at, 'TMMonth') || id$$, 'p', 'quote_ident(body)', 'ARRAY[f]',
+                  $$('{' || id || ',NULL}')::text[]::text$$]) WITH ORDINALITY AS u (e, n);
+CREATE FUNCTION insert_formats() RETURNS void LANGUAGE sql
+    AS $$INSERT INTO formats VALUES (1, 'foxes', 0.1::float8 + 0.2, 'a', '1 day 2 hours', 3, 1234.5, '(0.1,0.2)')$$;
+SELECT insert_formats();
+SELECT set_config(name, setting, false) FROM (VALUES ('default_text_search_config', 'english'), ('extra_float_digits', '-5'), ('bytea_output', 'escape'),
+    ('IntervalStyle', 'iso_8601'), ('lc_numeric', 'C.UTF-8'), ('quote_all_identifiers', 'on'), ('array_nulls', 'off'),
+    ('DateStyle', 'German')) AS s (name, setting);
+SELECT insert_formats();
+INSERT INTO formats (id, body) VALUES (2, 'fox');
+SELECT topk.backfill(name) FROM topk.rollups WHERE source = 'formats'::regclass ORDER BY name;
+SELECT name, setting FROM pg_settings WHERE name IN ('bytea_output', 'default_text_search_config', 'extra_float_digits') ORDER BY name;
+RESET ALL;
+SELECT r.name, t.item, t.count FROM topk.rollups AS r, topk.top(r.name, 'day') AS t WHERE r.source = 'formats'::regclass AND r.name !~ '_6$' ORDER BY 1, 2;
+DROP TABLE formats;
+DROP FUNCTION insert_formats;
 DROP VIEW the_log;
 DROP FUNCTION clear;

@@ -2,7 +2,6 @@
 
 extern "C" {
 #include "catalog/pg_namespace.h"
-#include "utils/guc.h"
 #include "utils/syscache.h"
 }
 
@@ -27,23 +26,6 @@ Caller become(Oid user, int more_context, pg_tz *zone) {
 }
 
 } // namespace
-
-int pin_settings(pg_tz *zone) {
-    static const char *const settings[][2] = {{"search_path", "pg_catalog, pg_temp"},
-                                              {"DateStyle", "ISO, YMD"},
-                                              {"IntervalStyle", "postgres"},
-                                              {"bytea_output", "hex"},
-                                              {"extra_float_digits", "1"}};
-    const int level = NewGUCNestLevel();
-    for (const auto &setting : settings)
-        set_config_option(setting[0], setting[1], PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-    if (zone != nullptr)
-        set_config_option("TimeZone", pg_get_timezone_name(zone), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                          false);
-    return level;
-}
-
-void unpin_settings(int level) { AtEOXact_GUC(false, level); }
 
 Caller become_owner() { return become(schema_owner(), SECURITY_LOCAL_USERID_CHANGE, nullptr); }
 

@@ -4,13 +4,9 @@
 #include <type_traits>
 
 #include "../pg/pg.h"
+#include "settings.h"
 
 namespace topk::catalog {
-
-// Pins search_path and the formats of dates and intervals, so that no session's settings change the meaning of a statement
-// or of a stored expression; with a zone, TimeZone too. An error ends it by itself.
-int pin_settings(pg_tz *zone = nullptr);
-void unpin_settings(int level);
 
 // The state that a bracket puts back. After an error it has nothing to do: the abort of the transaction does the same.
 struct Caller {

@@ -1,5 +1,7 @@
 #include "expression.h"
 
+#include "session.h"
+
 namespace topk::catalog {
 namespace {
 
@@ -100,6 +102,10 @@ Node *to_timestamptz(ParseState *state, const char *zone, Node *expression) {
     pg_unreachable();
 }
 
+int hint_quotes() {
+    return errhint("An expression is SQL: quote the name of a column that is also a keyword, as in item => '\"user\"'.");
+}
+
 void check(const ParseState *state, Role role, Node *expression) {
     if (state->p_hasAggs)
         raise_forbidden(role, "aggregate functions");
@@ -111,6 +117,10 @@ void check(const ParseState *state, Role role, Node *expression) {
         raise_forbidden(role, "set-returning functions");
     List *columns = pull_var_clause(expression, 0);
     ListCell *cell;
+    if (const char *name = find_session_function(expression))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION), errmsg("%s must not use %s", role_name(role), name),
+                        errdetail("It differs between sessions, so counting the same row again could give another answer."),
+                        hint_quotes()));
     foreach (cell, columns) {
         const AttrNumber column = lfirst_node(Var, cell)->varattno;
         if (column == 0)
@@ -122,6 +132,9 @@ void check(const ParseState *state, Role role, Node *expression) {
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_OBJECT_DEFINITION), errmsg("%s must not use volatile functions", role_name(role)),
                  errdetail("Counting the same row again could give another answer.")));
+    if (role == Role::item && columns == NIL)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_OBJECT_DEFINITION), errmsg("item must use a column of the source"), hint_quotes()));
 }
 
 } // namespace

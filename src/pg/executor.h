@@ -56,3 +56,27 @@ extern "C" {
 #include "utils/tuplestore.h"
 }
 #pragma GCC diagnostic pop
+
+namespace topk::pg {
+
+// PostgreSQL's walker and mutator of expressions, whose types changed with version 16.
+using Walker = bool (*)(Node *, void *);
+using Mutator = Node *(*)(Node *, void *);
+
+inline bool walk_expression(Node *node, Walker walker, void *context) {
+#if PG_VERSION_NUM >= 160000
+    return expression_tree_walker(node, walker, context);
+#else
+    return expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(walker)), context);
+#endif
+}
+
+inline Node *mutate_expression(Node *node, Mutator mutator, void *context) {
+#if PG_VERSION_NUM >= 160000
+    return expression_tree_mutator(node, mutator, context);
+#else
+    return expression_tree_mutator(node, reinterpret_cast<Node *(*)()>(reinterpret_cast<void (*)()>(mutator)), context);
+#endif
+}
+
+} // namespace topk::pg

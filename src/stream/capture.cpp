@@ -42,6 +42,7 @@ struct Capture {
     EState *estate; // nullptr while there are no expressions to evaluate
     ExprContext *econtext;
     MemoryContext per_row;
+    int pinned; // settings for all rows, as pin_settings() returned it; 0: row by row
     Counter *counter;
     Limits *limits; // nullptr: none
     int target_count;
@@ -221,11 +222,11 @@ void capture_rollup(Capture *capture, RollupCapture *r, TupleTableSlot *slot) {
 
 // An expression that depends on settings means the same in every session, so that one day is one item.
 void capture_pinned(Capture *capture, RollupCapture *r, TupleTableSlot *slot) {
-    if (!r->rollup->reads_settings) [[likely]] {
+    if (r->rollup->settings == Settings::none || capture->pinned != 0) [[likely]] {
         capture_rollup(capture, r, slot);
         return;
     }
-    const int settings = pin_settings(r->rollup->zone);
+    const int settings = pin_settings(r->rollup->zone, r->rollup->settings);
     capture_rollup(capture, r, slot);
     unpin_settings(settings);
 }
@@ -271,6 +272,21 @@ void warn_without_rollups(const Capture *capture, Relation relation) {
                       errhint("Create one with topk.create_rollup().")));
 }
 
+void pin_for_all_rows(Capture *capture) {
+    pg_tz *zone = nullptr;
+    for (int i = 0; i < capture->target_count; ++i)
+        for (int j = 0; j < capture->targets[i].rollup_count; ++j) {
+            const Rollup *rollup = capture->targets[i].rollups[j].rollup;
+            if (rollup->settings == Settings::none)
+                continue;
+            if (zone != nullptr && zone != rollup->zone)
+                return;
+            zone = rollup->zone;
+        }
+    if (zone != nullptr)
+        capture->pinned = pin_settings(zone);
+}
+
 void expect_rows(Capture *capture, int64 rows) {
     if (capture->limits != nullptr)
         take_quota(capture->limits, rows);
@@ -304,6 +320,8 @@ void finish_capture(Capture *capture) {
             take_quota(capture->limits, capture->limits->rows);
         finish_counting(capture->counter);
         MemoryContextSwitchTo(caller);
+        if (capture->pinned != 0)
+            unpin_settings(capture->pinned);
         unlist(capture);
         for (int i = 0; i < capture->target_count; ++i) {
             const Target *target = &capture->targets[i];

@@ -2,6 +2,7 @@
 
 #include "../catalog/as_owner.h"
 #include "../catalog/calendar.h"
+#include "../catalog/session.h"
 #include "../catalog/tables.h"
 
 namespace topk::stream {
@@ -104,12 +105,7 @@ Node *fill_generated(Node *node, void *context) {
         filled->location = -1;
         return reinterpret_cast<Node *>(filled);
     }
-#if PG_VERSION_NUM >= 160000
-    return expression_tree_mutator(node, fill_generated, context);
-#else
-    return expression_tree_mutator(node, reinterpret_cast<Node *(*)()>(reinterpret_cast<void (*)()>(fill_generated)),
-                                   context);
-#endif
+    return pg::mutate_expression(node, fill_generated, context);
 }
 
 // Ready to be executed.
@@ -140,7 +136,7 @@ void prepare(Rollup *rollup, Relation source, const RollupDefinition *row, Memor
     List *all = list_make4(expressions.item, expressions.time, expressions.weight, expressions.filter);
     for (int i = 0; i < expressions.group_count; ++i)
         all = lappend(all, expressions.groups[i]);
-    rollup->reads_settings = contain_mutable_functions(reinterpret_cast<Node *>(all));
+    rollup->settings = read_settings(reinterpret_cast<Node *>(all));
     MemoryContextSwitchTo(context);
 
     rollup->id = row->id;

@@ -5,6 +5,7 @@
 #include "../pg/item_arg.h"
 #include "../catalog/expression.h"
 #include "../catalog/rollup.h"
+#include "../catalog/settings.h"
 #include "../pg/tally.h"
 
 namespace topk::stream {
@@ -18,7 +19,7 @@ struct Rollup {
     Interval accept_past;
     Interval accept_future;
     int group_count;
-    bool reads_settings; // an expression is not immutable: settings must be pinned where it runs
+    Settings settings; // that must be pinned where the expressions run
     // Planned expressions over the source's row (varno 1); weight and filter may be nullptr. Types: item by its kind (text,
     // bigint, uuid, bytea), time timestamptz, weight bigint, filter boolean, groups text.
     Expr *item;

@@ -30,6 +30,7 @@ Datum capture_statement(FunctionCallInfo fcinfo) {
         tuplestore_select_read_pointer(rows, tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND));
         tuplestore_rescan(rows);
         expect_rows(capture, tuplestore_tuple_count(rows));
+        pin_for_all_rows(capture);
         while (tuplestore_gettupleslot(rows, true, false, slot)) {
             CHECK_FOR_INTERRUPTS();
             capture_slot(capture, slot);
