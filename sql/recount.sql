@@ -41,19 +41,24 @@ FROM topk.rollups WHERE name = 'recount';
 UPDATE recount_event SET n = n + 1 WHERE ts >= :'base'::timestamptz - interval '3 days' AND ts < :'base'::timestamptz - interval '2 days';
 DELETE FROM recount_event WHERE ts >= :'base'::timestamptz - interval '60 hours' AND ts < :'base'::timestamptz - interval '55 hours';
 SELECT differences > 0 AS differ FROM recount_differences();
-SELECT topk.refresh('recount', :'base'::timestamptz - interval '3 days', :'base'::timestamptz - interval '2 days') AS counted;
+SELECT topk.refresh('recount', :'base'::timestamptz - interval '3 days', :'base'::timestamptz - interval '2 days', true) AS counted;
 SELECT differences FROM recount_differences();
 SELECT deltas > 0 AS deltas FROM topk.rollup, topk.fold(id) WHERE name = 'recount';
 SELECT differences FROM recount_differences();
-SELECT topk.refresh('recount', :'base'::timestamptz - interval '60 hours', :'base'::timestamptz - interval '55 hours') AS counted;
+SELECT topk.refresh('recount', :'base'::timestamptz - interval '60 hours', :'base'::timestamptz - interval '55 hours', true) AS counted;
 SELECT sum(events) FROM generate_series(55, 60) AS h, topk.window_info('recount', 'hour', :'base'::timestamptz - h * interval '1 hour');
 INSERT INTO recount_event VALUES ('late', :'base'::timestamptz - interval '58 hours', 7);
 SELECT deltas > 0 AS deltas FROM topk.rollup, topk.fold(id) WHERE name = 'recount';
 SELECT differences FROM recount_differences();
 
--- An hour whose rows are deleted is counted as empty if the table has older rows
+-- An hour whose rows are deleted keeps its counts, unless a refresh is told to empty it
 DELETE FROM recount_event WHERE ts >= :'base'::timestamptz - interval '30 hours' AND ts < :'base'::timestamptz - interval '29 hours';
-SELECT topk.refresh('recount', :'base'::timestamptz - interval '30 hours', :'base'::timestamptz - interval '29 hours') AS counted;
+SELECT topk.backfill('recount', :'base'::timestamptz - interval '30 hours', :'base'::timestamptz - interval '29 hours') AS counted;
+SELECT events FROM topk.window_info('recount', 'hour', :'base'::timestamptz - interval '30 hours');
+\set VERBOSITY sqlstate
+SELECT topk.refresh('recount', :'base'::timestamptz - interval '31 hours', :'base'::timestamptz - interval '28 hours') AS counted;
+\set VERBOSITY default
+SELECT topk.refresh('recount', :'base'::timestamptz - interval '30 hours', :'base'::timestamptz - interval '29 hours', empty => true) AS counted;
 SELECT events FROM topk.window_info('recount', 'hour', :'base'::timestamptz - interval '30 hours');
 -- The end of the accepted span does not cut a tile
 CREATE TABLE recount_edge (item text, ts timestamptz);

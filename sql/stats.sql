@@ -67,7 +67,7 @@ SELECT topk.create_rollup('stats_kept', 'kept', 'item', 'at', accept_past => '10
 INSERT INTO kept SELECT 'i' || i % 1100, '2024-01-31 00:00+00'::timestamptz + i * interval '1 minute' FROM generate_series(0, 3000) AS i;
 CALL topk.run();
 DELETE FROM kept WHERE item < 'i3';
-SELECT topk.refresh('stats_kept', '2024-01-31 12:00+00', '2024-02-01 06:00+00');
+SELECT topk.refresh('stats_kept', '2024-01-31 12:00+00', '2024-02-01 06:00+00', empty => true);
 SELECT * FROM wrong_sizes;
 SELECT events, weight, pending_events FROM topk.stats WHERE rollup = 'stats_kept';
 CALL topk.run();

@@ -9,7 +9,7 @@ CREATE FUNCTION topk.top(rollup text, window_kind text, at timestamptz DEFAULT p
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_top';
 COMMENT ON FUNCTION topk.top(text, text, timestamptz, integer, text[]) IS
-    'returns the k (1 to 10000) items with the largest weight in the window (hour, day, week or month) that contains a time, by rank. count - error <= true weight <= count always holds, and the answer counts all events that the snapshot of the caller sees. Items with equal counts are in the order of the items. share is count divided by the weight of the window. metadata is the row of the item in the items table of the rollup, as far as the caller may read it. group_key has the values of the group expressions; it is NULL for all groups together, and {} for the groups beyond max_groups. The caller needs the right to read the rollup (topk.may_read, SQLSTATE 42501).';
+    'returns the k (1 to 10000) items with the largest weight in the window (hour, day, week or month) that contains a time, by rank. count - error <= true weight <= count always holds, and the answer counts all events that the snapshot of the caller sees. Items with equal counts are in the order of the items. share is count divided by the weight of the window. metadata is the row of the item in the items table of the rollup, as far as the caller may read it. Warns if retention has removed counts of the window and no level has all of them. group_key has the values of the group expressions; it is NULL for all groups together, and {} for the groups beyond max_groups. The caller needs the right to read the rollup (topk.may_read, SQLSTATE 42501).';
 
 CREATE FUNCTION topk.range(rollup text, since timestamptz, until timestamptz, k integer DEFAULT 10, group_key text[] DEFAULT NULL,
                            OUT rank integer, OUT item text, OUT count bigint, OUT error bigint, OUT guaranteed boolean,
@@ -18,7 +18,7 @@ CREATE FUNCTION topk.range(rollup text, since timestamptz, until timestamptz, k 
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_range';
 COMMENT ON FUNCTION topk.range(text, timestamptz, timestamptz, integer, text[]) IS
-    'like topk.top, for a span: from the tile that contains since to the last tile before until, as long as these tiles are kept';
+    'like topk.top, for a span: from the tile that contains since to the last tile before until; either may be infinite. It adds up the longest windows in the span whose counts retention has kept. Warns, with the first such span, if counts of a part of the span are gone in all levels.';
 
 CREATE FUNCTION topk.heavy_hitters(rollup text, window_kind text, share double precision, at timestamptz DEFAULT pg_catalog.now(),
                                    group_key text[] DEFAULT NULL,
@@ -62,11 +62,11 @@ COMMENT ON FUNCTION topk.history(text, text, timestamptz, timestamptz, integer, 
 CREATE FUNCTION topk.window_info(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(),
                                  group_key text[] DEFAULT NULL,
                                  OUT window_start timestamptz, OUT window_end timestamptz, OUT events bigint, OUT weight bigint,
-                                 OUT distinct_items bigint, OUT error_bound bigint)
+                                 OUT distinct_items bigint, OUT error_bound bigint, OUT complete boolean)
     LANGUAGE C STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'topk_window_info';
 COMMENT ON FUNCTION topk.window_info(text, text, timestamptz, text[]) IS
-    'returns the start and end of the window that contains a time, its events and weight (exact), its number of distinct items (exact if error_bound is 0, otherwise the estimate of HyperLogLog, with a standard error of 0.8 %), and in error_bound the largest weight that an item can have that the summary does not monitor';
+    'returns the start and end of the window that contains a time, its events and weight (exact), its number of distinct items (exact if error_bound is 0, otherwise the estimate of HyperLogLog, with a standard error of 0.8 %), and in error_bound the largest weight that an item can have that the summary does not monitor. complete is false if retention has removed counts of the window and no level has all of them; then the other columns are of what is left.';
 
 CREATE VIEW topk.rollups WITH (security_barrier) AS
     SELECT r.name, r.source, r.item, r.time AS event_time, r.group_by, r.weight, r.filter, r.windows, r.grain, r.timezone, r.k,
@@ -78,6 +78,7 @@ CREATE VIEW topk.rollups WITH (security_barrier) AS
     WHERE topk.may_read(r.source);
 COMMENT ON VIEW topk.rollups IS
     'the rollups that the user may read: the parameters of each, its totals over the events that have been folded, and the state of its folds and of its backfill';
+COMMENT ON COLUMN topk.rollups.total_weight IS 'weight of the events that have been folded; a numeric, as it may be larger than a bigint';
 COMMENT ON COLUMN topk.rollups.late IS 'events for tiles that were over when the events were folded';
 COMMENT ON COLUMN topk.rollups.rejected IS 'events without a time, or with a time outside accept_past and accept_future';
 COMMENT ON COLUMN topk.rollups.overflowed IS 'events of groups beyond max_groups';

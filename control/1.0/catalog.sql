@@ -144,7 +144,7 @@ COMMENT ON SEQUENCE topk.snapshot_row_id_seq IS 'numbers for topk.snapshot.row_i
 CREATE TABLE topk.rollup_state (
     rollup integer PRIMARY KEY,
     events bigint NOT NULL DEFAULT 0,
-    weight bigint NOT NULL DEFAULT 0,
+    weight numeric NOT NULL DEFAULT 0,
     late bigint NOT NULL DEFAULT 0,
     rejected bigint NOT NULL DEFAULT 0,
     overflowed bigint NOT NULL DEFAULT 0,
@@ -156,7 +156,9 @@ CREATE TABLE topk.rollup_state (
     retained_at timestamptz,
     backfill text CHECK (backfill IN ('wanted', 'running', 'done', 'failed')),
     level_windows bigint[] NOT NULL DEFAULT '{0,0,0,0,0}',
-    level_bytes bigint[] NOT NULL DEFAULT '{0,0,0,0,0}'
+    level_bytes bigint[] NOT NULL DEFAULT '{0,0,0,0,0}',
+    lost_since timestamptz[] NOT NULL DEFAULT '{infinity,infinity,infinity,infinity,infinity}',
+    lost_until timestamptz[] NOT NULL DEFAULT '{-infinity,-infinity,-infinity,-infinity,-infinity}'
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE topk.rollup_state IS
     'totals of each rollup over the events that have been folded, and the state of its last fold and of its backfill';
@@ -167,6 +169,8 @@ COMMENT ON COLUMN topk.rollup_state.failures IS 'failed folds since the last suc
 COMMENT ON COLUMN topk.rollup_state.retained_at IS 'last time when retention removed old windows';
 COMMENT ON COLUMN topk.rollup_state.level_windows IS 'number of rows of topk.tile in each level, from level 0 on';
 COMMENT ON COLUMN topk.rollup_state.level_bytes IS 'bytes of the summaries, sketches and registers of these rows';
+COMMENT ON COLUMN topk.rollup_state.lost_since IS 'start of the first window of each level that retention has removed; infinity if it has removed none';
+COMMENT ON COLUMN topk.rollup_state.lost_until IS 'end of the last window of each level that retention has removed; -infinity if it has removed none';
 
 CREATE TABLE topk.error_log (
     at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),

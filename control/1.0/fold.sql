@@ -1,7 +1,7 @@
 
 -- Folds, which move counts from the delta log to topk.tile, and counting rows of a table again.
 
-CREATE FUNCTION topk.write_snapshot(place tid, kind text, k integer)
+CREATE FUNCTION topk.write_snapshot(place tid, kind text, k integer, keep_larger boolean)
     RETURNS void
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
@@ -13,12 +13,13 @@ BEGIN
     FROM topk.tile AS t
     WHERE t.ctid = place
     ON CONFLICT (rollup, window_kind, grp, start) DO UPDATE
-    SET events = excluded.events, weight = excluded.weight, distinct_items = excluded.distinct_items, entries = excluded.entries;
+    SET events = excluded.events, weight = excluded.weight, distinct_items = excluded.distinct_items, entries = excluded.entries
+    WHERE NOT keep_larger OR s.events <= excluded.events;
 END
 $$;
-COMMENT ON FUNCTION topk.write_snapshot(tid, text, integer) IS
-    'support function of folds: writes the top k of the row of topk.tile at a place to topk.snapshot';
-REVOKE ALL ON FUNCTION topk.write_snapshot(tid, text, integer) FROM PUBLIC;
+COMMENT ON FUNCTION topk.write_snapshot(tid, text, integer, boolean) IS
+    'support function of folds: writes the top k of the row of topk.tile at a place to topk.snapshot. With keep_larger, an earlier snapshot of more events stays.';
+REVOKE ALL ON FUNCTION topk.write_snapshot(tid, text, integer, boolean) FROM PUBLIC;
 
 CREATE FUNCTION topk.ago(age interval)
     RETURNS timestamptz
@@ -77,29 +78,16 @@ COMMENT ON FUNCTION topk.recount_query(integer) IS
     'support function of topk.backfill: returns the query that reads the rows of a span ($1 to $2): time, whether the filter lets the row through, item, weight, groups';
 REVOKE ALL ON FUNCTION topk.recount_query(integer) FROM PUBLIC;
 
-CREATE FUNCTION topk.older_row_query(rollup integer)
-    RETURNS text
-    LANGUAGE sql STABLE STRICT
-    SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT format('SELECT FROM %s WHERE (%s) < $1 LIMIT 1', topk.rows_of(r.source), r.time)
-    FROM topk.rollup AS r
-    WHERE r.id = older_row_query.rollup
-$$;
-COMMENT ON FUNCTION topk.older_row_query(integer) IS
-    'support function of topk.refresh: returns the query for a row of the source that is older than a time ($1)';
-REVOKE ALL ON FUNCTION topk.older_row_query(integer) FROM PUBLIC;
-
 CREATE FUNCTION topk.backfill(rollup text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity')
     RETURNS bigint
     LANGUAGE C STRICT
     AS 'MODULE_PATHNAME', 'topk_backfill';
 COMMENT ON FUNCTION topk.backfill(text, timestamptz, timestamptz) IS
-    'counts the rows that the source table has in a span, in place of what was captured of them, and returns their number. The span is widened to whole tiles, from the one that contains since to the last one before until. Counts that are older than the oldest row stay. Writers wait only while the function takes its snapshot. Only the owner of the source may call it, at READ COMMITTED (SQLSTATE 25001), and not for a stream (SQLSTATE 42809).';
+    'counts the rows that the source table has in a span, in place of what was captured of them, and returns their number. The span is widened to whole tiles, from the one that contains since to the last one before until. A tile that has counts, and of which the table has no row, is left as it is. Where retention has removed tiles, the same holds for the shortest windows that are kept, and for such a window that has counted more events than the table has. Writers wait only while the function takes its snapshot. Only the owner of the source may call it, at READ COMMITTED (SQLSTATE 25001), and not for a stream (SQLSTATE 42809).';
 
-CREATE FUNCTION topk.refresh(rollup text, since timestamptz, until timestamptz)
+CREATE FUNCTION topk.refresh(rollup text, since timestamptz, until timestamptz, empty boolean DEFAULT false)
     RETURNS bigint
     LANGUAGE C STRICT
     AS 'MODULE_PATHNAME', 'topk_refresh';
-COMMENT ON FUNCTION topk.refresh(text, timestamptz, timestamptz) IS
-    'does the same as topk.backfill, for use after an UPDATE or DELETE. Raises SQLSTATE 55000 if the rollup has counts in the span that are older than the oldest row, or if the span contains a part of a window whose other tiles are no longer kept.';
+COMMENT ON FUNCTION topk.refresh(text, timestamptz, timestamptz, boolean) IS
+    'does the same as topk.backfill, for use after an UPDATE or DELETE. Raises SQLSTATE 55000, with the first such time, if the rollup has counts of a tile (where retention has removed tiles: of a window) of which the table has no row; with empty, it removes these counts. Raises 55000 too if a part of a window is in the span and retention has removed the counts of the other parts.';

@@ -2,7 +2,7 @@
 -- Statistics for operators
 
 CREATE FUNCTION topk.rollup_activity(OUT rollup integer, OUT pending_deltas bigint, OUT pending_events bigint,
-                                     OUT pending_weight bigint, OUT pending_rejected bigint, OUT unseen interval,
+                                     OUT pending_weight numeric, OUT pending_rejected bigint, OUT unseen interval,
                                      OUT events_per_second double precision, OUT queries bigint,
                                      OUT query_p50_ms double precision, OUT query_p95_ms double precision,
                                      OUT query_p99_ms double precision)
@@ -15,7 +15,7 @@ COMMENT ON FUNCTION topk.rollup_activity() IS
 CREATE VIEW topk.stats WITH (security_barrier) AS
     SELECT r.name AS rollup, r.source,
            coalesce(s.events, 0) + a.pending_events AS events,
-           least(coalesce(s.weight, 0)::numeric + a.pending_weight::numeric, 9223372036854775807)::bigint AS weight,
+           coalesce(s.weight, 0) + a.pending_weight AS weight,
            a.events_per_second, a.pending_deltas, a.pending_events,
            CASE WHEN a.pending_deltas = 0 THEN interval '0'
                 ELSE coalesce(a.unseen, greatest(pg_catalog.clock_timestamp() - coalesce(s.last_fold, r.created), interval '0'))
@@ -38,7 +38,7 @@ CREATE VIEW topk.stats WITH (security_barrier) AS
 COMMENT ON VIEW topk.stats IS
     'statistics of each rollup that the user may read: totals, counts that wait to be folded, rows and bytes of each level, and errors; with shared_preload_libraries also the rate of events and the latency of answers, which are NULL otherwise';
 COMMENT ON COLUMN topk.stats.events IS 'accepted events, including those in the delta log';
-COMMENT ON COLUMN topk.stats.weight IS 'weight of these events, at most 9223372036854775807';
+COMMENT ON COLUMN topk.stats.weight IS 'weight of these events';
 COMMENT ON COLUMN topk.stats.events_per_second IS 'accepted events that were committed in the last 60 complete seconds, divided by 60; including events that a backfill counted, without those of prepared transactions';
 COMMENT ON COLUMN topk.stats.pending_deltas IS 'rows of the delta log, including those that a fold has left there to fold them together with later ones';
 COMMENT ON COLUMN topk.stats.pending_events IS 'events in the delta log that no fold has moved to topk.tile';

@@ -14,11 +14,19 @@ struct Collector {
     Pieces result;
 };
 
-void add(Collector *c, int64 events, const StoredTally &values) { c->result.add({events, values}); }
+void add(Collector *c, int64 events, const StoredTally &values) { c->result.parts.add({events, values}); }
 
-void add_row(Collector *c, Level level, TimestampTz start, bool unfinished_too) {
+void add_row(Collector *c, Level level, TimestampTz start) {
     Tile tile;
-    if (find_tile({c->row->id, level, c->grp, start}, c->snapshot, &tile) && (unfinished_too || tile.finished))
+    if (find_tile({c->row->id, level, c->grp, start}, c->snapshot, &tile))
+        add(c, tile.events, tile.values);
+}
+
+// Adds what finished tiles have counted.
+void add_cover(Collector *c, const Cover &cover) {
+    for (const Tile &tile : read_cover(c->row, c->grp, cover, c->snapshot))
+        add(c, tile.events, tile.values);
+    for (const Tile &tile : read_remains(c->row, c->grp, cover, c->snapshot))
         add(c, tile.events, tile.values);
 }
 
@@ -62,35 +70,41 @@ void add_deltas(Collector *c, Span span) {
     }
 }
 
-// False for a group without counts of its own: it is part of the overflow group, and empty by itself.
-bool begin(Collector *c, const RollupRow *row, ArrayType *grp) {
-    *c = {};
-    c->row = row;
-    c->grp = grp;
-    c->snapshot = GetActiveSnapshot();
-    return grp == nullptr || ARR_NDIM(grp) == 0 || has_own_counts(row, grp, c->snapshot);
+// A group without counts of its own is part of the overflow group, and empty by itself.
+bool has_counts(const RollupRow *row, ArrayType *grp) {
+    return grp == nullptr || ARR_NDIM(grp) == 0 || has_own_counts(row, grp, GetActiveSnapshot());
 }
 
-// The largest window that begins at `at` and ends in the span; otherwise the tile that contains `at`.
-AskedWindow largest_window(const RollupRow *row, Span span, TimestampTz at) {
-    for (int i = level_count - 1; i > 0; --i) {
-        const auto level = static_cast<Level>(i);
-        if (!row->kept[i])
-            continue;
-        const Span window = window_of(row, level, at);
-        if (window.start == at && window.stop <= span.stop)
-            return {level, window, nullptr};
-    }
-    return {Level::tile, window_of(row, Level::tile, at), nullptr};
+Collector begin(const RollupRow *row, ArrayType *grp) {
+    Collector c = {};
+    c.row = row;
+    c.grp = grp;
+    c.snapshot = GetActiveSnapshot();
+    return c;
+}
+
+void add_range(Collector *c, const Lost &lost, Span span) {
+    const Cover cover = cover_span(c->row, lost, span, Level::month);
+    c->result.missing = cover.missing;
+    if (!has_counts(c->row, c->grp))
+        return;
+    add_cover(c, cover);
+    add_unfinished_tiles(c, span);
+    add_deltas(c, span);
 }
 
 } // namespace
 
 Pieces window_pieces(const RollupRow *row, const AskedWindow &window) {
-    Collector c;
-    if (!begin(&c, row, window.grp))
+    Collector c = begin(row, window.grp);
+    const Lost lost = read_lost(row->id, c.snapshot);
+    if (is_lost(lost, window.level, window.span)) {
+        add_range(&c, lost, window.span);
+        return c.result;
+    }
+    if (!has_counts(row, window.grp))
         return {};
-    add_row(&c, window.level, window.span.start, true);
+    add_row(&c, window.level, window.span.start);
     if (window.level != Level::tile)
         add_unfinished_tiles(&c, window.span);
     add_deltas(&c, window.span);
@@ -98,28 +112,35 @@ Pieces window_pieces(const RollupRow *row, const AskedWindow &window) {
 }
 
 Pieces range_pieces(const RollupRow *row, Span span, ArrayType *grp) {
-    Collector c;
-    if (!begin(&c, row, grp))
-        return {};
-    for (TimestampTz at = span.start; at < span.stop;) {
-        CHECK_FOR_INTERRUPTS();
-        const AskedWindow window = largest_window(row, span, at);
-        add_row(&c, window.level, at, window.level != Level::tile);
-        at = window.span.stop;
-    }
-    add_unfinished_tiles(&c, span);
-    add_deltas(&c, span);
+    Collector c = begin(row, grp);
+    add_range(&c, read_lost(row->id, c.snapshot), span);
     return c.result;
+}
+
+void warn_of_missing(const Pieces &pieces) {
+    if (pieces.missing.count == 0)
+        return;
+    const Span *first = std::min_element(pieces.missing.begin(), pieces.missing.end(),
+                                         [](const Span &a, const Span &b) { return a.start < b.start; });
+    char *start = pstrdup(timestamptz_to_str(first->start));
+    ereport(WARNING, (errmsg("the answer lacks counts that retention has removed"),
+                      pieces.missing.count == 1
+                          ? errdetail("What is left of the counts from %s to %s may be a part.", start,
+                                      timestamptz_to_str(first->stop))
+                          : errdetail("What is left of the counts from %s to %s may be a part, and so in %d more spans.",
+                                      start, timestamptz_to_str(first->stop), pieces.missing.count - 1),
+                      errhint("topk.history returns the first items of windows that were over.")));
 }
 
 int64 events_of(const Pieces &pieces) {
     int64 events = 0;
-    for (int i = 0; i < pieces.count; ++i)
-        events += pieces[i].events;
+    for (const Piece &piece : pieces.parts)
+        events += piece.events;
     return events;
 }
 
-Sum sum_of(const RollupRow *row, const Pieces &pieces) {
+Sum sum_of(const RollupRow *row, const Pieces &all) {
+    const Array<Piece> &pieces = all.parts;
     Sum sum = {};
     if (pieces.count == 0)
         return sum;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "../stream/delta_log.h"
-#include "../catalog/tile.h"
+#include "../catalog/cover.h"
 #include "../pg/array.h"
 
 namespace topk::answer {
@@ -13,7 +13,10 @@ struct Piece {
     StoredTally values;
 };
 
-using Pieces = Array<Piece>;
+struct Pieces {
+    Array<Piece> parts;
+    Array<Span> missing; // retention has removed counts of these times; the parts may have some of them
+};
 
 // The window of a level. grp: nullptr for all groups, {} for the overflow group.
 struct AskedWindow {
@@ -26,6 +29,8 @@ struct AskedWindow {
 Pieces window_pieces(const RollupRow *row, const AskedWindow &window);
 // The same for a span of whole tiles.
 Pieces range_pieces(const RollupRow *row, Span span, ArrayType *grp);
+// Warns if counts are missing.
+void warn_of_missing(const Pieces &pieces);
 // The number of events in them.
 int64 events_of(const Pieces &pieces);
 

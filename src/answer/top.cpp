@@ -7,20 +7,35 @@ namespace {
 using namespace topk;
 using namespace topk::answer;
 
+// Warns of what is missing, once for an answer.
+Pieces pieces_of(const RollupRow *row, const AskedWindow &window) {
+    const Pieces pieces = window_pieces(row, window);
+    warn_of_missing(pieces);
+    return pieces;
+}
+
+// A time that may be infinite.
+TimestampTz limit_argument(FunctionCallInfo fcinfo, int position) {
+    if (!PG_ARGISNULL(position) && TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(position)))
+        return PG_GETARG_TIMESTAMPTZ(position);
+    return time_argument(fcinfo, position);
+}
+
 // top(rollup, window_kind, at, k, group_key)
 Datum top(FunctionCallInfo fcinfo, const RollupRow *row) {
     const AskedWindow window = window_arguments(fcinfo, row, 1, 2, 4);
     const auto k = static_cast<uint32_t>(k_argument(fcinfo, 3));
-    return return_ranking(fcinfo, row, ranking_of(row, window_pieces(row, window), k));
+    return return_ranking(fcinfo, row, ranking_of(row, pieces_of(row, window), k));
 }
 
 // range(rollup, since, until, k, group_key). The span is widened to whole tiles.
 Datum range(FunctionCallInfo fcinfo, const RollupRow *row) {
-    const TimestampTz since = time_argument(fcinfo, 1), until = time_argument(fcinfo, 2);
-    require_later(until, since);
-    const Span span = {window_of(row, Level::tile, since).start, window_of(row, Level::tile, until - 1).stop};
+    const Span asked = {limit_argument(fcinfo, 1), limit_argument(fcinfo, 2)};
+    require_later(asked.stop, asked.start);
     const auto k = static_cast<uint32_t>(k_argument(fcinfo, 3));
-    return return_ranking(fcinfo, row, ranking_of(row, range_pieces(row, span, group_argument(fcinfo, 4, row)), k));
+    const Pieces pieces = range_pieces(row, whole_tiles(row, asked), group_argument(fcinfo, 4, row));
+    warn_of_missing(pieces);
+    return return_ranking(fcinfo, row, ranking_of(row, pieces, k));
 }
 
 // heavy_hitters(rollup, window_kind, share, at, group_key)
@@ -29,7 +44,7 @@ Datum heavy_hitters(FunctionCallInfo fcinfo, const RollupRow *row) {
     const float8 share = PG_ARGISNULL(2) ? 0 : PG_GETARG_FLOAT8(2);
     if (!(share > 0 && share <= 1))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("share must be greater than 0 and at most 1")));
-    Ranking ranking = ranking_of(row, window_pieces(row, window), all_entries);
+    Ranking ranking = ranking_of(row, pieces_of(row, window), all_entries);
     const uint64_t threshold = weight_of_share(share, ranking.total);
     if (ranking.floor != 0 && threshold <= ranking.floor)
         ereport(WARNING,
@@ -50,12 +65,12 @@ uint64_t add_bound(uint64_t a, uint64_t b) { return std::min(a + b, max_total); 
 // frequency(rollup, item, window_kind, at, group_key)
 Datum frequency(FunctionCallInfo fcinfo, const RollupRow *row) {
     const ItemArgument item = item_argument(fcinfo, 1, row->shape.kind);
-    const Pieces pieces = window_pieces(row, window_arguments(fcinfo, row, 2, 3, 4));
+    const Pieces pieces = pieces_of(row, window_arguments(fcinfo, row, 2, 3, 4));
     Frequency sum = {0, 0, 0};
-    for (int i = 0; i < pieces.count; ++i) {
+    for (const Piece &piece : pieces.parts) {
         CHECK_FOR_INTERRUPTS();
         // The sum of the parts' bounds is never worse than the bound of their sum.
-        const Frequency part = stored_frequency(pieces[i].values, row->shape.kind, item.data, item.length);
+        const Frequency part = stored_frequency(piece.values, row->shape.kind, item.data, item.length);
         sum.lower = add_bound(sum.lower, part.lower);
         sum.upper = add_bound(sum.upper, part.upper);
     }
@@ -78,14 +93,15 @@ Datum window_info(FunctionCallInfo fcinfo, const RollupRow *row) {
     TallyShape shape = row->shape;
     shape.width = 0;
     Tally *tally = make_tally(shape);
-    for (int i = 0; i < pieces.count; ++i) {
+    for (const Piece &piece : pieces.parts) {
         CHECK_FOR_INTERRUPTS();
-        merge_stored(tally, pieces[i].values);
+        merge_stored(tally, piece.values);
     }
     Datum values[] = {TimestampTzGetDatum(window.span.start), TimestampTzGetDatum(window.span.stop),
                       Int64GetDatum(events_of(pieces)),       Int64GetDatum(static_cast<int64>(tally_weight(tally))),
-                      Int64GetDatum(tally_distinct(tally)),   Int64GetDatum(static_cast<int64>(tally->summary->floor()))};
-    bool nulls[6] = {};
+                      Int64GetDatum(tally_distinct(tally)),   Int64GetDatum(static_cast<int64>(tally->summary->floor())),
+                      BoolGetDatum(pieces.missing.count == 0)};
+    bool nulls[7] = {};
     return return_row(fcinfo, values, nulls);
 }
 

@@ -26,12 +26,12 @@ struct Trend {
 };
 
 Tally *sum_with_sketch(const RollupRow *row, const Pieces &pieces) {
-    if (pieces.count == 0)
+    if (pieces.parts.count == 0)
         return nullptr;
     Tally *tally = make_tally(row->shape);
-    for (int i = 0; i < pieces.count; ++i) {
+    for (const Piece &piece : pieces.parts) {
         CHECK_FOR_INTERRUPTS();
-        merge_stored(tally, pieces[i].values);
+        merge_stored(tally, piece.values);
     }
     return tally;
 }
@@ -45,6 +45,7 @@ Pieces pieces_of(const RollupRow *row, Span span, ArrayType *grp) {
 Before read_before(const RollupRow *row, const AskedWindow &window, double passed) {
     const Span span = window_of(row, window.level, window.span.start - 1);
     const Pieces all = window_pieces(row, {window.level, span, window.grp});
+    warn_of_missing(all);
     if (passed >= 1)
         return {sum_with_sketch(row, all), nullptr, 0};
     if (window.level == Level::tile)
@@ -112,7 +113,9 @@ Datum trending(FunctionCallInfo fcinfo, const RollupRow *row) {
     const Span span = window.span;
     const TimestampTz now = std::clamp(GetCurrentTransactionStartTimestamp(), span.start, span.stop);
     const double passed = static_cast<double>(now - span.start) / static_cast<double>(span.stop - span.start);
-    const Ranking ranking = ranking_of(row, window_pieces(row, window), all_entries);
+    const Pieces pieces = window_pieces(row, window);
+    warn_of_missing(pieces);
+    const Ranking ranking = ranking_of(row, pieces, all_entries);
     const Before before = read_before(row, window, passed);
     int n;
     const Trend *trends = find_trends(ranking, before, static_cast<uint64_t>(min_count), k, &n);

@@ -109,5 +109,10 @@ Level level_of(const RollupRow *row, const char *window_kind);
 inline Span window_of(const RollupRow *row, Level level, TimestampTz t) {
     return level == Level::tile ? tile_at(row->zone, row->grain, t) : window_at(row->zone, level, t);
 }
+// Returns the span of whole tiles from the one that contains the start to the last one before the stop. Infinite times stay.
+inline Span whole_tiles(const RollupRow *row, Span span) {
+    return {TIMESTAMP_NOT_FINITE(span.start) ? span.start : window_of(row, Level::tile, span.start).start,
+            TIMESTAMP_NOT_FINITE(span.stop) ? span.stop : window_of(row, Level::tile, span.stop - 1).stop};
+}
 
 } // namespace topk::catalog

@@ -1,6 +1,10 @@
 #include "rollup_state.h"
 
+#include "../pg/numeric.h"
+#include "row.h"
+#include "scan.h"
 #include "statement.h"
+#include "tables.h"
 
 namespace topk::catalog {
 namespace {
@@ -16,15 +20,45 @@ Backfill backfill_of(const char *name) {
     return Backfill::none;
 }
 
-Value by_level(const int64 *values) {
+enum Column { rollup_id = 1, lost_since = 16, lost_until, column_count = lost_until };
+
+// An array of bigint or timestamptz.
+Value by_level(const int64 *values, Oid type = INT8OID) {
     Datum elements[level_count];
     for (int i = 0; i < level_count; ++i)
         elements[i] = Int64GetDatum(values[i]);
-    return Value::pointer(INT8ARRAYOID,
-                          construct_array(elements, level_count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+    return Value::pointer(get_array_type(type),
+                          construct_array(elements, level_count, type, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+Value weight_value(int128 weight) { return Value::of(NUMERICOID, pg::numeric_of(weight)); }
+
+TimestampTz element(ArrayType *array, int level, TimestampTz otherwise) {
+    if (array == nullptr || ARR_NDIM(array) != 1 || ARR_HASNULL(array) || ARR_DIMS(array)[0] <= level)
+        return otherwise;
+    return reinterpret_cast<const TimestampTz *>(ARR_DATA_PTR(array))[level];
 }
 
 } // namespace
+
+Lost read_lost(int32 rollup, Snapshot snapshot) {
+    ScanKeyData key;
+    ScanKeyInit(&key, rollup_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(rollup));
+    RowScan scan;
+    begin_rows(&scan, table_oid(Table::rollup_state), index_oid("rollup_state_pkey"), false, 1, &key, snapshot);
+    HeapTuple tuple = next_row(&scan);
+    ArrayType *since = nullptr, *until = nullptr;
+    if (HeapTupleIsValid(tuple)) {
+        const Row<column_count> row(tuple, RelationGetDescr(scan.relation));
+        since = row.null(lost_since) ? nullptr : DatumGetArrayTypePCopy(row.datum(lost_since));
+        until = row.null(lost_until) ? nullptr : DatumGetArrayTypePCopy(row.datum(lost_until));
+        end_rows(&scan);
+    }
+    Lost lost;
+    for (int i = 0; i < level_count; ++i)
+        lost.levels[i] = {element(since, i, DT_NOEND), element(until, i, DT_NOBEGIN)};
+    return lost;
+}
 
 Array<RollupState> read_states() {
     const uint64 count = execute("SELECT r.id, s.backfill, coalesce(s.failures, 0), coalesce(s.retry_at, '-infinity')"
@@ -56,19 +90,19 @@ void add_fold(int32 rollup, const FoldTotals &totals, TimestampTz started, const
         " last_fold_duration, level_windows, level_bytes)"
         " VALUES ($1, $2, $3, $4, $5, $6, 1, $7, clock_timestamp() - $7, $8, $9)"
         " ON CONFLICT (rollup) DO UPDATE SET events = s.events + $2,"
-        " weight = least(s.weight::numeric + $3, 9223372036854775807)::bigint, late = s.late + $4,"
+        " weight = s.weight + $3, late = s.late + $4,"
         " rejected = s.rejected + $5, overflowed = s.overflowed + $6, folds = s.folds + 1, last_fold = $7,"
         " last_fold_duration = clock_timestamp() - $7, failures = 0, retry_at = NULL,"
         " level_windows = topk.add_by_level(s.level_windows, $8), level_bytes = topk.add_by_level(s.level_bytes, $9)"};
-    execute(&statement, {Value::int4(rollup), Value::int8(totals.events), Value::int8(totals.weight),
+    execute(&statement, {Value::int4(rollup), Value::int8(totals.events), weight_value(totals.weight),
                          Value::int8(totals.late), Value::int8(totals.rejected), Value::int8(totals.overflowed),
                          Value::time(started), by_level(change.windows), by_level(change.bytes)});
 }
 
-void subtract_counts(int32 rollup, int64 events, int64 weight) {
+void subtract_counts(int32 rollup, int64 events, int128 weight) {
     execute("UPDATE topk.rollup_state SET events = greatest(events - $2, 0), weight = greatest(weight - $3, 0)"
             " WHERE rollup = $1",
-            {Value::int4(rollup), Value::int8(events), Value::int8(weight)});
+            {Value::int4(rollup), Value::int8(events), weight_value(weight)});
 }
 
 void add_level_change(int32 rollup, const LevelChange &change) {
@@ -77,11 +111,18 @@ void add_level_change(int32 rollup, const LevelChange &change) {
             {Value::int4(rollup), by_level(change.windows), by_level(change.bytes)});
 }
 
-void add_retention(int32 rollup, const LevelChange &change) {
+void add_retention(int32 rollup, const LevelChange &change, const Lost &lost) {
+    TimestampTz since[level_count], until[level_count];
+    for (int i = 0; i < level_count; ++i) {
+        since[i] = lost.levels[i].start;
+        until[i] = lost.levels[i].stop;
+    }
     static Prepared statement = {"UPDATE topk.rollup_state SET retained_at = now(),"
                                  " level_windows = topk.add_by_level(level_windows, $2),"
-                                 " level_bytes = topk.add_by_level(level_bytes, $3) WHERE rollup = $1"};
-    execute(&statement, {Value::int4(rollup), by_level(change.windows), by_level(change.bytes)});
+                                 " level_bytes = topk.add_by_level(level_bytes, $3), lost_since = $4, lost_until = $5"
+                                 " WHERE rollup = $1"};
+    execute(&statement, {Value::int4(rollup), by_level(change.windows), by_level(change.bytes),
+                         by_level(since, TIMESTAMPTZOID), by_level(until, TIMESTAMPTZOID)});
 }
 
 void add_failure(int32 rollup) {

@@ -18,13 +18,21 @@ struct RollupState {
 
 struct FoldTotals {
     int64 events;
-    int64 weight;
+    int128 weight;
     int64 late;
     int64 rejected;
     int64 overflowed;
 };
 
-// All within as_owner().
+// For each level, the time from the first window to the last one that retention has removed. A window of the level that lies
+// outside of it has all its counts in its row, and has counted nothing if there is no row. start >= stop: none was removed.
+struct Lost {
+    Span levels[level_count];
+};
+// Reads by a snapshot; nullptr is the latest one.
+Lost read_lost(int32 rollup, Snapshot snapshot);
+
+// The rest within as_owner().
 
 // Returns the states of all rollups, by id. The array is freed with the bracket.
 Array<RollupState> read_states();
@@ -36,9 +44,9 @@ void delete_state(int32 rollup);
 
 void add_fold(int32 rollup, const FoldTotals &totals, TimestampTz started, const LevelChange &change);
 // Takes away the counts of events that are about to be counted again.
-void subtract_counts(int32 rollup, int64 events, int64 weight);
+void subtract_counts(int32 rollup, int64 events, int128 weight);
 void add_level_change(int32 rollup, const LevelChange &change);
-void add_retention(int32 rollup, const LevelChange &change);
+void add_retention(int32 rollup, const LevelChange &change, const Lost &lost);
 
 void add_failure(int32 rollup); // of a fold
 void clear_failures(int32 rollup);

@@ -38,9 +38,10 @@ bool next_snapshot(RowScan *scan, SnapshotRow *row) {
 
 // The statement stands in an SQL function, because it calls functions of the sketches, whose schema CREATE EXTENSION
 // chooses.
-void write_snapshot(const Tile *tile, const char *kind, int32 k) {
-    static Prepared statement = {"SELECT topk.write_snapshot($1, $2, $3)"};
-    execute(&statement, {Value::pointer(TIDOID, &tile->place), Value::string(kind), Value::int4(k)});
+void write_snapshot(const Tile *tile, const char *kind, int32 k, bool keep_larger) {
+    static Prepared statement = {"SELECT topk.write_snapshot($1, $2, $3, $4)"};
+    execute(&statement,
+            {Value::pointer(TIDOID, &tile->place), Value::string(kind), Value::int4(k), Value::boolean(keep_larger)});
     SPI_freetuptable(SPI_tuptable);
 }
 
@@ -50,6 +51,10 @@ void expire_snapshots(int32 of, const char *kind, TimestampTz before) {
 }
 
 void delete_snapshots(int32 of, Span span) {
+    execute("DELETE FROM topk.snapshot AS s USING topk.tile AS t WHERE t.rollup = $1 AND t.level > 0 AND t.grp IS NULL"
+            " AND t.start < $3 AND t.stop > $2 AND s.rollup = $1 AND s.start = t.start"
+            " AND s.window_kind = (ARRAY['tile', 'hour', 'day', 'week', 'month'])[t.level + 1]",
+            {Value::int4(of), Value::time(span.start), Value::time(span.stop)});
     execute("DELETE FROM topk.snapshot WHERE rollup = $1 AND start >= $2 AND stop <= $3",
             {Value::int4(of), Value::time(span.start), Value::time(span.stop)});
 }

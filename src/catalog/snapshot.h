@@ -18,10 +18,11 @@ bool next_snapshot(RowScan *scan, SnapshotRow *row);
 
 // Within as_owner().
 
-// Writes the first k items of a tile. Replaces an earlier row.
-void write_snapshot(const Tile *tile, const char *kind, int32 k);
+// Writes the first k items of a tile. Replaces an earlier row, or with keep_larger one that has no more events.
+void write_snapshot(const Tile *tile, const char *kind, int32 k, bool keep_larger);
 void expire_snapshots(int32 rollup, const char *kind, TimestampTz before); // those that end before
-void delete_snapshots(int32 rollup, Span span);                            // those in the span
-void delete_snapshots(int32 rollup);                                       // all of a rollup that is dropped
+// Deletes those in the span, and those of windows that have a row and are partly in it: a fold writes them again.
+void delete_snapshots(int32 rollup, Span span);
+void delete_snapshots(int32 rollup); // all of a rollup that is dropped
 
 } // namespace topk::catalog

@@ -52,13 +52,20 @@ void write(Prepared *statement, std::initializer_list<Value> values, Tile *tile)
     SPI_freetuptable(SPI_tuptable);
 }
 
-// The statement returns the number of rows that it deleted, and the bytes of their values.
-void remove(Prepared *statement, std::initializer_list<Value> values, Level of, LevelChange *change) {
+// The statement returns the number of rows that it deleted, the bytes of their values, and the span from the first to the
+// last of them.
+void remove(Prepared *statement, std::initializer_list<Value> values, Level of, LevelChange *change, Span *removed) {
     execute(statement, values);
     change->windows[static_cast<int>(of)] -= DatumGetInt64(result_value(0, 1));
     change->bytes[static_cast<int>(of)] -= DatumGetInt64(result_value(0, 2));
+    *removed = {DatumGetTimestampTz(result_value(0, 3)), DatumGetTimestampTz(result_value(0, 4))};
     SPI_freetuptable(SPI_tuptable);
 }
+
+#define DELETED_TILES                                                                                                       \
+    " RETURNING start, stop, topk.stored_bytes(summary, sketch, registers) AS bytes)"                                       \
+    " SELECT count(*), coalesce(sum(bytes), 0)::bigint, coalesce(min(start), 'infinity'), coalesce(max(stop), '-infinity')" \
+    " FROM deleted"
 
 } // namespace
 
@@ -126,18 +133,15 @@ bool next_tile(RowScan *scan, Tile *tile) {
     return true;
 }
 
-bool has_tiles(int32 id, Span span) {
-    return execute("SELECT FROM topk.tile WHERE rollup = $1 AND level = 0 AND start >= $2 AND stop <= $3 LIMIT 1",
-                   {Value::int4(id), Value::time(span.start), Value::time(span.stop)}) != 0;
-}
-
-bool find_cut_window(int32 id, Span span, TimestampTz kept, TimestampTz *found) {
-    if (execute("SELECT start FROM topk.tile WHERE rollup = $1 AND level > 0 AND start < $3 AND stop > $2"
-                " AND NOT (start >= $2 AND stop <= $3) AND start < $4 ORDER BY start LIMIT 1",
-                {Value::int4(id), Value::time(span.start), Value::time(span.stop), Value::time(kept)}) == 0)
-        return false;
-    *found = DatumGetTimestampTz(result_value(0, 1));
-    return true;
+Array<LevelSpan> list_windows(int32 id, Span span) {
+    const uint64 count = execute("SELECT level, start, stop FROM topk.tile WHERE rollup = $1 AND level > 0 AND grp IS NULL"
+                                 " AND start < $3 AND stop > $2 ORDER BY start, level",
+                                 {Value::int4(id), Value::time(span.start), Value::time(span.stop)});
+    Array<LevelSpan> windows = {};
+    for (uint64 i = 0; i < count; ++i)
+        windows.add({static_cast<Level>(DatumGetInt16(result_value(i, 1))),
+                     {DatumGetTimestampTz(result_value(i, 2)), DatumGetTimestampTz(result_value(i, 3))}});
+    return windows;
 }
 
 void insert_tile(Tile *tile) {
@@ -168,20 +172,19 @@ void finish_tile(Tile *tile) {
     tile->finished = true;
 }
 
-void expire_tiles(int32 id, Level of, TimestampTz before, LevelChange *change) {
+Span expire_tiles(int32 id, Level of, TimestampTz before, LevelChange *change) {
     static Prepared statement = {
-        "WITH deleted AS (DELETE FROM topk.tile WHERE rollup = $1 AND level = $2 AND stop < $3 AND finished"
-        " RETURNING topk.stored_bytes(summary, sketch, registers) AS bytes)"
-        " SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM deleted"};
-    remove(&statement, {Value::int4(id), level_value(of), Value::time(before)}, of, change);
+        "WITH deleted AS (DELETE FROM topk.tile WHERE rollup = $1 AND level = $2 AND stop < $3 AND finished" DELETED_TILES};
+    Span removed;
+    remove(&statement, {Value::int4(id), level_value(of), Value::time(before)}, of, change, &removed);
+    return removed;
 }
 
 void delete_tiles(int32 id, Span span, LevelChange *change) {
-    static Prepared statement = {
-        "WITH deleted AS (DELETE FROM topk.tile WHERE rollup = $1 AND level = 0 AND start >= $2 AND stop <= $3"
-        " RETURNING topk.stored_bytes(summary, sketch, registers) AS bytes)"
-        " SELECT count(*), coalesce(sum(bytes), 0)::bigint FROM deleted"};
-    remove(&statement, {Value::int4(id), Value::time(span.start), Value::time(span.stop)}, Level::tile, change);
+    static Prepared statement = {"WITH deleted AS (DELETE FROM topk.tile WHERE rollup = $1 AND level = 0 AND start >= $2 "
+                                 "AND stop <= $3" DELETED_TILES};
+    Span removed;
+    remove(&statement, {Value::int4(id), Value::time(span.start), Value::time(span.stop)}, Level::tile, change, &removed);
 }
 
 Array<DeletedWindow> delete_windows(int32 id, Span span, LevelChange *change) {

@@ -23,6 +23,12 @@ struct Tile {
     StoredTally values;
 };
 
+// A window or several that follow each other.
+struct LevelSpan {
+    Level level;
+    Span span;
+};
+
 // How many more rows there are of each level after a change, and how many more bytes their values take.
 struct LevelChange {
     int64 windows[level_count];
@@ -49,17 +55,17 @@ bool next_tile(RowScan *scan, Tile *tile);
 
 // Within as_owner(). Later statements and scans see the changes.
 
-bool has_tiles(int32 rollup, Span span); // of the grain
-// Finds the first window that is partly in the span and begins before `kept`. Returns false if there is none.
-bool find_cut_window(int32 rollup, Span span, TimestampTz kept, TimestampTz *start);
+// Returns the windows above the grain that have a row and overlap the span.
+Array<LevelSpan> list_windows(int32 rollup, Span span);
 
 void insert_tile(Tile *tile);
 void update_tile(Tile *tile); // events, finished and values, by place
 void finish_tile(Tile *tile); // finished alone
 
 // These delete rows, and add to the change what they did.
-void expire_tiles(int32 rollup, Level level, TimestampTz before, LevelChange *change); // finished ones that end before
-void delete_tiles(int32 rollup, Span span, LevelChange *change);                       // those of the grain in the span
+// Deletes finished ones that end before a time. Returns the span from the first to the last of them.
+Span expire_tiles(int32 rollup, Level level, TimestampTz before, LevelChange *change);
+void delete_tiles(int32 rollup, Span span, LevelChange *change); // those of the grain in the span
 struct DeletedWindow {
     Level level;
     ArrayType *grp;

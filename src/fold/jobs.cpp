@@ -1,9 +1,5 @@
 #include "fold_steps.h"
 
-extern "C" {
-#include "common/int.h"
-}
-
 namespace topk::fold {
 namespace {
 
@@ -35,8 +31,7 @@ void take(Fold *fold, const Part &part, uint64_t weight, bool late) {
     FoldTotals &totals = fold->totals;
     if (part.group == -1) {
         totals.events += delta.form.events;
-        if (pg_add_s64_overflow(totals.weight, static_cast<int64>(weight), &totals.weight))
-            totals.weight = PG_INT64_MAX;
+        totals.weight += weight;
         if (late)
             totals.late += delta.form.events;
     } else if (ARR_NDIM(group_of(fold, part)) == 0) {

@@ -59,42 +59,20 @@ bool lock_row(RollupRow *row) {
     return read_rollup(row->id, nullptr, row);
 }
 
-// The time from which on the rows found replace the counts. What the span has from before the oldest row was deleted if the
-// table has older rows; otherwise it was removed together with them, and its counts stay.
-TimestampTz counted_from(const Recount *recount) {
-    const TimestampTz oldest =
-        recount->oldest == DT_NOEND ? recount->span.stop : window_of(&recount->row, Level::tile, recount->oldest).start;
-    return oldest > recount->span.start && !has_older_row(recount) ? oldest : recount->span.start;
-}
-
-[[noreturn]] void raise_rows_are_gone(const Recount *recount) {
-    ereport(ERROR,
-            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-             errmsg("cannot refresh rollup \"%s\": it has counted rows that its table no longer has", recount->row.name),
-             recount->oldest == DT_NOEND
-                 ? errdetail("The table has no row in the range.")
-                 : errdetail("The oldest row in the range is from %s.", timestamptz_to_str(recount->oldest)),
-             errhint("Refresh from a later time on, or delete the counts by creating the rollup again.")));
-    pg_unreachable();
-}
-
 int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
     recount->span = accepted_span(&recount->row, since, until);
     recount->snapshot = boundary_snapshot(recount->row.source);
     count_rows(recount);
-    const TimestampTz from = counted_from(recount);
     as_owner([&] {
-        if (recount->mode == Mode::refresh && has_counts_before(recount, from))
-            raise_rows_are_gone(recount);
-        recount->span.start = from;
-        if (recount->span.start < recount->span.stop)
-            remove_counts(recount);
+        recount->lost = read_lost(recount->row.id, nullptr);
+        find_replaced(recount);
+        remove_counts(recount);
     });
     UnregisterSnapshot(recount->snapshot);
     return recount->counted;
 }
 
-// backfill(rollup, since, until), refresh(rollup, since, until)
+// backfill(rollup, since, until), refresh(rollup, since, until, empty)
 Datum recount_function(FunctionCallInfo fcinfo, Mode mode) {
     require_read_committed(mode == Mode::backfill ? "topk.backfill()" : "topk.refresh()");
     Recount r = {};
@@ -123,4 +101,5 @@ void run_backfill(int32 id) {
 } // namespace topk::fold
 
 TOPK_FUNCTION(topk_backfill, topk::fold::recount_function(fcinfo, topk::fold::Mode::backfill))
-TOPK_FUNCTION(topk_refresh, topk::fold::recount_function(fcinfo, topk::fold::Mode::refresh))
+TOPK_FUNCTION(topk_refresh,
+              topk::fold::recount_function(fcinfo, PG_GETARG_BOOL(3) ? topk::fold::Mode::empty : topk::fold::Mode::refresh))

@@ -13,23 +13,34 @@ namespace {
 
 constexpr long batch = 10000; // rows fetched at a time
 
-char *query_by(const char *function, const Recount *recount) {
-    PushActiveSnapshot(recount->snapshot);
-    char *query = as_owner([&] { return make_query(function, recount->row.id); });
-    PopActiveSnapshot();
-    return query;
-}
-
 // The columns of topk.recount_query(); the groups follow.
 enum Column { column_time = 1, column_passes, column_item, column_weight, column_group };
 
-void count_row(Recount *recount, Counter *counter, const Rollup *rollup, HeapTuple tuple, TupleDesc descriptor,
+// The tiles of the rows so far. Rows come mostly in the order of time, so the last one is remembered.
+struct Tiles {
+    HTAB *by_start;
+    Span last;
+    CountedTile *found;
+};
+
+CountedTile *tile_of(const Recount *recount, Tiles *tiles, TimestampTz time) {
+    if (tiles->found == nullptr || !tiles->last.contains(time)) {
+        tiles->last = window_of(&recount->row, Level::tile, time);
+        bool found;
+        tiles->found = static_cast<CountedTile *>(hash_search(tiles->by_start, &tiles->last.start, HASH_ENTER, &found));
+        if (!found)
+            tiles->found->events = 0;
+    }
+    return tiles->found;
+}
+
+void count_row(Recount *recount, Counter *counter, Tiles *tiles, const Rollup *rollup, HeapTuple tuple, TupleDesc descriptor,
                Datum *groups, bool *group_is_null) {
     bool null;
     Event event;
     event.time = DatumGetTimestampTz(SPI_getbinval(tuple, descriptor, column_time, &null));
     event.time_is_null = null;
-    recount->oldest = std::min(recount->oldest, event.time);
+    CountedTile *tile = tile_of(recount, tiles, event.time);
     if (!DatumGetBool(SPI_getbinval(tuple, descriptor, column_passes, &null)))
         return;
     const Datum item = SPI_getbinval(tuple, descriptor, column_item, &null);
@@ -55,6 +66,7 @@ void count_row(Recount *recount, Counter *counter, const Rollup *rollup, HeapTup
     event.group_is_null = group_is_null;
     count_event(counter, rollup, event);
     ++recount->counted;
+    ++tile->events;
 }
 
 const Rollup *definition_of(const Source *source, int32 id) {
@@ -65,7 +77,7 @@ const Rollup *definition_of(const Source *source, int32 id) {
     pg_unreachable();
 }
 
-void fetch_rows(Recount *recount, Counter *counter, const Rollup *rollup, const char *query) {
+void fetch_rows(Recount *recount, Counter *counter, Tiles *tiles, const Rollup *rollup, const char *query) {
     Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
     Datum values[] = {TimestampTzGetDatum(recount->span.start), TimestampTzGetDatum(recount->span.stop)};
     PushActiveSnapshot(recount->snapshot);
@@ -79,7 +91,7 @@ void fetch_rows(Recount *recount, Counter *counter, const Rollup *rollup, const 
         if (SPI_processed == 0)
             break;
         for (uint64 i = 0; i < SPI_processed; ++i)
-            count_row(recount, counter, rollup, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, groups, group_is_null);
+            count_row(recount, counter, tiles, rollup, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, groups, group_is_null);
         rows += static_cast<int64>(SPI_processed);
         pgstat_progress_update_param(PROGRESS_COPY_TUPLES_PROCESSED, rows);
         SPI_freetuptable(SPI_tuptable);
@@ -89,36 +101,43 @@ void fetch_rows(Recount *recount, Counter *counter, const Rollup *rollup, const 
     PopActiveSnapshot();
 }
 
+HTAB *make_tiles() {
+    HASHCTL control = {};
+    control.keysize = sizeof(TimestampTz);
+    control.entrysize = sizeof(CountedTile);
+    control.hcxt = CurrentMemoryContext;
+    return hash_create("pg_topk recounted tiles", 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+void list_tiles(Recount *recount, HTAB *by_start) {
+    HASH_SEQ_STATUS all;
+    hash_seq_init(&all, by_start);
+    while (const void *tile = hash_seq_search(&all))
+        recount->tiles.add(*static_cast<const CountedTile *>(tile));
+    hash_destroy(by_start);
+    std::sort(recount->tiles.begin(), recount->tiles.end(),
+              [](const CountedTile &a, const CountedTile &b) { return a.start < b.start; });
+}
+
 } // namespace
 
 // The expressions of the rollup run as the owner of the table, who wrote them, and with no other rights.
 void count_rows(Recount *recount) {
-    const char *query = query_by("topk.recount_query", recount);
-    recount->oldest = DT_NOEND;
+    PushActiveSnapshot(recount->snapshot);
+    const char *query = as_owner([&] { return make_query("topk.recount_query", recount->row.id); });
+    PopActiveSnapshot();
+    Tiles tiles = {make_tiles(), {}, nullptr};
     Relation table = table_open(recount->row.source, AccessShareLock);
     const Rollup *rollup = definition_of(pin_source(table), recount->row.id);
     Counter *counter = begin_counting(Times::finite);
     SPI_connect();
-    as_source_owner(table->rd_rel->relowner, recount->row.zone, [&] { fetch_rows(recount, counter, rollup, query); });
+    as_source_owner(table->rd_rel->relowner, recount->row.zone,
+                    [&] { fetch_rows(recount, counter, &tiles, rollup, query); });
     SPI_finish();
     finish_counting(counter);
     pgstat_progress_end_command();
     table_close(table, NoLock);
-}
-
-bool has_older_row(const Recount *recount) {
-    const char *statement = query_by("topk.older_row_query", recount);
-    Relation table = table_open(recount->row.source, AccessShareLock);
-    bool found = false;
-    SPI_connect();
-    as_source_owner(table->rd_rel->relowner, recount->row.zone, [&] {
-        PushActiveSnapshot(recount->snapshot);
-        found = query(statement, {Value::time(recount->span.start)}) != 0;
-        PopActiveSnapshot();
-    });
-    SPI_finish();
-    table_close(table, NoLock);
-    return found;
+    list_tiles(recount, tiles.by_start);
 }
 
 } // namespace topk::fold

@@ -1,33 +1,42 @@
 // A recount in progress, and its steps (README.md).
 #pragma once
 
-#include "../catalog/rollup.h"
+#include "../catalog/cover.h"
 
 namespace topk::fold {
 
 enum class Mode {
-    backfill, // counts from before the oldest row stay
-    refresh,  // counts from before the oldest row are an error
+    backfill, // counts of which the table has no row stay
+    refresh,  // they are an error
+    empty,    // they are removed
+};
+
+// What the table has in a tile.
+struct CountedTile {
+    TimestampTz start;
+    int64 events; // rows that were counted; others have rows that the filter excludes
 };
 
 struct Recount {
     RollupRow row;
+    Lost lost;
     Mode mode;
     Span span; // whole tiles
     Snapshot snapshot;
-    int64 counted;      // rows
-    TimestampTz oldest; // the time of the oldest row in the span; DT_NOEND: it has none
+    int64 counted;            // rows
+    Array<CountedTile> tiles; // those of which the table has a row, in the order of time
+    Array<Span> replaced;     // the parts of the span whose counts are removed, in the order of time
+    Array<Span> missing;      // of those, the times of which no level has all that was counted
 };
 
 // Counts the rows of the span that the snapshot sees into new deltas, as the owner of the table.
 void count_rows(Recount *recount);
-// Whether the snapshot sees a row from before the span.
-bool has_older_row(const Recount *recount);
 
-// Removes the counts of the span: the deltas that the snapshot sees, and the tiles. Windows that have other tiles too are
-// made anew of those; the new deltas come back to them in a fold. Within as_owner().
-void remove_counts(Recount *recount);
-// Whether there are counts from the beginning of the span to a time.
-bool has_counts_before(const Recount *recount, TimestampTz limit);
+// Finds the parts of the span whose counts are replaced. Raises 55000 in a refresh if the table has no row for a count.
+// Within as_owner(), as is the next one.
+void find_replaced(Recount *recount);
+// Removes the counts of these parts: the deltas that the snapshot sees, and the tiles. Windows that have other tiles too are
+// made anew of those; the new deltas come back to them in a fold. Returns the number of events that were removed.
+int64 remove_counts(Recount *recount);
 
 } // namespace topk::fold

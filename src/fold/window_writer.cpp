@@ -12,10 +12,11 @@ const char *kind_of(const RollupRow *row, Level level) {
     return row->asked[static_cast<int>(asked)] ? level_name(asked) : nullptr;
 }
 
-// For a kind of window that the rollup has.
-void write_snapshot_of(const RollupRow *row, const Tile *tile) {
-    if (const char *kind = kind_of(row, tile->key.level))
-        write_snapshot(tile, kind, row->k);
+// For a kind of window that the rollup has. When retention has removed a window and late events have made a row again, that
+// row has less than the snapshot that was written when the window was over.
+void write_snapshot_of(const WindowWriter *writer, const Tile *tile) {
+    if (const char *kind = kind_of(writer->row, tile->key.level))
+        write_snapshot(tile, kind, writer->row->k, is_lost(writer->lost, tile->key.level, {tile->key.start, tile->stop}));
 }
 
 void write(WindowWriter *writer, Window *window) {
@@ -26,7 +27,7 @@ void write(WindowWriter *writer, Window *window) {
     else
         insert_tile(&window->tile);
     if (window->tile.finished) // late events
-        write_snapshot_of(writer->row, &window->tile);
+        write_snapshot_of(writer, &window->tile);
     ++writer->written;
     const int level = static_cast<int>(window->tile.key.level);
     writer->change.windows[level] += !window->exists;
@@ -38,7 +39,12 @@ void write(WindowWriter *writer, Window *window) {
 } // namespace
 
 WindowWriter begin_windows(const RollupRow *row) {
-    return {row, AllocSetContextCreate(CurrentMemoryContext, "pg_topk merge", ALLOCSET_DEFAULT_SIZES), {}, 0, {}};
+    return {row,
+            read_lost(row->id, nullptr),
+            AllocSetContextCreate(CurrentMemoryContext, "pg_topk merge", ALLOCSET_DEFAULT_SIZES),
+            {},
+            0,
+            {}};
 }
 
 Window *move_to_window(WindowWriter *writer, Level level, ArrayType *grp, TimestampTz t) {
@@ -90,7 +96,7 @@ void write_open_windows(WindowWriter *writer) {
 
 void finish_window(WindowWriter *writer, Tile *tile) {
     finish_tile(tile);
-    write_snapshot_of(writer->row, tile);
+    write_snapshot_of(writer, tile);
 }
 
 } // namespace topk::fold

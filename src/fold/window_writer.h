@@ -1,7 +1,7 @@
 // Writing windows: at most one of each level is open at a time, as the work comes sorted by group and time.
 #pragma once
 
-#include "../catalog/tile.h"
+#include "../catalog/cover.h"
 
 namespace topk::fold {
 
@@ -15,6 +15,7 @@ struct Window {
 
 struct WindowWriter {
     const RollupRow *row;
+    Lost lost;
     MemoryContext scratch;
     Window *open[level_count];
     int64 written;

@@ -1,6 +1,7 @@
 // The parts of topk.stats that stand in no table: what waits in the delta log, and the counters in shared memory.
 #include "../pg/array.h"
 #include "../pg/function.h"
+#include "../pg/numeric.h"
 #include "../catalog/tables.h"
 #include "../stream/delta_log.h"
 #include "../pg/tally.h"
@@ -19,7 +20,7 @@ struct Waiting {
     int64 deltas; // rows of the log
     // Of the raw ones, which no fold has counted:
     int64 events;
-    int64 weight;
+    int128 weight;
     int64 rejected;
 };
 
@@ -48,8 +49,7 @@ void add_delta(Waiting *waiting, HeapTuple tuple, TupleDesc descriptor) {
         return;
     }
     waiting->events += form.events;
-    const auto weight = static_cast<int64>(stored_weight(read_delta(tuple, descriptor).values));
-    waiting->weight = weight > PG_INT64_MAX - waiting->weight ? PG_INT64_MAX : waiting->weight + weight;
+    waiting->weight += stored_weight(read_delta(tuple, descriptor).values);
 }
 
 void add_deltas(const WaitingList *list, Snapshot snapshot) {
@@ -90,7 +90,7 @@ Datum rollup_activity(FunctionCallInfo fcinfo) {
         Datum values[] = {Int32GetDatum(waiting.rollup),
                           Int64GetDatum(waiting.deltas),
                           Int64GetDatum(waiting.events),
-                          Int64GetDatum(waiting.weight),
+                          numeric_of(waiting.weight),
                           Int64GetDatum(waiting.rejected),
                           interval_since(activity.oldest),
                           Float8GetDatum(activity.events_per_second),
