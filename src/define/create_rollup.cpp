@@ -148,9 +148,8 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     const Oid oid = PG_GETARG_OID(arg_source);
     if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(oid)))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", oid)));
-    require_ownership(oid); // before a lock that would keep others waiting
-    lock_source(oid);
-    Relation source = table_open(oid, NoLock);
+    require_ownership(oid);
+    Relation source = table_open(oid, AccessShareLock); // nothing of it changes from now on
     require_ownership(oid);
     check_source(source);
     if (backfill && source->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
@@ -170,6 +169,8 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
 
     table_close(source, NoLock);
     CommandCounterIncrement();
+    // After the insertion, which may wait for a transaction that holds the name: INSERTs would wait behind this lock.
+    lock_source(oid);
     sync_triggers(oid);
     CacheInvalidateRelcacheByRelid(oid);
     if (backfill && backfill_requested_hook != nullptr)
