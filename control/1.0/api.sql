@@ -50,7 +50,7 @@ REVOKE ALL ON FUNCTION topk.raise_event(boolean, bigint, text) FROM PUBLIC;
 CREATE FUNCTION topk.read_events(events jsonb, single boolean, OUT item_ids text[], OUT times timestamptz[], OUT sources text[],
                                  OUT metadata jsonb[], OUT event_ids uuid[])
     LANGUAGE plpgsql
-    SET search_path = pg_catalog, pg_temp
+    SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on
 AS $$
 DECLARE
     known text[] := '{item_id,timestamp,source,metadata}';

@@ -5,7 +5,7 @@ CREATE FUNCTION topk.chart(rollup text, window_kind text, k integer DEFAULT 10, 
                            at timestamptz DEFAULT pg_catalog.now(), group_key text[] DEFAULT NULL)
     RETURNS SETOF text
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 12
-    SET search_path = pg_catalog, pg_temp
+    SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on
 AS $$
 #variable_conflict use_column
 DECLARE

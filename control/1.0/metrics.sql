@@ -4,7 +4,7 @@
 CREATE FUNCTION topk.metrics(format text DEFAULT 'openmetrics')
     RETURNS text
     LANGUAGE plpgsql VOLATILE PARALLEL RESTRICTED
-    SET search_path = pg_catalog, pg_temp
+    SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -22,8 +22,9 @@ void add_context(void *arg) {
     }
     errcontext("%s of rollup \"%s\"", role_name(context->role), context->scope->rollup);
     if (context->scope->stored)
-        errhint("Change the source back, or drop the rollup with topk.drop_rollup(%s).",
-                quote_literal_cstr(context->scope->rollup));
+        errhint(
+            "Undo the change of the source, or of what the expression uses; or drop the rollup, with topk.drop_rollup(%s).",
+            quote_literal_cstr(context->scope->rollup));
 }
 
 [[noreturn]] void raise_not_an_expression(Role role) {

@@ -225,7 +225,8 @@ Expressions parse_stored(Relation source, const RollupDefinition *stored) {
         ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                         errmsg("item of rollup \"%s\" is no longer of type %s but %s", stored->name,
                                kind_name(stored->shape.kind), kind_name(kind)),
-                        errhint("Change the source back, or drop the rollup with topk.drop_rollup(%s).",
+                        errhint("Undo the change of the source, or of what the expression uses; or drop the rollup, with "
+                                "topk.drop_rollup(%s).",
                                 quote_literal_cstr(stored->name))));
     result.time = parse_expression(&scope, Role::time, stored->time, nullptr);
     if (stored->weight != nullptr)
