@@ -68,14 +68,13 @@ CREATE FUNCTION topk.window_info(rollup text, window_kind text, at timestamptz D
 COMMENT ON FUNCTION topk.window_info(text, text, timestamptz, text[]) IS
     'returns the start and end of the window that contains a time, its events and weight (exact), its number of distinct items (exact if error_bound is 0, otherwise the estimate of HyperLogLog, with a standard error of 0.8 %), and in error_bound the largest weight that an item can have that the summary does not monitor. complete is false if retention has removed counts of the window and no level has all of them; then the other columns are of what is left.';
 
-CREATE VIEW topk.rollups WITH (security_barrier) AS
+CREATE VIEW topk.rollups AS
     SELECT r.name, r.source, r.item, r.time AS event_time, r.group_by, r.weight, r.filter, r.windows, r.grain, r.timezone, r.k,
            r.capacity, r.width, r.depth, r.max_groups, r.retention, r.accept_past, r.accept_future, r.created,
            s.events, s.weight AS total_weight, s.late, s.rejected, s.overflowed, s.folds, s.last_fold, s.last_fold_duration,
-           s.backfill, s.failures, s.retry_at
-    FROM topk.rollup AS r
-    LEFT JOIN topk.rollup_state AS s ON s.rollup = r.id
-    WHERE topk.may_read(r.source);
+           s.backfill, s.failures, s.retry_at, topk.is_capturing(r.source) AS capturing
+    FROM topk.readable_rollups() AS r
+    LEFT JOIN topk.readable_states() AS s ON s.rollup = r.id;
 COMMENT ON VIEW topk.rollups IS
     'the rollups that the user may read: the parameters of each, its totals over the events that have been folded, and the state of its folds and of its backfill';
 COMMENT ON COLUMN topk.rollups.total_weight IS 'weight of the events that have been folded; a numeric, as it may be larger than a bigint';
@@ -84,30 +83,28 @@ COMMENT ON COLUMN topk.rollups.rejected IS 'events without a time, or with a tim
 COMMENT ON COLUMN topk.rollups.overflowed IS 'events of groups beyond max_groups';
 COMMENT ON COLUMN topk.rollups.backfill IS 'NULL if none was asked for, otherwise wanted, running, done or failed';
 COMMENT ON COLUMN topk.rollups.failures IS 'failed folds since the last successful one; retry_at is the time of the next attempt';
+COMMENT ON COLUMN topk.rollups.capturing IS 'whether rows that are inserted are counted: false if the capture trigger of the source, or of one of its partitions, is disabled or gone';
 GRANT SELECT ON topk.rollups TO PUBLIC;
 
-CREATE VIEW topk.groups WITH (security_barrier) AS
+CREATE VIEW topk.groups AS
     SELECT r.name AS rollup, g.grp AS group_key
-    FROM topk.group_key AS g
-    JOIN topk.rollup AS r ON r.id = g.rollup
-    WHERE topk.may_read(r.source);
+    FROM topk.readable_rollups() AS r
+    CROSS JOIN LATERAL topk.readable_groups(r.id) AS g;
 COMMENT ON VIEW topk.groups IS 'the groups that have counts of their own, for each rollup that the user may read; a group appears with the first fold of its events';
 GRANT SELECT ON topk.groups TO PUBLIC;
 
-CREATE VIEW topk.snapshots WITH (security_barrier) AS
+CREATE VIEW topk.snapshots AS
     SELECT r.name AS rollup, s.window_kind, s.start AS window_start, s.stop AS window_end, s.grp AS group_key, s.events, s.weight,
            s.distinct_items, e.rank, e.item, e.count, e.error, e.guaranteed
-    FROM topk.snapshot AS s
-    JOIN topk.rollup AS r ON r.id = s.rollup
-    CROSS JOIN LATERAL pg_catalog.unnest(s.entries) AS e
-    WHERE topk.may_read(r.source);
+    FROM topk.readable_rollups() AS r
+    CROSS JOIN LATERAL topk.readable_snapshots(r.id) AS s
+    CROSS JOIN LATERAL pg_catalog.unnest(s.entries) AS e;
 COMMENT ON VIEW topk.snapshots IS 'the top k of each window that is over, one row for each item, for the rollups that the user may read; retention removes old ones';
 GRANT SELECT ON topk.snapshots TO PUBLIC;
 
-CREATE VIEW topk.errors WITH (security_barrier) AS
+CREATE VIEW topk.errors AS
     SELECT e.at, r.name AS rollup, e.sqlstate, e.message
-    FROM topk.error_log AS e
-    JOIN topk.rollup AS r ON r.id = e.rollup
-    WHERE topk.may_read(r.source);
+    FROM topk.readable_errors() AS e
+    JOIN topk.readable_rollups() AS r ON r.id = e.rollup;
 COMMENT ON VIEW topk.errors IS 'the last 100 errors of folds and backfills, for each rollup that the user may read';
 GRANT SELECT ON topk.errors TO PUBLIC;

@@ -89,19 +89,17 @@ CREATE FUNCTION topk.drop_limit(role regrole DEFAULT NULL, source regclass DEFAU
 COMMENT ON FUNCTION topk.drop_limit(regrole, regclass) IS
     'removes the limit of exactly this role (NULL for every role) and source (NULL for every source); raises SQLSTATE 42704 if there is none';
 
-CREATE FUNCTION topk.limit_state(OUT id integer, OUT role oid, OUT tokens bigint)
+CREATE FUNCTION topk.limit_state(OUT role text, OUT source regclass, OUT events_per_second double precision, OUT burst bigint,
+                                 OUT max_item_bytes integer, OUT max_metadata_bytes integer, OUT tokens bigint)
     RETURNS SETOF record
     LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_limit_state';
 COMMENT ON FUNCTION topk.limit_state() IS
-    'support function of topk.limits: returns the limits that the user may see, with their roles and the tokens that are left';
+    'support function of topk.limits: returns the limits that the user may see';
 
-CREATE VIEW topk.limits WITH (security_barrier) AS
-    SELECT coalesce(r.rolname::text, l.role) AS role, l.source, l.events_per_second, l.burst, l.max_item_bytes, l.max_metadata_bytes,
-           s.tokens
-    FROM topk.limit_rule AS l
-    JOIN topk.limit_state() AS s ON s.id = l.id
-    LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = s.role;
+CREATE VIEW topk.limits AS
+    SELECT s.role, s.source, s.events_per_second, s.burst, s.max_item_bytes, s.max_metadata_bytes, s.tokens
+    FROM topk.limit_state() AS s;
 COMMENT ON VIEW topk.limits IS
     'the limits that the user may set, and those that apply to the user';
 COMMENT ON COLUMN topk.limits.tokens IS

@@ -12,7 +12,7 @@ CREATE FUNCTION topk.rollup_activity(OUT rollup integer, OUT pending_deltas bigi
 COMMENT ON FUNCTION topk.rollup_activity() IS
     'support function of topk.stats: returns, for each rollup that the user may read, what waits in the delta log, and the statistics in shared memory. unseen is the age of the oldest commit that no fold has read, NULL if it is not known.';
 
-CREATE VIEW topk.stats WITH (security_barrier) AS
+CREATE VIEW topk.stats AS
     SELECT r.name AS rollup, r.source,
            coalesce(s.events, 0) + a.pending_events AS events,
            coalesce(s.weight, 0) + a.pending_weight AS weight,
@@ -27,14 +27,13 @@ CREATE VIEW topk.stats WITH (security_barrier) AS
            coalesce(s.late, 0) AS late, coalesce(s.rejected, 0) + a.pending_rejected AS rejected,
            coalesce(s.overflowed, 0) AS overflowed,
            a.queries, a.query_p50_ms, a.query_p95_ms, a.query_p99_ms,
-           coalesce(e.errors, 0) AS errors, e.last_error, e.last_error_at
-    FROM topk.rollup AS r
+           coalesce(e.errors, 0) AS errors, e.last_error, e.last_error_at, topk.is_capturing(r.source) AS capturing
+    FROM topk.readable_rollups() AS r
     JOIN topk.rollup_activity() AS a ON a.rollup = r.id
-    LEFT JOIN topk.rollup_state AS s ON s.rollup = r.id
+    LEFT JOIN topk.readable_states() AS s ON s.rollup = r.id
     LEFT JOIN (SELECT l.rollup, pg_catalog.count(*) AS errors, pg_catalog.max(l.at) AS last_error_at,
                       (pg_catalog.array_agg(l.message ORDER BY l.at DESC, l.row_id DESC))[1] AS last_error
-               FROM topk.error_log AS l GROUP BY l.rollup) AS e ON e.rollup = r.id
-    WHERE topk.may_read(r.source);
+               FROM topk.readable_errors() AS l GROUP BY l.rollup) AS e ON e.rollup = r.id;
 COMMENT ON VIEW topk.stats IS
     'statistics of each rollup that the user may read: totals, counts that wait to be folded, rows and bytes of each level, and errors; with shared_preload_libraries also the rate of events and the latency of answers, which are NULL otherwise';
 COMMENT ON COLUMN topk.stats.events IS 'accepted events, including those in the delta log';
@@ -50,6 +49,7 @@ COMMENT ON COLUMN topk.stats.query_p50_ms IS 'median of the times of these answe
 COMMENT ON COLUMN topk.stats.query_p95_ms IS 'time in milliseconds that 95 % of these answers did not exceed';
 COMMENT ON COLUMN topk.stats.query_p99_ms IS 'time in milliseconds that 99 % of these answers did not exceed';
 COMMENT ON COLUMN topk.stats.errors IS 'number of errors in topk.errors, at most 100';
+COMMENT ON COLUMN topk.stats.capturing IS 'whether rows that are inserted are counted, as in topk.rollups';
 GRANT SELECT ON topk.stats TO PUBLIC;
 GRANT EXECUTE ON FUNCTION topk.rollup_activity() TO PUBLIC;
 

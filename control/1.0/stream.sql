@@ -23,6 +23,20 @@ CREATE FUNCTION topk.capture() RETURNS trigger
 COMMENT ON FUNCTION topk.capture() IS
     'trigger function: counts the rows of a statement for the rollups of its table; topk.create_rollup creates the trigger topk_capture on tables that are not streams';
 
+CREATE FUNCTION topk.is_capturing(source regclass) RETURNS boolean
+    LANGUAGE sql STABLE STRICT
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(bool_and(c.relkind = 'f' OR EXISTS (SELECT FROM pg_trigger AS t
+                                                        WHERE t.tgrelid = c.oid AND t.tgfoid = 'topk.capture()'::regprocedure
+                                                          AND t.tgenabled IN ('O', 'A'))), false)
+    FROM pg_class AS c
+    WHERE c.oid = is_capturing.source OR c.oid IN (SELECT p.relid FROM pg_partition_tree(is_capturing.source) AS p)
+$$;
+COMMENT ON FUNCTION topk.is_capturing(regclass) IS
+    'support function of topk.rollups and topk.stats: returns whether the rows that are inserted into a source are captured. It is false if the capture trigger of the table, or of one of its partitions, is disabled or gone.';
+GRANT EXECUTE ON FUNCTION topk.is_capturing(regclass) TO PUBLIC;
+
 CREATE FUNCTION topk.log_restored() RETURNS trigger
     LANGUAGE C
     AS 'MODULE_PATHNAME', 'topk_log_restored';

@@ -42,8 +42,10 @@ LimitRule read_rule(HeapTuple tuple, TupleDesc descriptor) {
     LimitRule rule = {};
     rule.id = row.int4(id);
     rule.any_role = row.null(role);
-    if (!rule.any_role)
-        rule.role = find_role(row.string(role), row.oid(role_oid), row.int8(cluster));
+    if (!rule.any_role) {
+        rule.role_name = row.string(role);
+        rule.role = find_role(rule.role_name, row.oid(role_oid), row.int8(cluster));
+    }
     rule.source = row.oid(source);
     rule.events_per_second = row.float8(events_per_second);
     rule.burst = row.int8(burst);

@@ -9,6 +9,7 @@ struct LimitRule {
     int32 id;
     bool any_role;
     Oid role;                 // InvalidOid without any_role: there is no such role here
+    const char *role_name;    // when the rule was written; nullptr with any_role
     Oid source;               // InvalidOid: any
     double events_per_second; // 0: no limit
     int64 burst;

@@ -140,6 +140,7 @@ void set_metadata(FunctionCallInfo fcinfo, RollupDefinition *rollup) {
 }
 
 Datum create_rollup(FunctionCallInfo fcinfo) {
+    PreventCommandDuringRecovery("topk.create_rollup()");
     require_arguments(fcinfo);
     RollupDefinition rollup = {};
     set_options(fcinfo, &rollup);

@@ -35,6 +35,7 @@ bool find(const char *name, int32 *id, Oid *source) {
 }
 
 Datum drop_rollup(FunctionCallInfo fcinfo) {
+    PreventCommandDuringRecovery("topk.drop_rollup()");
     const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     int32 id = 0, again = 0;
     Oid source = InvalidOid;

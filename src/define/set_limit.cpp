@@ -97,6 +97,7 @@ void check_rate(FunctionCallInfo fcinfo, int64 *burst) {
 
 // set_limit(role, source, events_per_second, burst, max_item_bytes, max_metadata_bytes)
 Datum set_limit(FunctionCallInfo fcinfo) {
+    PreventCommandDuringRecovery("topk.set_limit()");
     int64 burst = 0;
     check_rate(fcinfo, &burst);
     if (PG_ARGISNULL(2) && PG_ARGISNULL(4) && PG_ARGISNULL(5))
@@ -127,6 +128,7 @@ Datum set_limit(FunctionCallInfo fcinfo) {
 
 // drop_limit(role, source)
 Datum drop_limit(FunctionCallInfo fcinfo) {
+    PreventCommandDuringRecovery("topk.drop_limit()");
     const LimitScope scope = scope_arguments(fcinfo);
     LockRelationOid(table_oid(Table::limit_rule), ShareRowExclusiveLock);
     const int n = as_owner([&] {
@@ -162,10 +164,19 @@ Datum limit_state(FunctionCallInfo fcinfo) {
         const LimitRule rule = all.rules[i];
         if (!may_see(rule))
             continue;
-        const bool counted = rule.events_per_second != 0 && has_token_buckets();
-        Datum values[] = {Int32GetDatum(rule.id), ObjectIdGetDatum(rule.role),
+        const bool rated = rule.events_per_second != 0, counted = rated && has_token_buckets();
+        const char *name = OidIsValid(rule.role) ? GetUserNameFromId(rule.role, true) : nullptr;
+        if (name == nullptr)
+            name = rule.role_name;
+        Datum values[] = {name == nullptr ? (Datum)0 : CStringGetTextDatum(name),
+                          ObjectIdGetDatum(rule.source),
+                          Float8GetDatum(rule.events_per_second),
+                          Int64GetDatum(rule.burst),
+                          Int32GetDatum(rule.item_bytes),
+                          Int32GetDatum(rule.metadata_bytes),
                           counted ? Int64GetDatum(tokens_left(bucket_of(rule))) : (Datum)0};
-        bool nulls[] = {false, !OidIsValid(rule.role), !counted};
+        bool nulls[] = {name == nullptr,      !OidIsValid(rule.source), !rated,  !rated,
+                        rule.item_bytes == 0, rule.metadata_bytes == 0, !counted};
         add_row(rows, values, nulls);
     }
     return (Datum)0;

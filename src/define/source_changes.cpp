@@ -13,6 +13,7 @@
 extern "C" {
 #include "catalog/pg_class.h"
 #include "commands/event_trigger.h"
+#include "utils/guc.h"
 }
 
 namespace topk::define {
@@ -175,6 +176,20 @@ void drop_rollups_of(Oid source) {
     }
 }
 
+// Without it, nothing would be counted from now on, in silence. pg_restore --clean drops each trigger before its table; its
+// sessions, and scripts of pg_dump, turn check_function_bodies off.
+void refuse_dropped_trigger() {
+    if (!check_function_bodies)
+        return;
+    List *tables = find_oids("SELECT c.oid FROM pg_event_trigger_dropped_objects() d JOIN pg_namespace n "
+                             "ON n.nspname = d.address_names[1] JOIN pg_class c ON c.relnamespace = n.oid AND "
+                             "c.relname = d.address_names[2] WHERE d.classid = 'pg_trigger'::regclass");
+    ListCell *cell;
+    foreach (cell, tables)
+        if (can_have_rollups(lfirst_oid(cell)))
+            require_trigger(lfirst_oid(cell));
+}
+
 Datum after_drop(FunctionCallInfo fcinfo) {
     require_event(fcinfo, "sql_drop");
     const bool limits = limit_rules().count != 0, rollups = any_rollups();
@@ -190,6 +205,7 @@ Datum after_drop(FunctionCallInfo fcinfo) {
     }
     if (!rollups)
         PG_RETURN_VOID();
+    refuse_dropped_trigger();
     foreach (cell, dropped_relations(false))
         if (has_rollups(lfirst_oid(cell)) && can_have_rollups(lfirst_oid(cell)))
             renew_all(lfirst_oid(cell));

@@ -7,7 +7,10 @@
 extern "C" {
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
-#include "parser/parse_func.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "utils/builtins.h"
+#include "utils/syscache.h"
 }
 
 namespace topk::define {
@@ -20,8 +23,10 @@ const char *find_trigger(Relation relation) {
     const TriggerDesc *triggers = relation->trigdesc;
     if (triggers == nullptr || triggers->numtriggers == 0)
         return nullptr;
-    List *name = list_make2(makeString(pstrdup("topk")), makeString(pstrdup("capture")));
-    const Oid function = LookupFuncName(name, 0, nullptr, false);
+    // Not by a name in a statement: the user may lack USAGE on the schema.
+    oidvector *none = buildoidvector(nullptr, 0);
+    const Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("capture"),
+                                         PointerGetDatum(none), ObjectIdGetDatum(get_namespace_oid("topk", false)));
     for (int i = 0; i < triggers->numtriggers; ++i)
         if (triggers->triggers[i].tgfoid == function && !TRIGGER_FOR_ROW(triggers->triggers[i].tgtype))
             return pstrdup(triggers->triggers[i].tgname);
@@ -83,6 +88,27 @@ bool has_rollups_below(Oid relation) {
         if (has_rollups(lfirst_oid(cell)))
             return true;
     return false;
+}
+
+void require_trigger(Oid oid) {
+    Relation relation = table_open(oid, AccessShareLock);
+    const bool missing = relation->rd_rel->relkind != RELKIND_FOREIGN_TABLE && find_trigger(relation) == nullptr;
+    const char *name = pstrdup(RelationGetRelationName(relation));
+    table_close(relation, NoLock);
+    if (!missing)
+        return;
+    List *tables = list_make1_oid(oid);
+    if (get_rel_relispartition(oid))
+        tables = list_concat(tables, get_partition_ancestors(oid));
+    ListCell *cell;
+    foreach (cell, tables)
+        if (List *rollups = read_definitions(lfirst_oid(cell))) {
+            const char *rollup = static_cast<const RollupDefinition *>(linitial(rollups))->name;
+            ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                            errmsg("cannot drop the capture trigger of \"%s\" because rollup \"%s\" uses it", name, rollup),
+                            errhint("Drop the rollup, with topk.drop_rollup(%s): the trigger goes with the last one.",
+                                    quote_literal_cstr(rollup))));
+        }
 }
 
 void lock_source(Oid source) {

@@ -13,6 +13,9 @@ bool has_rollups_above(Oid relation);
 // Whether it has partitions that have rollups.
 bool has_rollups_below(Oid relation);
 
+// Raises an error when rows of the table count for a rollup and the trigger is gone.
+void require_trigger(Oid relation);
+
 // Creates the trigger where rows of the table, or of one of its partitions, count for a rollup, and drops it elsewhere.
 // Raises an error where no trigger can do that. Streams have none.
 void sync_triggers(Oid relation);

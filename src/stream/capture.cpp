@@ -268,8 +268,13 @@ void warn_without_rollups(const Capture *capture, Relation relation) {
     if (capture->source->warned)
         return;
     capture->source->warned = true;
-    ereport(WARNING, (errmsg("stream \"%s\" has no rollup: its rows are not counted", RelationGetRelationName(relation)),
-                      errhint("Create one with topk.create_rollup().")));
+    const bool stream = relation->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
+    ereport(WARNING,
+            (errmsg(stream ? "stream \"%s\" has no rollup: its rows are not counted"
+                           : "table \"%s\" has a capture trigger but no rollup: its rows are not counted",
+                    RelationGetRelationName(relation)),
+             stream ? errhint("Create one with topk.create_rollup().")
+                    : errhint("Create one with topk.create_rollup(), or drop the trigger that calls topk.capture().")));
 }
 
 void pin_for_all_rows(Capture *capture) {

@@ -63,6 +63,8 @@ void forget_matches(Datum, int, uint32) { matches_valid = false; }
     begin_limits(&scan);
     while (next_limit(&scan, &rule)) {
         MemoryContext old = MemoryContextSwitchTo(rules_context);
+        if (rule.role_name != nullptr)
+            rule.role_name = pstrdup(rule.role_name);
         rules.add(rule);
         MemoryContextSwitchTo(old);
     }

@@ -36,7 +36,8 @@ Datum capture_statement(FunctionCallInfo fcinfo) {
             capture_slot(capture, slot);
         }
         ExecDropSingleTupleTableSlot(slot);
-    }
+    } else if (tuplestore_tuple_count(data->tg_newtable) != 0)
+        warn_without_rollups(capture, data->tg_relation);
     finish_capture(capture);
     return PointerGetDatum(nullptr);
 }

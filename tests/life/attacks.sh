@@ -327,4 +327,17 @@ SQL
 check 'without EXECUTE for PUBLIC by default the views work' '' "$(sql life_strict -c "SELECT 'TABLE ' || oid::regclass || ';' FROM pg_class WHERE relnamespace = 'topk'::regnamespace AND relkind = 'v'" | sql life_strict -c 'SET ROLE life_reader' -o /dev/null -f -)"
 psql -d postgres -c 'DROP DATABASE life_strict'
 
+expect 'standard_conforming_strings = off' 't|t' 'CREATE TEMP TABLE right_ones AS SELECT (SELECT string_agg(l, NULL) FROM regexp_split_to_table(topk.metrics(), chr(10)) AS l WHERE l ~ $$^# HELP$$) AS metrics, (SELECT string_agg(c, chr(10)) FROM topk.chart($$secret$$, $$week$$, at => now() - interval $$2 days$$) AS c) AS chart' \
+    'SET standard_conforming_strings = off' "SET escape_string_warning = off" 'SELECT (SELECT string_agg(l, NULL) FROM regexp_split_to_table(topk.metrics(), chr(10)) AS l WHERE l ~ $$^# HELP$$) = metrics, (SELECT string_agg(c, chr(10)) FROM topk.chart($$secret$$, $$week$$, at => now() - interval $$2 days$$) AS c) = chart FROM right_ones'
+# EXPLAIN ANALYZE counts the rows that a plan passes over: for a stranger there are none.
+sql life_attacks -c "SELECT topk.set_limit('life_victim', 'secret', max_item_bytes => 1000)" >/dev/null
+for view in rollups groups snapshots errors stats limits; do
+    for joins in 'enable_hashjoin = off' 'enable_mergejoin = off' 'enable_nestloop = off'; do
+        expect "a plan over topk.$view, $joins" 0 'SET ROLE life_stranger' "SET $joins" 'CREATE FUNCTION pg_temp.passed_over(query text) RETURNS bigint LANGUAGE plpgsql AS $$DECLARE line text; n bigint := 0; BEGIN FOR line IN EXECUTE query LOOP n := n + coalesce(substring(line FROM $r$actual rows=(\d+)$r$)::bigint, 0) + coalesce(substring(line FROM $r$Rows Removed.*: (\d+)$r$)::bigint, 0); END LOOP; RETURN n; END$$' \
+            "SELECT pg_temp.passed_over('EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT * FROM topk.$view')"
+    done
+done
+expect '... and for the owner there are some' t 'SET ROLE life_victim' "SELECT count(*) > 0 FROM topk.snapshots WHERE rollup = 'secret'"
+expect '... nor do the functions that views are made of return any' '0|0|0|0|0' 'SET ROLE life_stranger' "SELECT (SELECT count(*) FROM topk.readable_rollups()), (SELECT count(*) FROM topk.readable_states()), (SELECT count(*) FROM topk.readable_errors()), (SELECT count(*) FROM generate_series(1, 10) AS id, topk.readable_groups(id)), (SELECT count(*) FROM generate_series(1, 10) AS id, topk.readable_snapshots(id))"
+
 psql -d postgres -c 'DROP DATABASE life_attacks' -c 'DROP ROLE life_mallory, life_victim, life_inserter, life_stranger, life_reader, life_bypasser'

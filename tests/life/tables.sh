@@ -31,12 +31,19 @@ expect 'types that do not' $'ERROR:  42804\nERROR:  42883' 'ALTER TABLE t ALTER 
 expect 'SET LOGGED, UNLOGGED' 'c=9' 'ALTER TABLE t SET UNLOGGED' "INSERT INTO t (item) VALUES ('c')" 'ALTER TABLE t SET LOGGED' "SELECT counts('t')"
 expect 'DISABLE TRIGGER: not counted, until ENABLE' 'c=10' 'ALTER TABLE t DISABLE TRIGGER topk_capture' "INSERT INTO t (item) VALUES ('uncounted')" 'ALTER TABLE t ADD yet integer' "INSERT INTO t (item) VALUES ('uncounted')" \
     'ALTER TABLE t ENABLE TRIGGER ALL' "INSERT INTO t (item) VALUES ('c')" "SELECT counts('t')"
-expect 'session_replication_role = replica: not counted' 'c=10' 'SET session_replication_role = replica' "INSERT INTO t (item) VALUES ('uncounted')" "SELECT counts('t')"
-expect 'a renamed trigger is the same trigger' 'c=11' 'ALTER TRIGGER topk_capture ON t RENAME TO "my ""trigger"' "DO \$\$BEGIN PERFORM topk.create_rollup('third', 't', 'item', 'ts'); END\$\$" \
+expect '... which the views say' $'f|f\nt|t' 'ALTER TABLE t DISABLE TRIGGER topk_capture' "SELECT (SELECT bool_or(capturing) FROM topk.rollups WHERE source = 't'::regclass), (SELECT bool_or(capturing) FROM topk.stats WHERE source = 't'::regclass)" \
+    'ALTER TABLE t ENABLE TRIGGER topk_capture' "SELECT (SELECT bool_and(capturing) FROM topk.rollups), (SELECT bool_and(capturing) FROM topk.stats)"
+expect 'DROP TRIGGER is refused, and changes nothing' $'ERROR:  2BP01\nc=11' 'DROP TRIGGER topk_capture ON t' "INSERT INTO t (item) VALUES ('c')" "SELECT counts('t')"
+expect '... but a session of pg_restore --clean may, which drops the table next' $'f\n2BP01' 'BEGIN; SET LOCAL check_function_bodies = off; DROP TRIGGER topk_capture ON t' "SELECT capturing FROM topk.rollups WHERE name = 't'" 'ROLLBACK' "SELECT sqlstate_of('DROP TRIGGER topk_capture ON t')"
+expect '... also in a DO block that goes on' $'2BP01|c=12' "INSERT INTO t (item) VALUES ('c')" "SELECT sqlstate_of('DROP TRIGGER topk_capture ON t'), counts('t')"
+expect 'session_replication_role = replica: not counted' 'c=12' 'SET session_replication_role = replica' "INSERT INTO t (item) VALUES ('uncounted')" "SELECT counts('t')"
+expect 'a renamed trigger is the same trigger' 'c=13' 'ALTER TRIGGER topk_capture ON t RENAME TO "my ""trigger"' "DO \$\$BEGIN PERFORM topk.create_rollup('third', 't', 'item', 'ts'); END\$\$" \
     "INSERT INTO t (item) VALUES ('c')" "SELECT counts('t')"
 expect '... and goes with the last rollup' 0 "DO \$\$BEGIN PERFORM topk.drop_rollup('third'), topk.drop_rollup('t'), topk.drop_rollup('n'); END\$\$" "SELECT count(*) FROM pg_trigger WHERE tgrelid = 't'::regclass AND NOT tgisinternal"
 expect 'a trigger of another function does not pass for it' 'ERROR:  42710' 'CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$' \
     'CREATE TRIGGER topk_capture AFTER INSERT ON t FOR EACH STATEMENT EXECUTE FUNCTION nothing()' "SELECT topk.create_rollup('t', 't', 'item', 'ts')"
+expect 'a trigger without a rollup warns once a session, and may go' $'WARNING:  01000\n0' 'DROP TRIGGER topk_capture ON t' 'CREATE TRIGGER topk_capture AFTER INSERT ON t REFERENCING NEW TABLE AS topk_rows FOR EACH STATEMENT EXECUTE FUNCTION topk.capture()' \
+    'INSERT INTO t (item) SELECT $$none$$ WHERE false' "INSERT INTO t (item) VALUES ('c')" "INSERT INTO t (item) VALUES ('c')" 'DROP TRIGGER topk_capture ON t' "SELECT count(*) FROM topk.rollup WHERE source = 't'::regclass"
 expect 'DROP TABLE takes rollups along' '0|0' 'DROP TABLE t' "SELECT (SELECT count(*) FROM topk.rollup WHERE name <> 's'), (SELECT count(*) FROM topk.delta_0 WHERE rollup NOT IN (SELECT id FROM topk.rollup))"
 
 # Partitions and children
@@ -58,6 +65,8 @@ expect '... nor by way of another partitioned table' 'ERROR:  0A000' "CREATE TAB
 expect 'several levels attached at once' 'a=1 b=3 c=1 d=3' 'CREATE TABLE p_d (LIKE p INCLUDING DEFAULTS) PARTITION BY LIST (item)' 'CREATE TABLE p_d_1 PARTITION OF p_d DEFAULT' 'ALTER TABLE p ATTACH PARTITION p_d FOR VALUES IN ($$d$$)' \
     "INSERT INTO p VALUES ('d', 'd')" "INSERT INTO p_d VALUES ('d', 'd')" "INSERT INTO p_d_1 VALUES ('d', 'd')" "SELECT counts('p')"
 expect 'a partition of which another user is the owner' 'a=2 b=3 c=1 d=3' 'CREATE ROLE life_other' 'ALTER TABLE p_a OWNER TO life_other' 'GRANT USAGE ON SCHEMA public TO life_other' 'SET ROLE life_other' "INSERT INTO p_a VALUES ('a', 'a')" 'RESET ROLE' "SELECT counts('p')"
+expect 'the trigger of a partition is not dropped either' 'ERROR:  2BP01' 'DROP TRIGGER topk_capture ON more.p_c'
+expect '... and one that is disabled there is said' $'f\nt' 'ALTER TABLE more.p_c DISABLE TRIGGER topk_capture' "SELECT capturing FROM topk.rollups WHERE name = 'p'" 'ALTER TABLE more.p_c ENABLE TRIGGER topk_capture' "SELECT capturing FROM topk.rollups WHERE name = 'p'"
 expect 'DROP of a partition' 'a=2 b=3 c=1 d=3' 'DROP TABLE p_a' "SELECT counts('p')"
 expect 'children by inheritance are tables of their own, also for backfill' 'parent=1|1' 'CREATE TABLE parent (item text, ts timestamptz DEFAULT now())' 'CREATE TABLE child () INHERITS (parent)' \
     "DO \$\$BEGIN PERFORM topk.create_rollup('parent', 'parent', 'item', 'ts'); END\$\$" "INSERT INTO parent VALUES ('parent')" "INSERT INTO child VALUES ('child')" "SELECT counts('parent'), topk.backfill('parent')"
@@ -72,6 +81,8 @@ CREATE TABLE owned (item text, ts timestamptz DEFAULT now());
 CREATE FOREIGN TABLE owned_stream (item text, ts timestamptz DEFAULT now()) SERVER topk;
 SELECT topk.create_rollup('owned', 'owned', 'item', 'ts'), topk.create_rollup('owned_stream', 'owned_stream', 'item', 'ts');
 SQL
+expect 'a column is renamed without USAGE on schema topk' 'thing' 'REVOKE USAGE ON SCHEMA topk FROM PUBLIC' 'SET ROLE life_alice' 'ALTER TABLE owned RENAME item TO thing' 'RESET ROLE' 'GRANT USAGE ON SCHEMA topk TO PUBLIC' "SELECT item FROM topk.rollup WHERE name = 'owned'"
+expect '... and back' 'item' 'ALTER TABLE owned RENAME thing TO item' "SELECT item FROM topk.rollup WHERE name = 'owned'"
 expect 'ALTER TABLE OWNER TO: the rollup is the new owner'"'"'s' $'ERROR:  42501\n1' 'ALTER TABLE owned OWNER TO life_bob' 'SET ROLE life_alice' "SELECT topk.backfill('owned')" 'SET ROLE life_bob' "INSERT INTO owned VALUES ('x')" "SELECT topk.backfill('owned')"
 expect 'the former owner reads no longer' $'ERROR:  42501\n0' 'SET ROLE life_alice' "SELECT * FROM topk.top('owned', 'day')" "SELECT count(*) FROM topk.rollups WHERE name = 'owned'"
 expect 'REASSIGN OWNED' 'x=1|y=1' 'REASSIGN OWNED BY life_alice, life_bob TO life_other' 'SET ROLE life_other' "INSERT INTO owned_stream VALUES ('y')" "SELECT counts('owned'), counts('owned_stream')"
