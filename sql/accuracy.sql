@@ -2,7 +2,7 @@
 SET timezone = 'UTC';
 \set SHOW_CONTEXT never
 CREATE TABLE plays (track text, n numeric, country text, device varchar(10), at timestamptz);
-SELECT topk.create_rollup('plays', 'plays', item => 'track', event_time => 'at', weight => 'n', filter => 'n <> 13',
+SELECT topk.create_rollup('plays', 'plays', item => 'track', event_time => 'at', weight => 'n::bigint', filter => 'n <> 13',
                           group_by => '{country,device}',
                           accept_past => '100 years', retention => '{"hour": "100 years", "tile": "100 years", "day": "100 years"}') > 0 AS created;
 INSERT INTO plays VALUES ('a', 50, 'DE', 'tv', '2024-01-02 00:00+00'), ('b', 40.4, 'DE', 'tv', '2024-01-02 12:00+00'),

@@ -103,7 +103,10 @@ DROP FOREIGN TABLE strict;
 -- Filters, weights, groups and expressions; several rollups of one stream
 CREATE FOREIGN TABLE orders (at timestamp, product text, amount numeric, country text, ok boolean, ref uuid, raw bytea, meta jsonb)
     SERVER topk;
-SELECT topk.create_rollup('sold', 'orders', item => 'lower(product)', event_time => 'at', weight => 'amount', filter => 'ok',
+-- A weight is a whole number. What a fraction means is for the user to say.
+SELECT topk.create_rollup('sold', 'orders', item => 'product', event_time => 'at', weight => 'amount');
+SELECT topk.create_rollup('sold', 'orders', item => 'product', event_time => 'at', weight => '0.4::float8');
+SELECT topk.create_rollup('sold', 'orders', item => 'lower(product)', event_time => 'at', weight => 'amount::bigint', filter => 'ok',
                           group_by => '{country,meta->>''shop''}', timezone => 'Europe/Berlin', accept_past => '200 years',
                           accept_future => '100 years') > 0 AS created;
 SELECT topk.create_rollup('refs', 'orders', item => 'ref', event_time => 'at', accept_past => '200 years') > 0 AS created;

@@ -168,7 +168,7 @@ ALTER TABLE things DROP COLUMN item_key;
 DROP TABLE numbered;
 SELECT name, metadata, metadata_key FROM topk.rollup WHERE name LIKE 'named%' ORDER BY name;
 SELECT item, metadata FROM topk.top('named', 'day', '2024-05-06', 1) UNION ALL SELECT item, metadata FROM topk.top('named_n', 'day', '2024-05-06', 1);
--- The rights of the caller decide: policies over rows, privileges over the table
+-- The rights of the caller decide: policies that apply to the caller hide all rows, and privileges are needed on the table
 CREATE ROLE regress_topk_seer IN ROLE topk_reader;
 GRANT USAGE ON SCHEMA windows TO regress_topk_seer;
 CREATE TABLE secrets (key text PRIMARY KEY, name text);

@@ -1,5 +1,5 @@
-// topk.readable_rollups() and the like: the rows of a table of schema topk that belong to rollups which the user may ask. Views
-// are made of them, so that no plan of a user's query passes over rows of others, which EXPLAIN ANALYZE would count.
+// topk.readable_rollups() and the like: the rows of a table of schema topk that belong to rollups which the user may ask.
+// Views are made of them, so that no plan of a user's query passes over rows of others, which EXPLAIN ANALYZE would count.
 #include "../catalog/rights.h"
 #include "../catalog/rollup.h"
 #include "../catalog/scan.h"
@@ -69,8 +69,8 @@ Datum readable(FunctionCallInfo fcinfo, Table of, AttrNumber rollup, const char 
 } // namespace
 } // namespace topk::answer
 
-TOPK_FUNCTION(topk_readable_rollups, topk::answer::readable(fcinfo, topk::Table::rollup, 1, nullptr))
-TOPK_FUNCTION(topk_readable_states, topk::answer::readable(fcinfo, topk::Table::rollup_state, 1, nullptr))
-TOPK_FUNCTION(topk_readable_groups, topk::answer::readable(fcinfo, topk::Table::group_key, 1, "group_key_pkey"))
-TOPK_FUNCTION(topk_readable_snapshots, topk::answer::readable(fcinfo, topk::Table::snapshot, 1, "snapshot_stop"))
-TOPK_FUNCTION(topk_readable_errors, topk::answer::readable(fcinfo, topk::Table::error_log, 2, nullptr))
+TOPK_FUNCTION(topk_readable_rollups, topk::answer::readable(fcinfo, topk::catalog::Table::rollup, 1, nullptr))
+TOPK_FUNCTION(topk_readable_states, topk::answer::readable(fcinfo, topk::catalog::Table::rollup_state, 1, nullptr))
+TOPK_FUNCTION(topk_readable_groups, topk::answer::readable(fcinfo, topk::catalog::Table::group_key, 1, "group_key_pkey"))
+TOPK_FUNCTION(topk_readable_snapshots, topk::answer::readable(fcinfo, topk::catalog::Table::snapshot, 1, "snapshot_stop"))
+TOPK_FUNCTION(topk_readable_errors, topk::answer::readable(fcinfo, topk::catalog::Table::error_log, 2, nullptr))

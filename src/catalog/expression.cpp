@@ -55,8 +55,11 @@ Node *parse_raw(Role role, const char *source) {
 }
 
 [[noreturn]] void raise_type(Role role, const char *wanted, Oid type) {
-    ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                    errmsg("%s must be of type %s, not %s", role_name(role), wanted, format_type_be(type))));
+    ereport(ERROR,
+            (errcode(ERRCODE_DATATYPE_MISMATCH),
+             errmsg("%s must be of type %s, not %s", role_name(role), wanted, format_type_be(type)),
+             role == Role::weight ? errhint("A weight is a whole number. Choose a scale, for example (price * 100)::bigint.")
+                                  : 0));
     pg_unreachable();
 }
 
@@ -172,7 +175,7 @@ Expr *parse_expression(const ParseScope *scope, Role role, const char *source, K
             expression = cast(state, role, expression, type_of_kind(*kind), COERCION_EXPLICIT);
             break;
         case Role::time: expression = to_timestamptz(state, scope->zone, expression); break;
-        case Role::weight: expression = cast(state, role, expression, INT8OID, COERCION_ASSIGNMENT); break;
+        case Role::weight: expression = cast(state, role, expression, INT8OID, COERCION_IMPLICIT); break;
         case Role::filter: expression = coerce_to_boolean(state, expression, "filter"); break;
         case Role::group: expression = cast(state, role, expression, TEXTOID, COERCION_EXPLICIT); break;
     }

@@ -2,6 +2,13 @@
 #include "../pg/function.h"
 #include "capture.h"
 
+extern "C" {
+#include "optimizer/pathnode.h"
+#include "optimizer/planmain.h"
+#include "optimizer/restrictinfo.h"
+#include "tcop/pquery.h"
+}
+
 namespace topk::stream {
 namespace {
 
@@ -61,20 +68,50 @@ void explain_modify(ModifyTableState *, ResultRelInfo *result, List *, int, stru
     ExplainPropertyList("Rollups", names, explain);
 }
 
+// pg_dump --include-foreign-data reads whole tables like this. It finds no rows, and goes on with the other tables.
+bool is_dump() {
+    return ActivePortal != nullptr &&
+           (ActivePortal->commandTag == CMDTAG_COPY || ActivePortal->commandTag == CMDTAG_DECLARE_CURSOR);
+}
+
 // The planner calls it first for everything but INSERT.
-void refuse_to_read(PlannerInfo *root, RelOptInfo *, Oid relation) {
+void estimate_size(PlannerInfo *root, RelOptInfo *stream, Oid relation) {
     const char *name = get_rel_name(relation);
     if (root->parse->commandType != CMD_SELECT && root->parse->resultRelation != 0 &&
         rt_fetch(root->parse->resultRelation, root->parse->rtable)->relid == relation)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot update or delete rows of stream \"%s\"", name), errdetail("Streams keep no rows.")));
+    if (is_dump()) {
+        ereport(NOTICE, (errmsg("stream \"%s\" keeps no rows", name)));
+        stream->rows = 1;
+        return;
+    }
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot read from stream \"%s\"", name),
                     errhint("Streams keep no rows. Ask topk.top() for the top items of a window.")));
 }
 
+void add_paths(PlannerInfo *root, RelOptInfo *stream, Oid) {
+    ForeignPath *path = makeNode(ForeignPath);
+    path->path.pathtype = T_ForeignScan;
+    path->path.parent = stream;
+    path->path.pathtarget = stream->reltarget;
+    path->path.param_info = get_baserel_parampathinfo(root, stream, stream->lateral_relids);
+    add_path(stream, &path->path);
+}
+
+ForeignScan *plan_scan(PlannerInfo *, RelOptInfo *stream, Oid, ForeignPath *, List *targets, List *clauses, Plan *outer) {
+    return make_foreignscan(targets, extract_actual_clauses(clauses, false), stream->relid, NIL, NIL, NIL, NIL, outer);
+}
+
 Datum handler() {
     FdwRoutine *routine = makeNode(FdwRoutine);
-    routine->GetForeignRelSize = refuse_to_read;
+    routine->GetForeignRelSize = estimate_size;
+    routine->GetForeignPaths = add_paths;
+    routine->GetForeignPlan = plan_scan;
+    routine->BeginForeignScan = [](ForeignScanState *, int) {};
+    routine->IterateForeignScan = [](ForeignScanState *scan) { return ExecClearTuple(scan->ss.ss_ScanTupleSlot); };
+    routine->ReScanForeignScan = [](ForeignScanState *) {};
+    routine->EndForeignScan = [](ForeignScanState *) {};
     routine->PlanForeignModify = plan_modify;
     routine->BeginForeignModify = begin_modify;
     routine->ExecForeignInsert = insert_row;

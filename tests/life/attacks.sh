@@ -162,8 +162,44 @@ expect 'items: a cast to json' 'done|json json' "$described"
 expect '... for a reader' 'done|json json' 'SET ROLE life_reader' "$described"
 expect '... that would take the session along' $'2\n"$user", public' 'BEGIN' "CREATE OR REPLACE FUNCTION mood_json(mood) RETURNS json IMMUTABLE LANGUAGE plpgsql AS \$\$BEGIN PERFORM set_config('search_path', 'evil', false); RETURN '1'; END\$\$" "SELECT count(metadata) FROM topk.top('described', 'day')" 'SHOW search_path'
 expect '... a key that is cast' 'done|- json' 'BEGIN' 'ALTER TABLE descriptions DROP CONSTRAINT descriptions_key_key' "DELETE FROM descriptions WHERE key = 'a'" "ALTER TABLE descriptions ALTER key TYPE mood USING 'sad'" "$described"
-expect '... policies apply as in any query of the user' 'done|- y' 'BEGIN' "CREATE TABLE plain (key text UNIQUE, m text)" "INSERT INTO plain VALUES ('a', 'x'), ('sad', 'y')" 'GRANT SELECT ON plain TO life_reader' "CREATE POLICY p ON plain USING (key = 'sad')" \
-    'ALTER TABLE plain ENABLE ROW LEVEL SECURITY' "UPDATE topk.rollup SET metadata = 'plain' WHERE name = 'described'" 'SET LOCAL ROLE life_reader' "$described"
+# Policies of the items table are code of its owner that PostgreSQL runs as the user who reads: they do not run.
+psql -d life_attacks <<'SQL' >/dev/null
+CREATE TABLE private (what text);
+INSERT INTO private VALUES ('for life_reader alone');
+GRANT SELECT ON private TO life_reader;
+CREATE TABLE copied (what text);
+GRANT INSERT ON copied TO PUBLIC;
+SET ROLE life_mallory;
+CREATE FUNCTION copy_private() RETURNS boolean LANGUAGE plpgsql AS $$BEGIN
+    INSERT INTO public.copied SELECT current_user || ' read ' || what FROM public.private;
+    RETURN true;
+EXCEPTION WHEN insufficient_privilege THEN RETURN true;
+END$$;
+CREATE TABLE baited (key text UNIQUE, m text);
+CREATE TABLE baited_parted (key text UNIQUE, m text) PARTITION BY LIST (key);
+CREATE TABLE baited_part PARTITION OF baited_parted DEFAULT;
+INSERT INTO baited VALUES ('a', 'x'), ('sad', 'y');
+INSERT INTO baited_parted VALUES ('a', 'x'), ('sad', 'y');
+GRANT SELECT ON baited, baited_parted, baited_part TO life_reader, life_bypasser;
+GRANT SELECT ON described TO life_bypasser;
+CREATE POLICY p ON baited USING (copy_private());
+CREATE POLICY p ON baited_parted USING (copy_private());
+CREATE POLICY p ON baited_part USING (copy_private());
+ALTER TABLE baited ENABLE ROW LEVEL SECURITY;
+ALTER TABLE baited_part ENABLE ROW LEVEL SECURITY;
+SQL
+# bait ROLE WHAT WANTED STATEMENT...: the answer of a role after the statements, and what the policy has copied for mallory
+bait() {
+    expect "$2" "$3" 'BEGIN' "${@:4}" "SET LOCAL ROLE $1" "$described" 'RESET ROLE' 'SELECT * FROM copied'
+}
+items_of() { echo "UPDATE topk.rollup SET metadata = '$1' WHERE name = 'described'"; }
+bait life_reader '... policies do not run as a reader, who gets NULL' 'done|- -' "$(items_of baited)"
+bait life_reader '... nor with row_security = off' 'done|- -' "$(items_of baited)" 'SET LOCAL row_security = off'
+bait life_reader '... nor those of a partitioned table' 'done|- -' "$(items_of baited_parted)" 'ALTER TABLE baited_parted ENABLE ROW LEVEL SECURITY'
+bait life_reader '... nor those of a partition, which do not apply' 'done|x y' "$(items_of baited_parted)"
+bait life_bypasser '... users to whom no policy applies get the rows' 'done|x y' "$(items_of baited)"
+bait life_mallory '... and the owner does, by force, with the rights of the owner' 'done|x y' "$(items_of baited)" 'ALTER TABLE baited FORCE ROW LEVEL SECURITY'
+expect '... what the policy does in a query that the reader makes' 'life_reader read for life_reader alone' 'BEGIN' 'SET LOCAL ROLE life_reader' 'DO $$BEGIN PERFORM FROM baited; END$$' 'RESET ROLE' 'SELECT DISTINCT what FROM copied'
 expect '... without SELECT' '42501' 'BEGIN' 'REVOKE SELECT ON descriptions FROM life_reader' 'SET LOCAL ROLE life_reader' "SELECT sqlstate_of('SELECT topk.top(''described'', ''day'')')"
 # Before PostgreSQL 16, a rule turns an empty table without an index into a view.
 expect '... a table that becomes a view, where that is possible' 'done|' 'SET ROLE life_mallory' 'CREATE TABLE view_to_be (key text, m text)' 'RESET ROLE' "UPDATE topk.rollup SET metadata = 'view_to_be' WHERE name = 'described'" 'SET ROLE life_mallory' \

@@ -123,3 +123,7 @@ wait "$HOLDER_PID"
 empty_target
 restored life_target 'a snapshot from before folds' "$(restore -e "$scratch/snapshot")"
 psql -d postgres -c 'DROP DATABASE life_target'
+
+# Streams keep no rows, which is no reason for a dump to fail.
+check 'pg_dump of the rows of streams' '' "$(dump --include-foreign-data=topk -f "$scratch/foreign")$(dump --include-foreign-data=topk --inserts -f "$scratch/foreign")"
+check '... other queries are told' 'ERROR:  0A000' "$(sql life_source -c 'SELECT count(*) FROM stream')"

@@ -44,6 +44,8 @@ expect 'a trigger of another function does not pass for it' 'ERROR:  42710' 'CRE
     'CREATE TRIGGER topk_capture AFTER INSERT ON t FOR EACH STATEMENT EXECUTE FUNCTION nothing()' "SELECT topk.create_rollup('t', 't', 'item', 'ts')"
 expect 'a trigger without a rollup warns once a session, and may go' $'WARNING:  01000\n0' 'DROP TRIGGER topk_capture ON t' 'CREATE TRIGGER topk_capture AFTER INSERT ON t REFERENCING NEW TABLE AS topk_rows FOR EACH STATEMENT EXECUTE FUNCTION topk.capture()' \
     'INSERT INTO t (item) SELECT $$none$$ WHERE false' "INSERT INTO t (item) VALUES ('c')" "INSERT INTO t (item) VALUES ('c')" 'DROP TRIGGER topk_capture ON t' "SELECT count(*) FROM topk.rollup WHERE source = 't'::regclass"
+expect 'a time that is sent as NULL, as postgres_fdw does for columns that are left out' 'a=1|1' 'CREATE TABLE sent (item text, ts timestamptz DEFAULT now())' \
+    "DO \$\$BEGIN PERFORM topk.create_rollup('sent', 'sent', 'item', 'coalesce(ts, now())'), topk.create_rollup('sent_null', 'sent', 'item', 'ts'); END\$\$" "INSERT INTO sent VALUES ('a', NULL)" "DO 'BEGIN PERFORM fold_all(); END'" "SELECT counts('sent') || counts('sent_null'), (SELECT rejected FROM topk.rollups WHERE name = 'sent_null')" 'DROP TABLE sent'
 expect 'DROP TABLE takes rollups along' '0|0' 'DROP TABLE t' "SELECT (SELECT count(*) FROM topk.rollup WHERE name <> 's'), (SELECT count(*) FROM topk.delta_0 WHERE rollup NOT IN (SELECT id FROM topk.rollup))"
 
 # Partitions and children
