@@ -33,7 +33,7 @@ SELECT * FROM totals;
 SELECT * FROM sizes;
 SELECT * FROM wrong_sizes;
 
--- Late events, and full summaries with sketch and registers; then events of a tile that is not over, which a fold leaves in the log
+-- Late events; then events of a tile that is not over, which a fold leaves in the log
 INSERT INTO counted SELECT 'i' || i, '2024-01-10 10:00+00'::timestamptz + i % 50 * interval '1 minute', i % 4, 1 FROM generate_series(1, 3000) AS i;
 CALL topk.run();
 INSERT INTO counted VALUES ('a', now() + interval '12 hours', 'x', 2);
@@ -43,14 +43,14 @@ CALL topk.run();
 SELECT rollup, events, weight, pending_events FROM topk.stats ORDER BY 1;
 SELECT bool_and(pending_deltas > 0) AS something_is_left FROM topk.stats;
 SELECT * FROM wrong_sizes;
-SELECT rollup, (levels #>> '{month,windows}')::int, (levels #>> '{tile,bytes}')::bigint > 100000 AS large FROM topk.stats ORDER BY 1;
 
--- A large summary in the log
+-- A large summary in the log, and a tile with sketch and registers
 INSERT INTO counted SELECT 'i' || i, '2024-02-10 10:00+00', 'x', 2 FROM generate_series(1, 40000) AS i;
 SELECT rollup, events, weight, pending_events FROM topk.stats ORDER BY 1;
 CALL topk.run();
 SELECT rollup, events, weight, pending_events FROM topk.stats ORDER BY 1;
 SELECT * FROM wrong_sizes;
+SELECT rollup, (levels #>> '{month,windows}')::int, (levels #>> '{tile,bytes}')::bigint > 100000 AS large FROM topk.stats ORDER BY 1;
 
 -- Retention
 UPDATE topk.rollup SET retention = retention || '{"tile": "1 day", "hour": "1 day", "day": "1 day"}' WHERE name LIKE 'stats_%';

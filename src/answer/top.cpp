@@ -89,10 +89,7 @@ Datum frequency(FunctionCallInfo fcinfo, const RollupRow *row) {
 Datum window_info(FunctionCallInfo fcinfo, const RollupRow *row) {
     const AskedWindow window = window_arguments(fcinfo, row, 1, 2, 3);
     const Pieces pieces = window_pieces(row, window);
-    // Distinct items need the registers, but not the sketches.
-    TallyShape shape = row->shape;
-    shape.width = 0;
-    Tally *tally = make_tally(shape);
+    Tally *tally = make_tally(row->shape, Purpose::distinct);
     for (const Piece &piece : pieces.parts) {
         CHECK_FOR_INTERRUPTS();
         merge_stored(tally, piece.values);

@@ -147,6 +147,21 @@ SpaceSaving *SpaceSaving::relocate(const SpaceSaving &from, void *block, const L
     return to;
 }
 
+void SpaceSaving::set_capacity(uint32_t capacity) {
+    assert(floor_ == 0 && capacity >= entries_);
+    capacity_ = capacity;
+}
+
+SpaceSaving::Layout SpaceSaving::shrunk_layout(uint32_t capacity) const {
+    const uint64_t room = std::max(entries_, capacity);
+    return layout_for(capacity, room, uint64_t{arena_used_} + arena_used_ / 8, true);
+}
+
+void SpaceSaving::shrink(const Evictions *evictions) {
+    if (entries_ > capacity_)
+        purge(capacity_, evictions);
+}
+
 void SpaceSaving::check_kind(Kind kind) const {
     if (kind_ != kind && kind_ != Kind::none && kind != Kind::none)
         throw Error(Errc::mismatch, "spacesaving state counts items of type %s, not %s", kind_name(kind_), kind_name(kind));

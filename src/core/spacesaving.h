@@ -47,6 +47,12 @@ public:
         uint64_t size;
     };
 
+    // insert() and shrink() call this for the items that are dropped to make room for others.
+    struct Evictions {
+        void (*evicted)(void *context, const uint8_t *key, const Entry &entry) noexcept;
+        void *context;
+    };
+
     // The properties of the other summary that merging needs in advance.
     struct Shape {
         uint32_t capacity;
@@ -75,6 +81,12 @@ public:
     bool fits(const Shape &source) const;
     Layout merge_layout(const Shape &source) const;
     static SpaceSaving *relocate(const SpaceSaving &from, void *block, const Layout &layout);
+
+    // An exact summary may monitor any number of items. set_capacity() sets how many, at least as many as it has.
+    // shrunk_layout() is the block in which shrink() gives it this capacity; that may end its exactness.
+    void set_capacity(uint32_t capacity);
+    Layout shrunk_layout(uint32_t capacity) const;
+    void shrink(const Evictions *evictions = nullptr);
 
     // True if this is the memory of a summary, and not its stored bytes.
     bool is_live() const { return magic_ == live_magic; }
@@ -125,12 +137,6 @@ public:
         total_ += weight;
         return true;
     }
-
-    // Receives the items that are dropped to make room for others.
-    struct Evictions {
-        void (*evicted)(void *context, const uint8_t *key, const Entry &entry) noexcept;
-        void *context;
-    };
 
     // Adds an item after count() has returned false. If this returns false too, the item is not counted, and the caller must
     // move the summary to the block of grown_layout() first. Throws out_of_range if the total would exceed max_total, and

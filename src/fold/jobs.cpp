@@ -71,13 +71,14 @@ bool compact_job(Fold *fold, const Part *parts, int n) {
     Tally *tally = make_tally(shape);
     auto *weights = static_cast<uint64_t *>(palloc(n * sizeof(uint64_t)));
     int64 events = 0;
-    for (int i = 0; i < n && is_exact(tally); ++i) {
+    const auto fits_row = [&] { return is_exact(tally) && tally->summary->size() <= shape.capacity; };
+    for (int i = 0; i < n && fits_row(); ++i) {
         const uint64_t before = tally_weight(tally);
         merge_stored(tally, values_of(fold, parts[i]));
         weights[i] = tally_weight(tally) - before;
         events += delta_of(fold, parts[i]).form.events;
     }
-    const bool fits = is_exact(tally);
+    const bool fits = fits_row();
     if (fits) {
         const DeltaScope scope = parts[0].group == -1 ? DeltaScope::all : DeltaScope::group;
         append_delta({{parts[0].tile, events, fold->row.id, scope}, group_of(fold, parts[0]), store_delta(tally)});

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cassert>
-#include <functional>
 
 #include "../core/cms_format.h"
 #include "../core/item_list.h"
+#include "../core/window_size.h"
 
 extern "C" {
 #include "access/toast_internals.h"
@@ -13,6 +13,9 @@ extern "C" {
 
 namespace topk::pg {
 namespace {
+
+// Bounds the memory of an exact summary, however short its items are.
+constexpr uint32_t max_exact_items = 65536;
 
 // Smaller values are not compressed, as that would save nothing.
 constexpr size_t min_compressed = 256;
@@ -76,11 +79,11 @@ CountMin *make_sketch(const TallyShape &shape, Purpose purpose) {
 }
 
 // Creates sketch and registers with all items of the summary, before it drops the first one.
-void end_exactness(Tally *tally) {
+void make_companions(Tally *tally) {
     if (tally->purpose == Purpose::reading || tally->registers != nullptr)
         return;
     tally->registers = static_cast<uint8 *>(palloc0(register_count));
-    if (tally->shape.width != 0)
+    if (tally->shape.width != 0 && tally->purpose != Purpose::distinct)
         tally->sketch = make_sketch(tally->shape, tally->purpose);
     const SpaceSaving *summary = tally->summary;
     for (uint32_t i = 0; i < summary->size(); ++i) {
@@ -96,6 +99,29 @@ void end_exactness(Tally *tally) {
 void settle(void *sketch, const uint8_t *key, const SpaceSaving::Entry &entry) noexcept {
     auto *cms = static_cast<CountMin *>(sketch);
     cms->count(cms->key_of(key, entry.length), entry.count - entry.error);
+}
+
+// Makes an exact summary one of the tally's capacity.
+void end_exactness(Tally *tally) {
+    make_companions(tally);
+    SpaceSaving::Layout layout;
+    guarded([&] { layout = tally->summary->shrunk_layout(tally->shape.capacity); });
+    moved(tally->summary, SpaceSaving::relocate(*tally->summary, palloc(layout.size), layout));
+    const SpaceSaving::Evictions evictions = {settle, tally->sketch};
+    tally->summary->shrink(tally->purpose == Purpose::counting && tally->sketch != nullptr ? &evictions : nullptr);
+}
+
+// Returns whether an exact summary may get one more item. It compares the sizes whenever the summary has grown by an eighth.
+bool stays_exact(Tally *tally) {
+    const SpaceSaving *summary = tally->summary;
+    if (summary->size() < tally->exact_items)
+        return true;
+    const TallyShape &shape = tally->shape;
+    if (summary->size() >= max_exact_items ||
+        exact_size(*summary) > inexact_size(*summary, shape.capacity, shape.width, shape.depth))
+        return false;
+    tally->exact_items = summary->size() + std::max(summary->size() / 8, 1u);
+    return true;
 }
 
 void count_unmonitored(Tally *tally, const Item &item, uint64_t weight) {
@@ -221,7 +247,8 @@ Tally *make_tally(const TallyShape &shape, Purpose purpose) {
     tally->shape = shape;
     tally->purpose = purpose;
     SpaceSaving::Layout layout;
-    guarded([&] { layout = SpaceSaving::initial_layout(shape.capacity, 0); });
+    tally->exact_items = shape.capacity;
+    guarded([&] { layout = SpaceSaving::initial_layout(max_capacity, 0); });
     tally->summary = SpaceSaving::create(palloc(layout.size), layout);
     guarded([&] { tally->summary->require_kind(shape.kind); });
     return tally;
@@ -238,6 +265,9 @@ Tally *load_tally(const TallyShape &shape, struct varlena *stored) {
     guarded([&] { layout = SpaceSaving::roomy_layout(StoredSpaceSaving(bytes.data, bytes.size).shape()); });
     tally->summary = SpaceSaving::create(palloc(layout.size), layout);
     guarded([&] { tally->summary->merge(StoredSpaceSaving(bytes.data, bytes.size)); });
+    tally->exact_items = std::max(shape.capacity, tally->summary->size());
+    if (is_exact(tally))
+        tally->summary->set_capacity(max_capacity);
     return tally;
 }
 
@@ -249,7 +279,7 @@ void count_item(Tally *tally, const void *data, size_t length, uint64_t weight) 
     if ((counting || is_exact(tally)) && tally->summary->count_monitored(item, weight))
         return;
     ContextSwitch context(tally->context);
-    if (is_full(tally))
+    if (is_exact(tally) && !stays_exact(tally))
         end_exactness(tally);
     if (counting && tally->registers != nullptr) {
         count_unmonitored(tally, item, weight);
@@ -270,24 +300,11 @@ void count_item(Tally *tally, const void *data, size_t length, uint64_t weight) 
     context.back();
 }
 
-// Counts the largest items first: they get entries, and the others are added to the filter without needing any.
 void count_all(Tally *tally, const SpaceSaving *exact) {
-    const uint32_t size = exact->size(), capacity = tally->shape.capacity;
-    uint64_t threshold = 0;
-    if (size > capacity) {
-        auto *counts = static_cast<uint64_t *>(palloc(size * sizeof(uint64_t)));
-        for (uint32_t i = 0; i < size; ++i)
-            counts[i] = exact->entries()[i].count;
-        std::nth_element(counts, counts + capacity, counts + size, std::greater<uint64_t>());
-        threshold = counts[capacity];
-        pfree(counts);
+    for (uint32_t i = 0; i < exact->size(); ++i) {
+        const SpaceSaving::Entry &entry = exact->entries()[i];
+        count_item(tally, exact->key(entry), entry.length, entry.count);
     }
-    for (const bool large : {true, false})
-        for (uint32_t i = 0; i < size; ++i) {
-            const SpaceSaving::Entry &entry = exact->entries()[i];
-            if ((entry.count > threshold) == large)
-                count_item(tally, exact->key(entry), entry.length, entry.count);
-        }
 }
 
 void merge_stored(Tally *tally, const StoredTally &stored) {
@@ -313,7 +330,7 @@ void merge_stored(Tally *tally, const StoredTally &stored) {
         if (floor == 0) {
             merge_exact(tally, bytes, size);
         } else {
-            end_exactness(tally);
+            make_companions(tally);
             if (tally->purpose == Purpose::reading)
                 moved(tally->summary, merge(tally->summary, bytes));
             else
@@ -331,6 +348,15 @@ StoredTally store_tally(Tally *tally) {
     if (tally->sketch != nullptr)
         assert(summary->violated_invariant(*tally->sketch) == nullptr);
     StoredTally stored = {};
+    if (is_exact(tally)) {
+        const uint32_t capacity = std::max(tally->shape.capacity, summary->size());
+        tally->summary->set_capacity(capacity);
+        stored.summary = pack(tally->summary);
+        tally->summary->set_capacity(max_capacity);
+        if (capacity > tally->shape.capacity)
+            stored.summary = compress(stored.summary);
+        return stored;
+    }
     stored.summary = pack(tally->summary);
     if (tally->registers != nullptr) {
         stored.registers = compress(make_bytea(tally->registers, register_count));

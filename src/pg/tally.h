@@ -1,6 +1,7 @@
 // A tally has the counts of one window and group: a Space-Saving summary, and as soon as that is no longer exact, a
 // Count-Min sketch and HyperLogLog registers of all items. An exact summary contains everything that the other two could
-// add.
+// add. It stays exact as long as it takes no more bytes than the three would (window_size.h), and for at least as many items
+// as the capacity.
 #pragma once
 
 #include "../core/cms.h"
@@ -28,6 +29,7 @@ struct StoredTally {
 enum class Purpose {
     merging,  // items and stored tallies may be added
     reading,  // only the summary is built, neither of the other two
+    distinct, // the summary and the registers are built, no sketch
     counting, // only items are added; the sketch gets the weight of an item when the item leaves the summary, which saves
               // most updates
 };
@@ -36,9 +38,10 @@ enum class Purpose {
 struct Tally {
     MemoryContext context;
     TallyShape shape;
-    SpaceSaving *summary;
-    CountMin *sketch; // nullptr while the summary is exact, and if the width is 0
-    uint8 *registers; // nullptr while the summary is exact
+    SpaceSaving *summary; // while it is exact, it has any number of items
+    uint32_t exact_items; // with this many items, the sizes are compared again
+    CountMin *sketch;     // nullptr while the summary is exact, and if the width is 0
+    uint8 *registers;     // nullptr while the summary is exact
     Purpose purpose;
 };
 
@@ -46,7 +49,7 @@ Tally *make_tally(const TallyShape &shape, Purpose purpose = Purpose::merging);
 
 inline bool is_exact(const Tally *tally) { return tally->summary->floor() == 0; }
 
-// Returns a tally for reading, with the content of a stored summary that is no longer exact.
+// Returns a tally for reading, with the content of a stored summary.
 Tally *load_tally(const TallyShape &shape, struct varlena *summary);
 
 // Counts an item, which must be of the kind of the tally. Weight 0 counts nothing.
@@ -59,9 +62,6 @@ void count_all(Tally *tally, const SpaceSaving *exact);
 inline bool count_exact(Tally *tally, const void *data, size_t length, uint64_t weight) {
     return is_exact(tally) && tally->summary->count(SpaceSaving::key_of(data, length), weight);
 }
-
-// Returns whether the summary would no longer be exact with one more distinct item.
-inline bool is_full(const Tally *tally) { return is_exact(tally) && tally->summary->size() >= tally->summary->capacity(); }
 
 // Adds a stored tally. A tally for reading needs only its items and summary.
 void merge_stored(Tally *tally, const StoredTally &stored);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <functional>
 #include <optional>
 
 #include "sketch.h"
@@ -24,7 +23,7 @@ public:
     Counts(uint32_t capacity, const topk::CmsParameters &parameters, uint32_t exact_items = 0, bool counting = false,
            topk::Kind kind = topk::Kind::text)
         : capacity_(capacity), parameters_(parameters), kind_(kind), counting_(counting),
-          limit_(std::max(exact_items, capacity)), summary_(2 * limit_, kind) {}
+          limit_(std::max(exact_items, capacity)), summary_(topk::max_capacity, kind) {}
 
     bool is_exact() const { return !sketch_; }
     const Summary &summary() const { return summary_; }
@@ -48,7 +47,7 @@ public:
             return;
         }
         if (!sketch_)
-            end_exactness();
+            make_sketch();
         const Sketch there = Sketch::load(other.sketch);
         summary_.merge(other.summary, &**sketch_, &*there);
         sketch_->merge(there);
@@ -70,22 +69,25 @@ private:
         s->add(s->item(key, entry.length), entry.count - entry.error);
     }
 
-    // The largest first: they get entries of their own, and the others then cost none.
     void add_all(const Summary &exact) {
-        std::vector<const topk::SpaceSaving::Entry *> order(exact->size());
         for (uint32_t i = 0; i < exact->size(); ++i)
-            order[i] = exact->entries() + i;
-        std::stable_sort(order.begin(), order.end(), [](auto *a, auto *b) { return a->count > b->count; });
-        for (const auto *e : order)
-            add(topk::Item(exact->key(*e), e->length), e->count);
+            add(topk::Item(exact->key(exact->entries()[i]), exact->entries()[i].length), exact->entries()[i].count);
+    }
+
+    // With what is about to be merged the summary may still be exact then.
+    void make_sketch() {
+        sketch_.emplace(parameters_, kind_);
+        sketch_->make_dense();
+        for (uint32_t i = 0; !counting_ && i < summary_->size(); ++i) {
+            const topk::SpaceSaving::Entry &e = summary_->entries()[i];
+            sketch_->add(sketch_->item(summary_->key(e), e.length), e.count);
+        }
     }
 
     void end_exactness() {
-        const Summary exact = std::move(summary_);
-        summary_ = Summary(capacity_, kind_);
-        sketch_.emplace(parameters_, kind_);
-        sketch_->make_dense();
-        add_all(exact);
+        make_sketch();
+        const topk::SpaceSaving::Evictions evictions = {settle, &*sketch_};
+        summary_.shrink(capacity_, counting_ ? &evictions : nullptr);
     }
 
     void add_to_both(const topk::Item &item, uint64_t weight) {

@@ -66,6 +66,12 @@ public:
         merge(topk::StoredSpaceSaving(packed.data(), packed.size()), here, there);
     }
 
+    // Of an exact one.
+    void shrink(uint32_t capacity, const topk::SpaceSaving::Evictions *evictions = nullptr) {
+        move(summary_->shrunk_layout(capacity));
+        summary_->shrink(evictions);
+    }
+
     Bytes pack() const {
         Bytes out(topk::StoredSpaceSaving::packed_bound(*summary_));
         out.resize(topk::StoredSpaceSaving::pack(*summary_, out.data()));
