@@ -12,15 +12,20 @@ CREATE TABLE never (item bigint, ts timestamptz, weight bigint);
 CREATE TABLE always (LIKE never);
 CREATE TABLE sometimes (LIKE never);
 CREATE TABLE bare (LIKE never);
-SELECT count(topk.create_rollup(t, t, 'item', 'ts', weight => 'weight', windows => '{hour,day,week}', capacity => 300, k => 15, width => CASE t WHEN 'bare' THEN 0 ELSE 3000 END,
+CREATE TABLE zoned (LIKE never);
+CREATE TABLE no_tiles (LIKE never);
+CREATE TABLE no_windows (LIKE never);
+SELECT count(topk.create_rollup(t, t, 'item', 'ts', weight => 'weight', windows => '{hour,day,week}', capacity => 300, k => 15, width => CASE t WHEN 'bare' THEN 0 ELSE 3000 END, timezone => CASE t WHEN 'zoned' THEN 'America/St_Johns' ELSE 'UTC' END,
                                 accept_past => '100 years', retention => '{"tile": "100 years", "hour": "100 years", "day": "100 years", "week": "100 years"}'))
-FROM unnest('{never,always,sometimes,bare}'::text[]) AS t;
+FROM unnest('{never,always,sometimes,bare,zoned,no_tiles,no_windows}'::text[]) AS t;
 
-INSERT INTO never SELECT item, ts, weight FROM event;
 DO $$ BEGIN
     FOR p IN 1 .. 7 LOOP
         INSERT INTO always SELECT item, ts, weight FROM event WHERE part = p;
         INSERT INTO bare SELECT item, ts, weight FROM event WHERE part = p;
+        INSERT INTO zoned SELECT item, ts, weight FROM event WHERE part = p;
+        INSERT INTO no_tiles SELECT item, ts, weight FROM event WHERE part = p;
+        INSERT INTO no_windows SELECT item, ts, weight FROM event WHERE part = p;
         COMMIT;
         CALL topk.run();
         INSERT INTO sometimes SELECT item, ts, weight FROM event WHERE part = p AND item % 3 = 0;
@@ -38,8 +43,18 @@ DO $$ BEGIN
     END LOOP;
 END $$;
 
+-- Retention removes tiles and hours of one rollup, days and weeks of the other.
+UPDATE topk.rollup SET retention = retention || '{"tile": "1 day", "hour": "1 day"}' WHERE name = 'no_tiles';
+UPDATE topk.rollup SET retention = retention || '{"day": "1 day", "week": "1 day"}' WHERE name = 'no_windows';
+UPDATE topk.rollup_state SET retained_at = NULL;
+INSERT INTO no_tiles VALUES (1, now() - interval '3 days', 1); -- a fold is due
+INSERT INTO no_windows VALUES (1, now() - interval '3 days', 1);
+CALL topk.run();
+SELECT name, level FROM topk.rollup JOIN topk.tile ON rollup = id WHERE name LIKE 'no\_%' GROUP BY name, level ORDER BY name, level;
+INSERT INTO never SELECT item, ts, weight FROM event;
+
 -- What is wrong with the answers for a window: all columns but the first three have to be 0
-CREATE FUNCTION wrong(rollup text, kind text, at timestamptz, OUT total int, OUT bounds int, OUT rank int, OUT guaranteed int, OUT heavy int, OUT frequency int, OUT agreement int, OUT distinct_items int)
+CREATE FUNCTION wrong(rollup text, kind text, at timestamptz, OUT total int, OUT bounds int, OUT rank int, OUT guaranteed int, OUT heavy int, OUT frequency int, OUT agreement int, OUT distinct_items int, OUT span int)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -64,12 +79,16 @@ BEGIN
     -- topk.frequency says no more than topk.top, and the same where one row answers
     SELECT count(*) FILTER (WHERE q.upper > f.count OR q.lower < f.count - f.error OR (rollup IN ('always', 'bare') AND q.upper <> f.count)) INTO agreement
     FROM found AS f, topk.frequency(rollup, f.item, kind, at) AS q;
+    -- The same span by topk.range
+    SELECT count(*) FILTER (WHERE coalesce(x.n, 0) NOT BETWEEN s.count - s.error AND s.count) + 15 - count(*) INTO span
+    FROM topk.range(rollup, info.window_start, info.window_end, 15) AS s LEFT JOIN exact AS x USING (item);
     DROP TABLE exact, found;
 END $$;
 SET client_min_messages = error; -- some shares are too small
 SELECT r AS rollup, w.kind, w.at, x.*
-FROM unnest('{never,always,sometimes,bare}'::text[]) WITH ORDINALITY AS r (r, n),
+FROM unnest('{never,always,sometimes,bare,zoned,no_tiles,no_windows}'::text[]) WITH ORDINALITY AS r (r, n),
      (VALUES (1, 'hour', '2024-05-06 05:00+00'::timestamptz), (2, 'day', '2024-05-06'), (3, 'day', '2024-05-07'), (4, 'week', '2024-05-06')) AS w (n, kind, at), wrong(r, w.kind, w.at) AS x
+WHERE (r, w.kind) NOT IN (('no_tiles', 'hour'), ('no_windows', 'day'), ('no_windows', 'week')) -- these are removed
 ORDER BY r.n, w.n;
 RESET client_min_messages;
 -- Hours have more items than counters, and are exact: that takes less than a summary with a sketch. Days are not.

@@ -32,11 +32,11 @@ COMMENT ON FUNCTION topk.heavy_hitters(text, text, double precision, timestamptz
 
 CREATE FUNCTION topk.frequency(rollup text, item text, window_kind text, at timestamptz DEFAULT pg_catalog.now(),
                                group_key text[] DEFAULT NULL,
-                               OUT count bigint, OUT lower bigint, OUT upper bigint, OUT rank integer)
+                               OUT count bigint, OUT lower bigint, OUT upper bigint, OUT rank integer, OUT estimate bigint)
     LANGUAGE C STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'topk_rollup_frequency';
 COMMENT ON FUNCTION topk.frequency(text, text, text, timestamptz, text[]) IS
-    'returns bounds of the weight of one item, monitored or not, in the window that contains a time: lower <= true weight <= upper always holds. upper is the smaller of the upper bounds of the Space-Saving summary and the Count-Min sketch, lower is the lower bound of the summary, and count equals upper. rank is the rank in topk.top, NULL if the summary does not monitor the item. The item is given as text, whatever its type.';
+    'returns bounds of the weight of one item, monitored or not, in the window that contains a time: lower <= true weight <= upper always holds. upper is the smaller of the upper bounds of the Space-Saving summary and the Count-Min sketch, lower is the lower bound of the summary, and count equals upper. rank is the rank in topk.top, NULL if the summary does not monitor the item. estimate is the most likely weight, between lower and upper: what the sketch shows for items that never occurred is subtracted from the bound of a rare item (after Deng and Rafiei, 2007). The item is given as text, whatever its type.';
 
 CREATE FUNCTION topk.trending(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(), k integer DEFAULT 10,
                               min_count bigint DEFAULT 1, group_key text[] DEFAULT NULL,

@@ -298,19 +298,20 @@ BEGIN
         RAISE invalid_parameter_value USING MESSAGE = 'item_id: must not be null';
     END IF;
     BEGIN
-        SELECT f.count, f.lower, f.upper, f.rank INTO known
+        SELECT f.count, f.lower, f.upper, f.rank, f.estimate INTO known
         FROM topk.frequency(rollup, item_id, time_window, window_start, group_key) AS f;
     EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
         RAISE invalid_parameter_value USING MESSAGE = 'item_id: ' || SQLERRM; -- item_id is no value of the item type
     END;
     RETURN jsonb_build_object('item_id', item_id, 'time_window', time_window,
                               'window_start', (topk.window_info(rollup, time_window, window_start, group_key)).window_start,
-                              'count', known.count, 'lower', known.lower, 'upper', known.upper, 'rank', known.rank,
+                              'count', known.count, 'lower', known.lower, 'upper', known.upper, 'estimate', known.estimate,
+                              'rank', known.rank,
                               'updated_at', statement_timestamp());
 END
 $$;
 COMMENT ON FUNCTION topk_api.get_frequency(text, text, text, timestamptz, text[]) IS
-    'returns the weight of one item in a window, as {item_id, time_window, window_start, count, lower, upper, rank, updated_at}; topk.frequency describes the fields. updated_at is the time of the statement, as the answer counts everything that is committed. Raises SQLSTATE 22023 with the name of an invalid argument.';
+    'returns the weight of one item in a window, as {item_id, time_window, window_start, count, lower, upper, estimate, rank, updated_at}; topk.frequency describes the fields. updated_at is the time of the statement, as the answer counts everything that is committed. Raises SQLSTATE 22023 with the name of an invalid argument.';
 
 CREATE FUNCTION topk_api.get_trending(rollup text, k integer DEFAULT 10, time_window text DEFAULT 'hour',
                                       window_start timestamptz DEFAULT NULL, min_count bigint DEFAULT 1,

@@ -65,33 +65,37 @@ COMMENT ON CAST (cms AS bytea) IS 'returns the stored bytes';
 
 -- Functions that read a sketch
 
-CREATE FUNCTION frequency(sketch cms, item text, OUT count bigint, OUT lower bigint, OUT upper bigint)
+CREATE FUNCTION frequency(sketch cms, item text, OUT count bigint, OUT lower bigint, OUT upper bigint,
+                          OUT estimate bigint)
     RETURNS record
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'cms_frequency_text';
 COMMENT ON FUNCTION frequency(cms, text) IS
-    'returns bounds of the weight of any item: true weight <= upper always holds, lower = upper - error_bound <= true weight holds with probability confidence; count equals upper';
+    'returns bounds of the weight of any item: true weight <= upper always holds, lower = upper - error_bound <= true weight holds with probability confidence; count equals upper. estimate is the most likely weight: upper, less the median of what 63 items that never occurred show, unless upper is above all of these (after Deng and Rafiei, 2007)';
 
-CREATE FUNCTION frequency(sketch cms, item bigint, OUT count bigint, OUT lower bigint, OUT upper bigint)
+CREATE FUNCTION frequency(sketch cms, item bigint, OUT count bigint, OUT lower bigint, OUT upper bigint,
+                          OUT estimate bigint)
     RETURNS record
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'cms_frequency_bigint';
 COMMENT ON FUNCTION frequency(cms, bigint) IS
-    'returns bounds of the weight of any item: true weight <= upper always holds, lower = upper - error_bound <= true weight holds with probability confidence; count equals upper';
+    'returns bounds of the weight of any item: true weight <= upper always holds, lower = upper - error_bound <= true weight holds with probability confidence; count equals upper. estimate is the most likely weight: upper, less the median of what 63 items that never occurred show, unless upper is above all of these (after Deng and Rafiei, 2007)';
 
-CREATE FUNCTION frequency(sketch cms, item uuid, OUT count bigint, OUT lower bigint, OUT upper bigint)
+CREATE FUNCTION frequency(sketch cms, item uuid, OUT count bigint, OUT lower bigint, OUT upper bigint,
+                          OUT estimate bigint)
     RETURNS record
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'cms_frequency_uuid';
 COMMENT ON FUNCTION frequency(cms, uuid) IS
-    'returns bounds of the weight of any item: true weight <= upper always holds, lower = upper - error_bound <= true weight holds with probability confidence; count equals upper';
+    'returns bounds of the weight of any item: true weight <= upper always holds, lower = upper - error_bound <= true weight holds with probability confidence; count equals upper. estimate is the most likely weight: upper, less the median of what 63 items that never occurred show, unless upper is above all of these (after Deng and Rafiei, 2007)';
 
-CREATE FUNCTION frequency(sketch cms, item bytea, OUT count bigint, OUT lower bigint, OUT upper bigint)
+CREATE FUNCTION frequency(sketch cms, item bytea, OUT count bigint, OUT lower bigint, OUT upper bigint,
+                          OUT estimate bigint)
     RETURNS record
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'cms_frequency_bytea';
 COMMENT ON FUNCTION frequency(cms, bytea) IS
-    'returns bounds of the weight of any item: true weight <= upper always holds, lower = upper - error_bound <= true weight holds with probability confidence; count equals upper';
+    'returns bounds of the weight of any item: true weight <= upper always holds, lower = upper - error_bound <= true weight holds with probability confidence; count equals upper. estimate is the most likely weight: upper, less the median of what 63 items that never occurred show, unless upper is above all of these (after Deng and Rafiei, 2007)';
 
 CREATE FUNCTION total(sketch cms)
     RETURNS bigint

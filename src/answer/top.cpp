@@ -66,13 +66,14 @@ uint64_t add_bound(uint64_t a, uint64_t b) { return std::min(a + b, max_total); 
 Datum frequency(FunctionCallInfo fcinfo, const RollupRow *row) {
     const ItemArgument item = item_argument(fcinfo, 1, row->shape.kind);
     const Pieces pieces = pieces_of(row, window_arguments(fcinfo, row, 2, 3, 4));
-    Frequency sum = {0, 0, 0};
+    Frequency sum = {};
     for (const Piece &piece : pieces.parts) {
         CHECK_FOR_INTERRUPTS();
         // The sum of the parts' bounds is never worse than the bound of their sum.
         const Frequency part = stored_frequency(piece.values, row->shape.kind, item.data, item.length);
         sum.lower = add_bound(sum.lower, part.lower);
         sum.upper = add_bound(sum.upper, part.upper);
+        sum.estimate = add_bound(sum.estimate, part.estimate);
     }
     const Ranking ranking = ranking_of(row, pieces, all_entries);
     uint32_t rank = 0;
@@ -80,8 +81,9 @@ Datum frequency(FunctionCallInfo fcinfo, const RollupRow *row) {
            !(ranking.entries[rank].length == item.length && memcmp(ranking.entries[rank].key, item.data, item.length) == 0))
         ++rank;
     Datum values[] = {Int64GetDatum(static_cast<int64>(sum.upper)), Int64GetDatum(static_cast<int64>(sum.lower)),
-                      Int64GetDatum(static_cast<int64>(sum.upper)), Int32GetDatum(static_cast<int32>(rank + 1))};
-    const bool nulls[] = {false, false, false, rank == ranking.n};
+                      Int64GetDatum(static_cast<int64>(sum.upper)), Int32GetDatum(static_cast<int32>(rank + 1)),
+                      Int64GetDatum(static_cast<int64>(sum.estimate))};
+    const bool nulls[] = {false, false, false, rank == ranking.n, false};
     return return_row(fcinfo, values, nulls);
 }
 

@@ -1,5 +1,6 @@
 #include "cms.h"
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <cmath>
@@ -226,6 +227,12 @@ bool CountMin::insert(const CmsItem &item, uint64_t weight) {
         throw Error(Errc::out_of_range, "total weight of cms state would exceed %llu",
                     static_cast<unsigned long long>(max_total));
     return count(item, weight);
+}
+
+CmsNoise::CmsNoise(uint64_t *estimates) {
+    std::nth_element(estimates, estimates + probes / 2, estimates + probes);
+    median_ = estimates[probes / 2];
+    largest_ = *std::max_element(estimates + probes / 2, estimates + probes);
 }
 
 uint64_t CountMin::estimate(const CmsItem &item) const {

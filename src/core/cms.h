@@ -60,6 +60,27 @@ struct CmsItem {
 
 class StoredCms;
 
+// The estimates of items that were never counted are noise, and the estimate of a rare item is mostly noise too. Deng and
+// Rafiei, "New estimation algorithms for streaming data: Count-min can do more" (2007), subtract the noise of each row; here
+// the median over probes is subtracted from the whole estimate. The conservative update adds next to no noise to items that
+// are above all of it, so those keep their estimate.
+class CmsNoise {
+public:
+    static constexpr uint32_t probes = 63;
+
+    // The cells of a probe are as random as those of an item, and belong to none.
+    static CmsItem probe(uint32_t number, uint64_t seed) { return CmsItem(&number, sizeof(number), ~seed); }
+
+    // Reorders the estimates of the probes.
+    explicit CmsNoise(uint64_t *estimates);
+
+    uint64_t without(uint64_t upper) const { return upper > largest_ ? upper : upper - std::min(upper, median_); }
+
+private:
+    uint64_t median_;
+    uint64_t largest_;
+};
+
 // A sketch in one contiguous block that the caller owns: this header, then either all cells, row by row (dense), or a hash
 // table of the cells that are not zero (sparse). The block has no pointers, so a copy of its bytes is a copy of the sketch.
 // An operation that lacks room reports that instead of allocating memory; the caller then moves the sketch with relocate().

@@ -182,23 +182,36 @@ void StoredCms::visit_cells(Visit visit) const {
 }
 
 Frequency StoredCms::frequency(const CmsItem &item) const {
-    uint32_t wanted[CmsParameters::max_depth]; // ascending, as each row comes after the row before
-    for (uint32_t i = 0; i < depth(); ++i)
-        wanted[i] = item.cell(i, width());
-    uint64_t least = total_;
-    uint32_t row = 0, found = 0;
+    constexpr uint32_t items = CmsNoise::probes + 1; // the item is the last one
+    struct Wanted {
+        uint32_t cell;
+        uint32_t item;
+    } wanted[items * CmsParameters::max_depth];
+    uint64_t least[items];
+    uint32_t found[items] = {};
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < items; ++i) {
+        const CmsItem one = i == CmsNoise::probes ? item : CmsNoise::probe(i, seed());
+        for (uint32_t row = 0; row < depth(); ++row)
+            wanted[n++] = {one.cell(row, width()), i};
+        least[i] = total_;
+    }
+    std::sort(wanted, wanted + n, [](const Wanted &a, const Wanted &b) { return a.cell < b.cell; });
+    const Wanted *next = wanted, *const end = wanted + n;
     visit_cells([&](uint32_t cell, uint64_t count) {
-        while (row < depth() && wanted[row] < cell)
-            ++row;
-        if (row < depth() && wanted[row] == cell) {
-            least = std::min(least, count);
-            ++found;
+        while (next != end && next->cell < cell)
+            ++next;
+        for (; next != end && next->cell == cell; ++next) {
+            least[next->item] = std::min(least[next->item], count);
+            ++found[next->item];
         }
     });
-    if (found < depth())
-        return {0, 0, 0};
-    const uint64_t error = error_bound();
-    return {least, least > error ? least - error : 0, least};
+    for (uint32_t i = 0; i < items; ++i) // a cell that was not visited is 0
+        if (found[i] < depth())
+            least[i] = 0;
+    const uint64_t upper = least[CmsNoise::probes], error = error_bound();
+    const uint64_t estimate = CmsNoise(least).without(upper);
+    return {upper, upper > error ? upper - error : 0, upper, estimate};
 }
 
 void CountMin::merge(const StoredCms &source) {

@@ -36,7 +36,8 @@ public:
 
     CmsItem key_of(const void *data, size_t length) const { return CmsItem(data, length, parameters_.seed); }
 
-    // count and upper are never below the weight of the item; lower is not above it with probability 1 - e^-depth.
+    // count and upper are never below the weight of the item; lower is not above it with probability 1 - e^-depth. The
+    // estimate is upper without noise (CmsNoise).
     Frequency frequency(const CmsItem &item) const;
 
 private:

@@ -43,9 +43,10 @@ struct Item {
 
 // The answer of a sketch about one item.
 struct Frequency {
-    uint64_t count; // the estimate; for both sketches it is the upper bound
+    uint64_t count; // the upper bound
     uint64_t lower;
     uint64_t upper;
+    uint64_t estimate; // the most likely weight: the upper bound, if nothing better is known
 };
 
 inline uint64_t load_u64(const void *p) {

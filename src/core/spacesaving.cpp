@@ -159,7 +159,7 @@ SpaceSaving::Layout SpaceSaving::shrunk_layout(uint32_t capacity) const {
 
 void SpaceSaving::shrink(const Evictions *evictions) {
     if (entries_ > capacity_)
-        purge(capacity_, evictions);
+        purge(capacity_, capacity_, evictions);
 }
 
 void SpaceSaving::check_kind(Kind kind) const {
@@ -169,9 +169,9 @@ void SpaceSaving::check_kind(Kind kind) const {
 
 Frequency SpaceSaving::frequency(const Item &item) const {
     if (const Entry *e = const_cast<SpaceSaving *>(this)->find(item))
-        return {e->count, e->count - e->error, e->count};
+        return {e->count, e->count - e->error, e->count, e->count};
     const uint64_t upper = unmonitored_bound(item.hash);
-    return {upper, 0, upper};
+    return {upper, 0, upper, upper};
 }
 
 void SpaceSaving::require_kind(Kind kind) {
@@ -224,7 +224,7 @@ bool SpaceSaving::insert(const Item &item, uint64_t weight, uint64_t limit, cons
                     static_cast<unsigned long long>(max_total));
     assert(find(item) == nullptr);
     if (entries_ == capacity_) [[unlikely]]
-        purge(kept_at_purge(capacity_), evictions);
+        purge(kept_at_purge(capacity_), kept_at_purge(capacity_) / 2, evictions);
     if (!has_room(item.length)) [[unlikely]]
         return false;
     const uint64_t error = std::min(unmonitored_bound(item.hash), std::max(limit, weight) - weight);
@@ -293,13 +293,13 @@ uint32_t SpaceSaving::first_ties(uint64_t count, uint32_t most) const {
 }
 
 // Drops every entry whose count is not among the `keep` largest. The (keep+1)-th largest count becomes the floor. Entries
-// with the same count are dropped too, unless less than half would be left: a stream of distinct items must not empty the
+// with that count are dropped too, unless fewer than `fill` would be left: a stream of distinct items must not empty the
 // summary.
-void SpaceSaving::purge(uint32_t keep, const Evictions *evictions) {
-    assert(entries_ > keep && filter_width_ != 0);
+void SpaceSaving::purge(uint32_t keep, uint32_t fill, const Evictions *evictions) {
+    assert(entries_ > keep && fill <= keep && filter_width_ != 0);
     uint32_t larger;
     const uint64_t threshold = nth_largest_count(keep + 1, larger);
-    const uint32_t ties = larger < keep / 2 ? first_ties(threshold, keep / 2 - larger) : 0;
+    const uint32_t ties = larger < fill ? first_ties(threshold, fill - larger) : 0;
     Entry *kept = entries();
     uint32_t used = 0;
     uint8_t *bytes = arena();

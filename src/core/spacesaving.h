@@ -243,7 +243,7 @@ private:
     void rebuild_index();
     uint64_t nth_largest_count(uint32_t nth, uint32_t &larger) const;
     uint32_t first_ties(uint64_t count, uint32_t most) const;
-    void purge(uint32_t keep, const Evictions *evictions = nullptr);
+    void purge(uint32_t keep, uint32_t fill, const Evictions *evictions = nullptr);
 
     uint32_t host_word_; // belongs to the caller: PostgreSQL stores the length of the value here
     uint32_t magic_;

@@ -201,14 +201,14 @@ Frequency StoredSpaceSaving::frequency(const Item &item) const {
         const Ranked r = next_entry(reader, count);
         count = r.count;
         if (r.length == item.length && equal_bytes(r.key, item.data, item.length))
-            return {r.count, r.count - r.error, r.count};
+            return {r.count, r.count - r.error, r.count, r.count};
     }
     if (floor_ == 0)
-        return {0, 0, 0};
+        return {0, 0, 0, 0};
     const uint32_t width = SpaceSaving::filter_width_for(capacity_);
     const uint64_t cell = CellBlocks::read_one(reader, width, SpaceSaving::filter_cell(item.hash, width));
     const uint64_t upper = std::min(floor_, cell);
-    return {upper, 0, upper};
+    return {upper, 0, upper, upper};
 }
 
 // The weight of an item that a side does not monitor is at most min(floor, filter cell, estimate of its sketch) there, so
@@ -291,7 +291,7 @@ void SpaceSaving::merge(const StoredSpaceSaving &source, const CountMin *here, c
     total_ += source.total();
     floor_ += source.floor();
     if (entries_ > capacity_)
-        purge(capacity_);
+        purge(capacity_, capacity_ / 2);
 }
 
 void StoredSpaceSaving::validate(const uint8_t *bytes, size_t size) {

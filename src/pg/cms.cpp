@@ -94,7 +94,7 @@ Datum frequency(FunctionCallInfo fcinfo) {
     read_item<kind>(PG_GETARG_DATUM(1), bytes);
     const Sketch s = sketch_argument(fcinfo);
     require_item_kind(CountMin::type_name, s.kind, kind);
-    Frequency f{0, 0, 0};
+    Frequency f{};
     guarded([&] {
         const StoredCms stored(s.bytes.data, s.bytes.size);
         f = stored.frequency(stored.key_of(bytes.data, bytes.length));

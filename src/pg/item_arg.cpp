@@ -18,10 +18,10 @@ void require_item_kind(const char *type_name, Kind state, Kind item) {
 }
 
 Datum frequency_row(FunctionCallInfo fcinfo, const Frequency &frequency) {
-    Datum values[3] = {Int64GetDatum(static_cast<int64>(frequency.count)),
-                       Int64GetDatum(static_cast<int64>(frequency.lower)),
-                       Int64GetDatum(static_cast<int64>(frequency.upper))};
-    bool nulls[3] = {};
+    Datum values[] = {Int64GetDatum(static_cast<int64>(frequency.count)), Int64GetDatum(static_cast<int64>(frequency.lower)),
+                      Int64GetDatum(static_cast<int64>(frequency.upper)),
+                      Int64GetDatum(static_cast<int64>(frequency.estimate))};
+    bool nulls[lengthof(values)] = {};
     return return_row(fcinfo, values, nulls);
 }
 

@@ -169,7 +169,7 @@ Datum frequency(FunctionCallInfo fcinfo) {
     read_item<kind>(PG_GETARG_DATUM(1), bytes);
     const Summary s = summary_argument(fcinfo);
     require_item_kind(SpaceSaving::type_name, s.kind, kind);
-    Frequency f{0, 0, 0};
+    Frequency f{};
     guarded([&] { f = StoredSpaceSaving(s.bytes.data, s.bytes.size).frequency(Item(bytes.data, bytes.length)); });
     return frequency_row(fcinfo, f);
 }

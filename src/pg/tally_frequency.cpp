@@ -6,10 +6,11 @@
 namespace topk::pg {
 namespace {
 
-// Both bounds hold, so the smaller one does too.
-void improve(Frequency *frequency, uint64_t upper) {
+// Both bounds hold, so the smaller one does too. The sketch knows best how much of a bound is noise.
+void improve(Frequency *frequency, uint64_t upper, uint64_t estimate) {
     frequency->upper = std::min(frequency->upper, upper);
     frequency->count = frequency->upper;
+    frequency->estimate = std::clamp(estimate, frequency->lower, frequency->upper);
 }
 
 Frequency in_list(Bytes bytes, Kind kind, const void *data, size_t length) {
@@ -28,15 +29,17 @@ Frequency in_list(Bytes bytes, Kind kind, const void *data, size_t length) {
     });
     pfree(scratch);
     require_stored_kind(stored, kind);
-    return {weight, weight, weight};
+    return {weight, weight, weight, weight};
 }
 
 } // namespace
 
 Frequency tally_frequency(const Tally *tally, const void *data, size_t length) {
     Frequency result = tally->summary->frequency(SpaceSaving::key_of(data, length));
-    if (tally->sketch != nullptr)
-        improve(&result, tally->sketch->estimate(tally->sketch->key_of(data, length)));
+    if (tally->sketch != nullptr) {
+        const uint64_t upper = tally->sketch->estimate(tally->sketch->key_of(data, length));
+        improve(&result, upper, upper);
+    }
     return result;
 }
 
@@ -46,7 +49,7 @@ Frequency stored_frequency(const StoredTally &stored, Kind kind, const void *dat
     if (stored.summary == nullptr)
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a row of counts has neither items nor a summary")));
     const Bytes summary = bytes_of(pg_detoast_datum_packed(stored.summary));
-    Frequency result = {0, 0, 0};
+    Frequency result = {};
     Kind found = Kind::none;
     uint64_t floor = 0;
     guarded([&] {
@@ -60,12 +63,12 @@ Frequency stored_frequency(const StoredTally &stored, Kind kind, const void *dat
     if (floor == 0 || stored.sketch == nullptr)
         return result;
     const Bytes sketch = bytes_of(pg_detoast_datum_packed(stored.sketch));
-    uint64_t upper = 0;
+    Frequency other = {};
     guarded([&] {
         const StoredCms view(sketch.data, sketch.size);
-        upper = view.frequency(view.key_of(data, length)).upper;
+        other = view.frequency(view.key_of(data, length));
     });
-    improve(&result, upper);
+    improve(&result, other.upper, other.estimate);
     return result;
 }
 
