@@ -47,8 +47,8 @@ END $$;
 UPDATE topk.rollup SET retention = retention || '{"tile": "1 day", "hour": "1 day"}' WHERE name = 'no_tiles';
 UPDATE topk.rollup SET retention = retention || '{"day": "1 day", "week": "1 day"}' WHERE name = 'no_windows';
 UPDATE topk.rollup_state SET retained_at = NULL;
-INSERT INTO no_tiles VALUES (1, now() - interval '3 days', 1); -- a fold is due
-INSERT INTO no_windows VALUES (1, now() - interval '3 days', 1);
+INSERT INTO no_tiles VALUES (1, '2024-05-01', 1); -- a fold is due
+INSERT INTO no_windows VALUES (1, '2024-05-01', 1);
 CALL topk.run();
 SELECT name, level FROM topk.rollup JOIN topk.tile ON rollup = id WHERE name LIKE 'no\_%' GROUP BY name, level ORDER BY name, level;
 INSERT INTO never SELECT item, ts, weight FROM event;
