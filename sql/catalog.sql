@@ -45,6 +45,7 @@ SELECT pg_describe_object(d.classid, d.objid, d.objsubid), pg_describe_object(d.
 FROM pg_depend d
 WHERE (d.refclassid, d.refobjid) NOT IN (SELECT classid, objid FROM members) AND d.refobjid >= 16384
   AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_class'::regclass, 'pg_cast'::regclass)
+  AND d.refobjid NOT IN (SELECT i.indexrelid FROM pg_index i JOIN members ON classid = 'pg_class'::regclass AND objid = i.indrelid)
   AND d.refobjid NOT IN (SELECT t.typarray FROM pg_type t JOIN members ON classid = 'pg_type'::regclass AND objid = t.oid)
   AND d.refobjid NOT IN (SELECT t.typrelid FROM pg_type t JOIN members ON classid = 'pg_type'::regclass AND objid = t.oid)
   AND ((d.classid, d.objid) IN (SELECT classid, objid FROM members)

@@ -12,7 +12,7 @@ AS $$
         FROM (-- Because of OFFSET 0, no other expression is evaluated for rows that the filter excludes, as in capture.
               SELECT (%1$s)::text COLLATE "C" AS item, (%2$s)::bigint AS weight, ARRAY[%3$s]::text[] AS grp
               FROM %4$s
-              WHERE (%5$s) >= $1 AND (%5$s) < $2 AND (%6$s)
+              WHERE (%5$s)::timestamptz >= $1 AND (%5$s)::timestamptz < $2 AND (%6$s)
               OFFSET 0) AS f
         WHERE f.item IS NOT NULL AND f.weight IS NOT NULL AND ($3 IS NULL OR f.grp = $3)
         GROUP BY f.item

@@ -14,8 +14,6 @@ CREATE TABLE topk.rollup (
     weight text,
     filter text,
     group_by text[] NOT NULL,
-    columns jsonb NOT NULL,
-    source_oid oid NOT NULL,
     item_kind "char" NOT NULL,
     grain interval NOT NULL,
     windows text[] NOT NULL,
@@ -35,17 +33,33 @@ CREATE TABLE topk.rollup (
 );
 COMMENT ON TABLE topk.rollup IS
     'one row for each rollup; topk.create_rollup writes it, and the view topk.rollups shows it to users who may read the source';
-COMMENT ON COLUMN topk.rollup.item IS 'expression of the item; the columns time, weight, filter and group_by are expressions too';
-COMMENT ON COLUMN topk.rollup.columns IS
-    'attribute number and name of each column that the expressions use, as of the time when the row was written';
-COMMENT ON COLUMN topk.rollup.source_oid IS
-    'OID that the source had when the row was written; if it differs from source, a dump was restored, and attribute numbers may have changed';
+COMMENT ON COLUMN topk.rollup.item IS
+    'expression of the item as text; the columns time, weight, filter and group_by are expressions too. Dumps contain the text; topk.expression_tree has what it means';
 COMMENT ON COLUMN topk.rollup.item_kind IS 'type that items are counted as: t text, i bigint, u uuid, b bytea';
 COMMENT ON COLUMN topk.rollup.metadata IS 'table with a row for each item, which answers join';
 COMMENT ON COLUMN topk.rollup.metadata_key IS 'column of that table that holds the item';
 COMMENT ON SEQUENCE topk.rollup_id_seq IS 'numbers for topk.rollup.id';
 CREATE INDEX rollup_source ON topk.rollup (source);
 COMMENT ON INDEX topk.rollup_source IS 'index by which capture finds the rollups of a source';
+
+-- Not dumped: a tree names objects by the OIDs of this cluster, and its form is that of one catalog version.
+CREATE TABLE topk.expression_tree (
+    rollup integer PRIMARY KEY REFERENCES topk.rollup ON DELETE CASCADE,
+    source oid NOT NULL,
+    trigger oid NOT NULL,
+    cluster bigint NOT NULL,
+    catalog_version integer NOT NULL,
+    tree pg_node_tree NOT NULL
+);
+COMMENT ON TABLE topk.expression_tree IS
+    'the analysed expressions of each rollup, by which renamed columns, functions, types and values of types keep their meaning; a rollup without a row here is parsed from the text in topk.rollup';
+COMMENT ON COLUMN topk.expression_tree.source IS 'OID of the source whose columns the tree names';
+COMMENT ON COLUMN topk.expression_tree.trigger IS
+    'OID of the trigger on the source that depends on what the expressions use (topk.expressions); 0 if there is none';
+COMMENT ON COLUMN topk.expression_tree.cluster IS 'system identifier of the cluster where the tree was written';
+COMMENT ON COLUMN topk.expression_tree.catalog_version IS 'catalog version of the server that wrote the tree';
+COMMENT ON COLUMN topk.expression_tree.tree IS
+    'item, event_time, weight, filter and groups, first as they were written and then as they are evaluated';
 
 -- The delta log has four slots. Transactions write to one of them, and the others are emptied in turn. In a single table, the
 -- rows that folds delete would pile up as long as an old snapshot keeps vacuum from removing them (src/stream/README.md).

@@ -35,20 +35,45 @@ CREATE FUNCTION topk.drop_rollup(name text) RETURNS void
     AS 'MODULE_PATHNAME', 'topk_drop_rollup';
 COMMENT ON FUNCTION topk.drop_rollup(text) IS 'removes a rollup and all its counts; only the owner of the source may call it';
 
+CREATE FUNCTION topk.expressions() RETURNS trigger
+    LANGUAGE C
+    AS 'MODULE_PATHNAME', 'topk_expressions';
+COMMENT ON FUNCTION topk.expressions() IS
+    'trigger function that does nothing: a trigger of it, which topk.create_rollup creates on the source, has in pg_depend what the expressions of a rollup need';
+
+CREATE FUNCTION topk.before_ddl() RETURNS event_trigger
+    LANGUAGE C
+    AS 'MODULE_PATHNAME', 'topk_before_ddl';
+COMMENT ON FUNCTION topk.before_ddl() IS
+    'event trigger function: analyses the expressions of rollups that a dump or pg_upgrade brought as text, before names or objects change';
+CREATE EVENT TRIGGER topk_ddl_start ON ddl_command_start
+    WHEN TAG IN ('ALTER AGGREGATE', 'ALTER COLLATION', 'ALTER DOMAIN', 'ALTER EXTENSION', 'ALTER FOREIGN TABLE', 'ALTER FUNCTION',
+                 'ALTER INDEX', 'ALTER MATERIALIZED VIEW', 'ALTER OPERATOR', 'ALTER ROUTINE', 'ALTER SCHEMA', 'ALTER SEQUENCE',
+                 'ALTER TABLE', 'ALTER TEXT SEARCH CONFIGURATION', 'ALTER TEXT SEARCH DICTIONARY', 'ALTER TYPE', 'ALTER VIEW',
+                 'DROP AGGREGATE', 'DROP CAST', 'DROP COLLATION', 'DROP DOMAIN', 'DROP EXTENSION', 'DROP FOREIGN TABLE',
+                 'DROP FUNCTION', 'DROP INDEX', 'DROP MATERIALIZED VIEW', 'DROP OPERATOR', 'DROP OWNED', 'DROP ROUTINE',
+                 'DROP SCHEMA', 'DROP SEQUENCE', 'DROP TABLE', 'DROP TEXT SEARCH CONFIGURATION', 'DROP TEXT SEARCH DICTIONARY',
+                 'DROP TYPE', 'DROP VIEW')
+    EXECUTE FUNCTION topk.before_ddl();
+COMMENT ON EVENT TRIGGER topk_ddl_start IS 'prepares rollups for changes of what their expressions use';
+
 CREATE FUNCTION topk.after_ddl() RETURNS event_trigger
     LANGUAGE C
     AS 'MODULE_PATHNAME', 'topk_after_ddl';
 COMMENT ON FUNCTION topk.after_ddl() IS
-    'event trigger function: adapts rollups to renamed columns and new partitions, and refuses changes of a source that would break an expression of a rollup';
+    'event trigger function: adapts rollups to new names and new partitions, and refuses changes of a source after which an expression would not work or would mean something else';
 CREATE EVENT TRIGGER topk_ddl ON ddl_command_end
-    WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE SCHEMA')
+    WHEN TAG IN ('ALTER AGGREGATE', 'ALTER COLLATION', 'ALTER DOMAIN', 'ALTER EXTENSION', 'ALTER FOREIGN TABLE', 'ALTER FUNCTION',
+                 'ALTER INDEX', 'ALTER MATERIALIZED VIEW', 'ALTER OPERATOR', 'ALTER ROUTINE', 'ALTER SCHEMA', 'ALTER SEQUENCE',
+                 'ALTER TABLE', 'ALTER TEXT SEARCH CONFIGURATION', 'ALTER TEXT SEARCH DICTIONARY', 'ALTER TYPE', 'ALTER VIEW',
+                 'CREATE FOREIGN TABLE', 'CREATE SCHEMA', 'CREATE TABLE', 'CREATE TRIGGER')
     EXECUTE FUNCTION topk.after_ddl();
-COMMENT ON EVENT TRIGGER topk_ddl IS 'adapts rollups when their sources change';
+COMMENT ON EVENT TRIGGER topk_ddl IS 'adapts rollups when their sources or what their expressions use change';
 
 CREATE FUNCTION topk.after_drop() RETURNS event_trigger
     LANGUAGE C
     AS 'MODULE_PATHNAME', 'topk_after_drop';
-COMMENT ON FUNCTION topk.after_drop() IS 'event trigger function: removes the rollups and limits of dropped sources';
+COMMENT ON FUNCTION topk.after_drop() IS 'event trigger function: removes the rollups and limits of dropped sources, and rollups whose expressions need what CASCADE has dropped';
 CREATE EVENT TRIGGER topk_sql_drop ON sql_drop EXECUTE FUNCTION topk.after_drop();
 COMMENT ON EVENT TRIGGER topk_sql_drop IS 'removes the rollups and limits of dropped sources';
 
@@ -56,7 +81,7 @@ CREATE FUNCTION topk.rollup_restored() RETURNS trigger
     LANGUAGE C
     AS 'MODULE_PATHNAME', 'topk_rollup_restored';
 COMMENT ON FUNCTION topk.rollup_restored() IS
-    'trigger function of topk.rollup: gives a row of a restored dump the OID and the column numbers that its source has in this database';
+    'trigger function of topk.rollup: makes sessions see the rollups of a restored dump';
 CREATE TRIGGER restored BEFORE INSERT ON topk.rollup FOR EACH ROW EXECUTE FUNCTION topk.rollup_restored();
 
 -- Limits of what roles may insert

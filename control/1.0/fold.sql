@@ -62,8 +62,8 @@ CREATE FUNCTION topk.recount_query(rollup integer)
     SET search_path = pg_catalog, pg_temp
 AS $$
     -- Like capture, the query evaluates the other expressions only for rows that the filter lets through.
-    SELECT format('SELECT (%1$s), %2$s, CASE WHEN %2$s THEN (%3$s)::%4$s END, CASE WHEN %2$s THEN (%5$s)::bigint END%6$s '
-                  'FROM %7$s WHERE (%1$s) >= $1 AND (%1$s) < $2',
+    SELECT format('SELECT (%1$s)::timestamptz, %2$s, CASE WHEN %2$s THEN (%3$s)::%4$s END, CASE WHEN %2$s THEN (%5$s)::bigint END%6$s '
+                  'FROM %7$s WHERE (%1$s)::timestamptz >= $1 AND (%1$s)::timestamptz < $2',
                   r.time, f.passes, r.item,
                   CASE r.item_kind WHEN 'i' THEN 'bigint' WHEN 'u' THEN 'uuid' WHEN 'b' THEN 'bytea' ELSE 'text' END,
                   coalesce(r.weight, '1'),

@@ -74,6 +74,14 @@ Kind kind_of_type(Oid type) {
     }
 }
 
+// A constant without a type gets that of its role, as in an INSERT.
+Node *type_unknown(ParseState *state, Role role, Node *expression) {
+    if (exprType(expression) != UNKNOWNOID || role == Role::time)
+        return expression;
+    const Oid type = role == Role::weight ? INT8OID : role == Role::filter ? BOOLOID : TEXTOID;
+    return coerce_type(state, expression, UNKNOWNOID, type, -1, COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1);
+}
+
 Oid type_of_kind(Kind kind) {
     return kind == Kind::bigint ? INT8OID : kind == Kind::uuid ? UUIDOID : kind == Kind::bytea ? BYTEAOID : TEXTOID;
 }
@@ -99,6 +107,18 @@ Node *to_timestamptz(ParseState *state, const char *zone, Node *expression) {
     Const *name = makeConst(TEXTOID, -1, DEFAULT_COLLATION_OID, -1, CStringGetTextDatum(zone), false, false);
     return reinterpret_cast<Node *>(makeFuncExpr(F_TIMEZONE_TEXT_TIMESTAMP, TIMESTAMPTZOID, list_make2(name, expression),
                                                  InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
+}
+
+Node *coerce(ParseState *state, Role role, const char *zone, Node *expression) {
+    switch (role) {
+        case Role::item:
+            return cast(state, role, expression, type_of_kind(kind_of_type(exprType(expression))), COERCION_EXPLICIT);
+        case Role::time: return to_timestamptz(state, zone, expression);
+        case Role::weight: return cast(state, role, expression, INT8OID, COERCION_IMPLICIT);
+        case Role::filter: return coerce_to_boolean(state, expression, "filter");
+        case Role::group: return cast(state, role, expression, TEXTOID, COERCION_EXPLICIT);
+    }
+    pg_unreachable();
 }
 
 [[noreturn]] void raise_forbidden(Role role, const char *what) {
@@ -154,41 +174,37 @@ const char *role_name(Role role) {
     pg_unreachable();
 }
 
-Expr *parse_expression(const ParseScope *scope, Role role, const char *source, Kind *kind) {
+Expr *parse_expression(const ParseScope *scope, Role role, const char *source) {
     Context context = {scope, role, source};
     ErrorContextCallback callback = {error_context_stack, add_context, &context};
     error_context_stack = &callback;
 
     ParseState *state = make_parsestate(nullptr);
     state->p_sourcetext = source;
-    Alias *alias = nullptr;
-    if (scope->columns != NIL)
-        alias = makeAlias(RelationGetRelationName(scope->relation), list_copy(scope->columns));
-    ParseNamespaceItem *row = addRangeTableEntryForRelation(state, scope->relation, AccessShareLock, alias, false, true);
+    ParseNamespaceItem *row = addRangeTableEntryForRelation(state, scope->relation, AccessShareLock, nullptr, false, true);
     addNSItemToQuery(state, row, false, true, true);
 
     // The kind for callers that check by themselves what the parser found.
     Node *expression = transformExpr(state, parse_raw(role, source), EXPR_KIND_OTHER);
-    switch (role) {
-        case Role::item:
-            *kind = kind_of_type(exprType(expression));
-            expression = cast(state, role, expression, type_of_kind(*kind), COERCION_EXPLICIT);
-            break;
-        case Role::time: expression = to_timestamptz(state, scope->zone, expression); break;
-        case Role::weight: expression = cast(state, role, expression, INT8OID, COERCION_IMPLICIT); break;
-        case Role::filter: expression = coerce_to_boolean(state, expression, "filter"); break;
-        case Role::group: expression = cast(state, role, expression, TEXTOID, COERCION_EXPLICIT); break;
-    }
+    expression = type_unknown(state, role, expression);
     assign_expr_collations(state, expression);
-    check(state, role, expression);
+    check(state, role, coerce(state, role, scope->zone, expression));
     free_parsestate(state);
     error_context_stack = callback.previous;
     return reinterpret_cast<Expr *>(expression);
 }
 
-char *print_expression(Relation relation, Expr *expression) {
+Expr *coerce_expression(Role role, const char *zone, Expr *written) {
+    Node *expression = coerce(nullptr, role, zone, reinterpret_cast<Node *>(written));
+    assign_expr_collations(nullptr, expression);
+    return reinterpret_cast<Expr *>(expression);
+}
+
+Kind item_kind(const Expr *written) { return kind_of_type(exprType(reinterpret_cast<const Node *>(written))); }
+
+char *print_expression(Relation relation, Expr *written) {
     List *context = deparse_context_for(RelationGetRelationName(relation), RelationGetRelid(relation));
-    return deparse_expression(reinterpret_cast<Node *>(expression), context, false, false);
+    return deparse_expression(reinterpret_cast<Node *>(written), context, false, false);
 }
 
 char kind_letter(Kind kind) {

@@ -15,16 +15,19 @@ struct ParseScope {
     Relation relation;
     const char *rollup;
     const char *zone; // of times without one
-    List *columns;    // names of the columns that are not dropped, where they are not the current ones; or NIL
     bool stored;
 };
 
-// Parses an expression and coerces it to the type of its role. Item: *kind is set to its natural kind. Errors say which
-// expression of which rollup they are about.
-Expr *parse_expression(const ParseScope *scope, Role role, const char *source, Kind *kind);
+// Returns what the user wrote, analysed; coerce_expression() takes it without an error. Errors say which expression of which
+// rollup they are about.
+Expr *parse_expression(const ParseScope *scope, Role role, const char *source);
+
+// Returns the expression in the type of its role, which is that of the kind for an item.
+Expr *coerce_expression(Role role, const char *zone, Expr *written);
+Kind item_kind(const Expr *written);
 
 // The text to store. Settings must be pinned.
-char *print_expression(Relation relation, Expr *expression);
+char *print_expression(Relation relation, Expr *written);
 
 // The letter of topk.rollup.item_kind, and back.
 char kind_letter(Kind kind);

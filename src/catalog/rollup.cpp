@@ -18,8 +18,6 @@ enum Column {
     weight,
     filter,
     group_by,
-    columns,
-    source_oid,
     item_kind,
     grain,
     windows,
@@ -95,7 +93,6 @@ RollupDefinition *make_definition(const Values &v) {
     row->id = v.int4(id);
     row->name = v.string(name);
     row->source = v.oid(source);
-    row->source_oid = v.oid(source_oid);
     row->item = v.string(item);
     row->time = v.string(time);
     row->weight = v.string(weight);
@@ -105,7 +102,6 @@ RollupDefinition *make_definition(const Values &v) {
     row->groups = static_cast<const char **>(palloc((row->group_count + 1) * sizeof(char *)));
     for (int i = 0; i < row->group_count; ++i)
         row->groups[i] = TextDatumGetCString(groups[i]);
-    row->columns = DatumGetJsonbPCopy(v.datum(columns));
     row->shape = v.shape();
     row->grain = v.interval(grain).time;
     v.levels(windows, row->windows);
@@ -222,42 +218,16 @@ bool any_rollups() {
 Array<RollupSource> list_rollups(Snapshot snapshot) {
     Array<RollupSource> list = {};
     scan(nullptr, 0, nullptr, snapshot, [&](HeapTuple tuple, TupleDesc descriptor) {
-        const Values v(tuple, descriptor);
-        list.add({v.int4(id), v.oid(source)});
+        list.add(read_source(tuple, descriptor));
         return true;
     });
     std::sort(list.begin(), list.end(), [](const RollupSource &a, const RollupSource &b) { return a.id < b.id; });
     return list;
 }
 
-HeapTuple renumber_restored(HeapTuple tuple, TupleDesc descriptor, RollupSource *row) {
+RollupSource read_source(HeapTuple tuple, TupleDesc descriptor) {
     const Values v(tuple, descriptor);
-    const Oid of = v.oid(source);
-    *row = {v.int4(id), of};
-    if (v.null(source) || v.null(source_oid) || v.oid(source_oid) == of ||
-        !SearchSysCacheExists1(RELOID, ObjectIdGetDatum(of)))
-        return tuple;
-    // The column numbers are those of the table that was dumped. Its column names still hold.
-    StringInfoData json;
-    initStringInfo(&json);
-    JsonbIterator *iterator = JsonbIteratorInit(&DatumGetJsonbP(v.datum(columns))->root);
-    JsonbValue value;
-    JsonbIteratorToken token;
-    while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE) {
-        if (token != WJB_VALUE || value.type != jbvString)
-            continue;
-        const char *column = pnstrdup(value.val.string.val, value.val.string.len);
-        const AttrNumber number = get_attnum(of, column);
-        if (number == InvalidAttrNumber)
-            continue;
-        appendStringInfo(&json, "%c\"%d\":", json.len == 0 ? '{' : ',', number);
-        escape_json(&json, column);
-    }
-    appendStringInfoString(&json, json.len == 0 ? "{}" : "}");
-    int changed[] = {columns, source_oid};
-    Datum values[] = {DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)), ObjectIdGetDatum(of)};
-    bool nulls[] = {false, false};
-    return heap_modify_tuple_by_cols(tuple, descriptor, 2, changed, values, nulls);
+    return {v.int4(id), v.oid(source)};
 }
 
 bool find_rollup(const char *wanted, int32 *found, Oid *of) {
@@ -306,8 +276,6 @@ bool insert_rollup(RollupDefinition *d) {
                     {"weight", Value::string(d->weight)},
                     {"filter", Value::string(d->filter)},
                     {"group_by", strings(d->groups, d->group_count)},
-                    {"columns", Value::pointer(JSONBOID, d->columns)},
-                    {"source_oid", Value::oid(d->source_oid)},
                     {"item_kind", Value::of(CHAROID, CharGetDatum(kind_letter(d->shape.kind)))},
                     {"grain", Value::pointer(INTERVALOID, &grain_interval)},
                     {"windows", level_names(d->windows)},
@@ -329,21 +297,10 @@ bool insert_rollup(RollupDefinition *d) {
 }
 
 bool update_expressions(const RollupDefinition &d) {
-    return execute("UPDATE topk.rollup SET item = $2, \"time\" = $3, weight = $4, filter = $5, group_by = $6, columns = $7,"
-                   " source_oid = $8 WHERE id = $1 AND (item, \"time\", weight, filter, group_by, columns, source_oid)"
-                   " IS DISTINCT FROM ($2, $3, $4, $5, $6, $7, $8)",
+    return execute("UPDATE topk.rollup SET item = $2, \"time\" = $3, weight = $4, filter = $5, group_by = $6"
+                   " WHERE id = $1 AND (item, \"time\", weight, filter, group_by) IS DISTINCT FROM ($2, $3, $4, $5, $6)",
                    {Value::int4(d.id), Value::string(d.item), Value::string(d.time), Value::string(d.weight),
-                    Value::string(d.filter), strings(d.groups, d.group_count), Value::pointer(JSONBOID, d.columns),
-                    Value::oid(d.source_oid)}) != 0;
-}
-
-void renumber_restored(int32 of) {
-    static Prepared statement = {
-        "UPDATE topk.rollup AS r SET source_oid = r.source::oid,"
-        " columns = coalesce((SELECT jsonb_object_agg(a.attnum, a.attname) FROM jsonb_each_text(r.columns) AS c"
-        " JOIN pg_attribute AS a ON a.attrelid = r.source AND a.attname = c.value AND NOT a.attisdropped), '{}')"
-        " WHERE r.id = $1 AND r.source_oid <> r.source::oid"};
-    execute(&statement, {Value::int4(of)});
+                    Value::string(d.filter), strings(d.groups, d.group_count)}) != 0;
 }
 
 void rename_metadata_key(Oid table, const char *from, const char *to) {

@@ -33,14 +33,12 @@ struct RollupDefinition {
     int32 id;
     const char *name;
     Oid source;
-    Oid source_oid; // OID of the source when the row was written
     const char *item;
     const char *time;
     const char *weight;
     const char *filter;
     int group_count;
     const char **groups;
-    Jsonb *columns; // number to name of each column that the expressions use, when the row was written
     TallyShape shape;
     int64 grain;
     bool windows[level_count];
@@ -69,10 +67,7 @@ struct RollupSource {
     Oid source;
 };
 Array<RollupSource> list_rollups(Snapshot snapshot); // by id
-
-// Takes a row that a restored dump inserts, and returns it with the OID and the column numbers that its source has in this
-// database. Returns the same tuple if they are right, or if there is no such source. Sets the row's id and source.
-HeapTuple renumber_restored(HeapTuple tuple, TupleDesc descriptor, RollupSource *row);
+RollupSource read_source(HeapTuple tuple, TupleDesc descriptor);
 
 // Within as_owner().
 
@@ -92,10 +87,8 @@ Cutoffs read_cutoffs(int32 id);
 
 // Sets the id. Returns false if the name is taken.
 bool insert_rollup(RollupDefinition *definition);
-// Writes the text of the expressions, the columns and source_oid. Returns false if the row has them already.
+// Writes the text of the expressions. Returns false if the row has it already.
 bool update_expressions(const RollupDefinition &definition);
-// Does the same for a row that is stored already, as after a restore with triggers disabled.
-void renumber_restored(int32 id);
 void rename_metadata_key(Oid table, const char *from, const char *to);
 void forget_dropped_metadata(); // items tables, or their key columns, that do not exist any more
 void delete_rollup_row(int32 id);

@@ -16,9 +16,10 @@ enum class Table {
     snapshot,
     rollup_state,
     error_log,
-    limit_rule
+    limit_rule,
+    expression_tree
 };
-inline constexpr int table_count = static_cast<int>(Table::limit_rule) + 1;
+inline constexpr int table_count = static_cast<int>(Table::expression_tree) + 1;
 
 // Raises an error if the extension is not installed in this database.
 Oid table_oid(Table table);

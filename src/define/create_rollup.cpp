@@ -4,9 +4,10 @@
 #include "../catalog/as_owner.h"
 #include "../catalog/calendar.h"
 #include "../catalog/rollup_state.h"
-#include "../stream/definition.h"
+#include "../stream/expressions.h"
 #include "../catalog/lock.h"
 #include "../catalog/items_table.h"
+#include "dependencies.h"
 #include "options.h"
 #include "../catalog/owner.h"
 #include "triggers.h"
@@ -58,29 +59,23 @@ char *text_argument(FunctionCallInfo fcinfo, Argument argument) {
     return PG_ARGISNULL(argument) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(argument));
 }
 
-// Parses the user's expressions, under the user's settings.
-Expressions parse(FunctionCallInfo fcinfo, Relation source, RollupDefinition *rollup) {
-    const ParseScope scope = {source, rollup->name, rollup->zone, NIL, false};
-    Expressions e = {};
-    e.item = parse_expression(&scope, Role::item, text_argument(fcinfo, arg_item), &rollup->shape.kind);
-    e.time = parse_expression(&scope, Role::time, text_argument(fcinfo, arg_event_time), nullptr);
-    if (!PG_ARGISNULL(arg_weight))
-        e.weight = parse_expression(&scope, Role::weight, text_argument(fcinfo, arg_weight), nullptr);
-    if (!PG_ARGISNULL(arg_filter))
-        e.filter = parse_expression(&scope, Role::filter, text_argument(fcinfo, arg_filter), nullptr);
+void set_texts(FunctionCallInfo fcinfo, RollupDefinition *rollup) {
+    rollup->item = text_argument(fcinfo, arg_item);
+    rollup->time = text_argument(fcinfo, arg_event_time);
+    rollup->weight = text_argument(fcinfo, arg_weight);
+    rollup->filter = text_argument(fcinfo, arg_filter);
     Datum *groups;
     bool *nulls;
     deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg_group_by), TEXTOID, -1, false, TYPALIGN_INT, &groups, &nulls,
-                      &e.group_count);
-    if (e.group_count > INDEX_MAX_KEYS)
+                      &rollup->group_count);
+    if (rollup->group_count > INDEX_MAX_KEYS)
         raise_parameter("group_by has too many expressions");
-    e.groups = static_cast<Expr **>(palloc((e.group_count + 1) * sizeof(Expr *)));
-    for (int i = 0; i < e.group_count; ++i) {
+    rollup->groups = static_cast<const char **>(palloc((rollup->group_count + 1) * sizeof(char *)));
+    for (int i = 0; i < rollup->group_count; ++i) {
         if (nulls[i])
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("group_by must not contain null")));
-        e.groups[i] = parse_expression(&scope, Role::group, TextDatumGetCString(groups[i]), nullptr);
+        rollup->groups[i] = TextDatumGetCString(groups[i]);
     }
-    return e;
 }
 
 // False when the name is taken.
@@ -157,8 +152,10 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot backfill from stream \"%s\"", RelationGetRelationName(source)),
                         errdetail("Streams keep no rows.")));
-    rollup.source = rollup.source_oid = oid;
-    const Expressions expressions = parse(fcinfo, source, &rollup);
+    rollup.source = oid;
+    set_texts(fcinfo, &rollup);
+    const Expressions expressions = parse_expressions(source, &rollup, false); // under the user's settings
+    rollup.shape.kind = item_kind(static_cast<const Expr *>(linitial(expressions.written)));
     set_metadata(fcinfo, &rollup);
 
     const int level = pin_settings();
@@ -166,13 +163,19 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     print_expressions(source, expressions, &rollup);
     if (!insert(&rollup, backfill))
         ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("rollup \"%s\" already exists", rollup.name)));
-    unpin_settings(level);
 
     table_close(source, NoLock);
     CommandCounterIncrement();
     // After the insertion, which may wait for a transaction that holds the name: INSERTs would wait behind this lock.
     lock_source(oid);
     sync_triggers(oid);
+    source = table_open(oid, NoLock);
+    store_expressions(source, rollup.id, expressions);
+    lock_needed(source, rollup.id);
+    print_expressions(source, expressions, &rollup); // with the names of now
+    as_owner([&] { update_expressions(rollup); });
+    unpin_settings(level);
+    table_close(source, NoLock);
     CacheInvalidateRelcacheByRelid(oid);
     if (backfill && backfill_requested_hook != nullptr)
         backfill_requested_hook();

@@ -1,4 +1,4 @@
-// topk.rollup_restored(): the trigger of topk.rollup, which fits the rows of a restored dump to their new database.
+// topk.rollup_restored(): the trigger of topk.rollup, which makes sessions see the rollups of a restored dump.
 #include "../catalog/rollup.h"
 #include "../catalog/tables.h"
 #include "../pg/function.h"
@@ -13,12 +13,11 @@ Datum before_insert(FunctionCallInfo fcinfo) {
         !TRIGGER_FIRED_BY_INSERT(data->tg_event) || RelationGetRelid(data->tg_relation) != table_oid(Table::rollup))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("topk.rollup_restored() is the trigger of topk.rollup")));
-    RollupSource row;
-    HeapTuple tuple = renumber_restored(data->tg_trigtuple, RelationGetDescr(data->tg_relation), &row);
+    const RollupSource row = read_source(data->tg_trigtuple, RelationGetDescr(data->tg_relation));
     forget_rollup(row.id);
-    if (tuple != data->tg_trigtuple)
+    if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(row.source)))
         CacheInvalidateRelcacheByRelid(row.source);
-    return PointerGetDatum(tuple);
+    return PointerGetDatum(data->tg_trigtuple);
 }
 
 } // namespace

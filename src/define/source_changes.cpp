@@ -1,14 +1,19 @@
-// The event triggers topk.after_ddl() and topk.after_drop(): rollups follow the changes of their sources.
+// The event triggers topk.before_ddl(), topk.after_ddl() and topk.after_drop(): rollups follow the changes of their sources
+// and of what their expressions use.
 #include "../catalog/as_owner.h"
+#include "../catalog/expression_tree.h"
 #include "../catalog/limit_rule.h"
 #include "../catalog/lock.h"
 #include "../catalog/statement.h"
 #include "../catalog/tables.h"
 #include "../pg/function.h"
-#include "../stream/definition.h"
+#include "../pg/subtransaction.h"
+#include "../stream/expressions.h"
 #include "../stream/limits.h"
+#include "dependencies.h"
 #include "drop_rollup.h"
 #include "triggers.h"
+#include "type_changes.h"
 
 extern "C" {
 #include "catalog/pg_class.h"
@@ -39,38 +44,44 @@ List *find_oids(const char *statement) {
     return oids;
 }
 
-// A column that is gone would only be missed at the next INSERT.
-void refuse_dropped_column(Relation source, const RollupDefinition *row) {
-    if (row->source_oid != RelationGetRelid(source))
-        return;
-    const TupleDesc descriptor = RelationGetDescr(source);
-    for (int i = 0; i < descriptor->natts; ++i) {
-        if (!TupleDescAttr(descriptor, i)->attisdropped)
-            continue;
-        JsonbValue buffer;
-        const char *key = psprintf("%d", i + 1);
-        const JsonbValue *name =
-            getKeyJsonValueFromContainer(&row->columns->root, key, static_cast<int>(strlen(key)), &buffer);
-        if (name != nullptr && name->type == jbvString)
-            ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-                            errmsg("cannot drop column \"%s\" of \"%s\" because rollup \"%s\" uses it",
-                                   pnstrdup(name->val.string.val, name->val.string.len), RelationGetRelationName(source),
-                                   row->name),
-                            errhint("Drop the rollup first, with topk.drop_rollup(%s).", quote_literal_cstr(row->name))));
+// The number of a column that the expressions use and that is gone; 0: there is none.
+AttrNumber find_dropped_column(Relation source, const Expressions &e) {
+    ListCell *cell;
+    foreach (cell, pull_var_clause(reinterpret_cast<Node *>(e.written), 0)) {
+        const AttrNumber number = lfirst_node(Var, cell)->varattno;
+        if (TupleDescAttr(RelationGetDescr(source), number - 1)->attisdropped)
+            return number;
     }
+    return 0;
 }
 
-// Raises an error when an expression does not work any more; otherwise stores it as it reads now.
+// Checks what was written against the changed source: not what it is coerced to, which always has the type of its role.
+// Returns the expressions as they are now, and raises an error when they do not work any more or mean something else.
+Expressions follow_types(Relation source, const RollupDefinition *row, const Expressions &before) {
+    if (before.written == NIL || fits(source, before))
+        return read_expressions(source, row);
+    refuse_other_columns(source, row->name, before.written);
+    const Expressions after = read_expressions(source, row);
+    for (int i = 0; i < list_length(before.written); ++i)
+        if (auto *was = static_cast<Expr *>(list_nth(before.written, i)))
+            refuse_other_result(role_of(i), row->name, was, static_cast<Expr *>(list_nth(after.written, i)));
+    return after;
+}
+
+// Stores the expressions as they read now.
 void renew(Relation source, const RollupDefinition *row) {
-    refuse_dropped_column(source, row);
     RollupDefinition renewed = *row;
-    renewed.source_oid = RelationGetRelid(source);
+    const Expressions before = read_tree_of(source, row->id);
+    Expressions e = {};
     // The user who changes the table need not trust its owner.
     as_source_owner(source->rd_rel->relowner, nullptr, [&] {
-        const Expressions e = parse_stored(source, row);
+        e = follow_types(source, row, before);
         print_expressions(source, e, &renewed);
     });
-    if (as_owner([&] { return update_expressions(renewed); }))
+    const bool changed = before.written == NIL || !equal(before.coerced, e.coerced) || !equal(before.written, e.written);
+    if (changed)
+        store_expressions(source, row->id, e);
+    if (as_owner([&] { return update_expressions(renewed); }) || changed)
         CacheInvalidateRelcacheByRelid(RelationGetRelid(source));
 }
 
@@ -138,12 +149,74 @@ bool changes_owner_alone(const Node *statement) {
     return true;
 }
 
+// Statements after which printed expressions may read differently.
+bool gives_new_names(const Node *statement) {
+    switch (nodeTag(statement)) {
+        case T_RenameStmt:
+        case T_AlterObjectSchemaStmt:
+        case T_AlterExtensionStmt: return true;
+        case T_AlterEnumStmt: return reinterpret_cast<const AlterEnumStmt *>(statement)->oldVal != nullptr;
+        default: return false;
+    }
+}
+
+// The triggers of rollups that need what the statement named anew. A type has the name of its table or of its elements.
+List *dependent_triggers() {
+    if (find_oids("SELECT objid FROM pg_event_trigger_ddl_commands()"
+                  " WHERE classid IN ('pg_namespace'::regclass, 'pg_extension'::regclass)") != NIL)
+        return find_oids("SELECT trigger FROM topk.expression_tree");
+    return find_oids("WITH changed AS (SELECT classid, objid FROM pg_event_trigger_ddl_commands()),"
+                     " types AS (SELECT oid, typarray FROM pg_type"
+                     "           WHERE ('pg_type'::regclass::oid, oid) IN (TABLE changed)"
+                     "              OR typrelid <> 0 AND ('pg_class'::regclass::oid, typrelid) IN (TABLE changed)),"
+                     " named AS (TABLE changed UNION SELECT 'pg_type'::regclass::oid, oid FROM types"
+                     "           UNION SELECT 'pg_type'::regclass::oid, typarray FROM types WHERE typarray <> 0)"
+                     " SELECT d.objid FROM named AS n"
+                     " JOIN pg_depend AS d ON d.refclassid = n.classid AND d.refobjid = n.objid"
+                     " WHERE d.classid = 'pg_trigger'::regclass");
+}
+
+void renew_of(Oid relation, int32 rollup) {
+    Relation source = try_relation_open(relation, AccessShareLock);
+    if (source == nullptr)
+        return;
+    ListCell *cell;
+    foreach (cell, read_definitions(relation))
+        if (const auto *row = static_cast<const RollupDefinition *>(lfirst(cell)); row->id == rollup)
+            renew(source, row);
+    relation_close(source, NoLock);
+}
+
+// The statement does not fail because the rollup of somebody else does.
+void renew_names() {
+    List *triggers = dependent_triggers();
+    for (const TreeHolder &tree : list_trees()) {
+        if (!list_member_oid(triggers, tree.trigger))
+            continue;
+        if (ErrorData *error = pg::in_subtransaction([&] { renew_of(tree.source, tree.rollup); }))
+            ereport(WARNING, (errcode(error->sqlerrcode),
+                              errmsg("could not print the expressions of rollup %d: %s", tree.rollup, error->message)));
+    }
+}
+
+Datum before_ddl(FunctionCallInfo fcinfo) {
+    require_event(fcinfo, "ddl_command_start");
+    if (any_rollups())
+        store_missing_expressions(InvalidOid);
+    PG_RETURN_VOID();
+}
+
 Datum after_ddl(FunctionCallInfo fcinfo) {
     require_event(fcinfo, "ddl_command_end");
     const Node *statement = reinterpret_cast<EventTriggerData *>(fcinfo->context)->parsetree;
     if (changes_owner_alone(statement) || !any_rollups())
         PG_RETURN_VOID(); // most databases run far more DDL than they have rollups
-    List *relations = find_oids("SELECT objid FROM pg_event_trigger_ddl_commands() WHERE classid = 'pg_class'::regclass");
+    // With the tables of a composite type, which share its columns.
+    List *relations = find_oids("WITH changed AS (SELECT objid FROM pg_event_trigger_ddl_commands()"
+                                "                 WHERE classid = 'pg_class'::regclass)"
+                                " SELECT objid FROM changed UNION ALL"
+                                " SELECT c.oid FROM pg_class AS c JOIN pg_type AS t ON t.oid = c.reloftype"
+                                " WHERE t.typrelid IN (SELECT objid FROM changed)");
     ListCell *cell;
     foreach (cell, relations) {
         const Oid oid = lfirst_oid(cell);
@@ -157,6 +230,11 @@ Datum after_ddl(FunctionCallInfo fcinfo) {
     }
     release_detached(statement);
     follow_renamed_key(statement);
+    if (gives_new_names(statement))
+        renew_names();
+    if (IsA(statement, CreateTrigStmt)) // the triggers of a restored dump come last
+        store_missing_expressions(
+            RangeVarGetRelid(reinterpret_cast<const CreateTrigStmt *>(statement)->relation, NoLock, true));
     PG_RETURN_VOID();
 }
 
@@ -190,8 +268,94 @@ void refuse_dropped_trigger() {
             require_trigger(lfirst_oid(cell));
 }
 
+// Whether the statement takes along what depends on what it drops.
+bool cascades(const Node *statement) {
+    ListCell *cell;
+    switch (nodeTag(statement)) {
+        case T_DropStmt: return reinterpret_cast<const DropStmt *>(statement)->behavior == DROP_CASCADE;
+        case T_DropOwnedStmt: return reinterpret_cast<const DropOwnedStmt *>(statement)->behavior == DROP_CASCADE;
+        case T_AlterTableStmt:
+            foreach (cell, reinterpret_cast<const AlterTableStmt *>(statement)->cmds)
+                if (lfirst_node(AlterTableCmd, cell)->behavior == DROP_CASCADE)
+                    return true;
+            return false;
+        default: return false;
+    }
+}
+
+void drop_by_cascade(Oid source, int32 rollup, const char *name) {
+    ereport(NOTICE, (errmsg("drop cascades to rollup \"%s\"", name)));
+    lock_rollup(rollup, true);
+    delete_rollup(rollup);
+    CommandCounterIncrement();
+    sync_triggers(source);
+    CacheInvalidateRelcacheByRelid(source);
+}
+
+[[noreturn]] void raise_needed(const char *what, const char *rollup) {
+    ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                    errmsg("cannot drop %s because rollup \"%s\" uses it", what, rollup),
+                    errhint("Drop the rollup first, with topk.drop_rollup(%s).", quote_literal_cstr(rollup))));
+    pg_unreachable();
+}
+
+char *dropped_name(Oid table, AttrNumber column) {
+    return as_owner([&] {
+        execute("SELECT address_names[3] FROM pg_event_trigger_dropped_objects()"
+                " WHERE classid = 'pg_class'::regclass AND objid = $1 AND objsubid = $2",
+                {Value::oid(table), Value::int4(column)});
+        return result_string(0, 1);
+    });
+}
+
+// A column that is gone would only be missed at the next INSERT.
+void drop_rollups_of_columns(Oid oid, bool cascade) {
+    Relation source = table_open(oid, AccessShareLock);
+    List *rows = read_definitions(oid);
+    List *dropped = NIL;
+    ListCell *cell;
+    foreach (cell, rows) {
+        auto *row = static_cast<RollupDefinition *>(lfirst(cell));
+        const Expressions e = read_tree_of(source, row->id);
+        const AttrNumber column = find_dropped_column(source, e);
+        if (column == 0)
+            continue;
+        if (!cascade)
+            raise_needed(psprintf("column \"%s\" of \"%s\"", dropped_name(oid, column), RelationGetRelationName(source)),
+                         row->name);
+        dropped = lappend(dropped, row);
+    }
+    table_close(source, NoLock);
+    foreach (cell, dropped) {
+        const auto *row = static_cast<const RollupDefinition *>(lfirst(cell));
+        drop_by_cascade(oid, row->id, row->name);
+    }
+}
+
+// A trigger of dependencies goes with what its rollup needs, by CASCADE, and the rollup goes with it. By itself it stays,
+// but pg_restore --clean drops each trigger before its table; its sessions, and scripts of pg_dump, turn
+// check_function_bodies off.
+void drop_rollups_of_triggers() {
+    List *originals = find_oids("SELECT objid FROM pg_event_trigger_dropped_objects()"
+                                " WHERE classid = 'pg_trigger'::regclass AND original");
+    List *cascaded = find_oids("SELECT objid FROM pg_event_trigger_dropped_objects()"
+                               " WHERE classid = 'pg_trigger'::regclass AND NOT original");
+    if (originals == NIL && cascaded == NIL)
+        return;
+    for (const TreeHolder &tree : list_trees()) {
+        RollupRow row;
+        if (!OidIsValid(tree.trigger) || !read_rollup(tree.rollup, nullptr, &row))
+            continue;
+        if (list_member_oid(cascaded, tree.trigger))
+            drop_by_cascade(tree.source, tree.rollup, row.name);
+        else if (check_function_bodies && list_member_oid(originals, tree.trigger))
+            raise_needed("the trigger", row.name);
+    }
+}
+
 Datum after_drop(FunctionCallInfo fcinfo) {
     require_event(fcinfo, "sql_drop");
+    const Node *statement = reinterpret_cast<EventTriggerData *>(fcinfo->context)->parsetree;
     const bool limits = limit_rules().count != 0, rollups = any_rollups();
     if (!limits && !rollups)
         PG_RETURN_VOID();
@@ -205,10 +369,11 @@ Datum after_drop(FunctionCallInfo fcinfo) {
     }
     if (!rollups)
         PG_RETURN_VOID();
+    drop_rollups_of_triggers();
     refuse_dropped_trigger();
     foreach (cell, dropped_relations(false))
         if (has_rollups(lfirst_oid(cell)) && can_have_rollups(lfirst_oid(cell)))
-            renew_all(lfirst_oid(cell));
+            drop_rollups_of_columns(lfirst_oid(cell), cascades(statement));
     as_owner([] { forget_dropped_metadata(); });
     PG_RETURN_VOID();
 }
@@ -216,5 +381,6 @@ Datum after_drop(FunctionCallInfo fcinfo) {
 } // namespace
 } // namespace topk::define
 
+TOPK_FUNCTION(topk_before_ddl, topk::define::before_ddl(fcinfo))
 TOPK_FUNCTION(topk_after_ddl, topk::define::after_ddl(fcinfo))
 TOPK_FUNCTION(topk_after_drop, topk::define::after_drop(fcinfo))

@@ -3,6 +3,7 @@
 #include "../catalog/as_owner.h"
 #include "../catalog/rollup.h"
 #include "../catalog/statement.h"
+#include "dependencies.h"
 
 extern "C" {
 #include "catalog/pg_class.h"
@@ -33,32 +34,56 @@ const char *find_trigger(Relation relation) {
     return nullptr;
 }
 
-// As the owner of the table: a partition may have another one than the table that it is part of. Event triggers run then,
-// which must not get from this session's search_path what its user wants another one to run. existing: the trigger that is
-// to go, or nullptr.
-void sync_trigger(Relation relation, const char *existing) {
-    const char *const name =
+char *drop_command(const char *trigger, const char *table) {
+    return psprintf("DROP TRIGGER %s ON %s", quote_identifier(trigger), table);
+}
+
+// The statements that give a table the triggers that it needs, and no others. counts: its rows count for a rollup.
+List *trigger_commands(Relation relation, bool counts, List *rollups) {
+    const char *const table =
         quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation));
-    StringInfoData command;
-    initStringInfo(&command);
-    if (existing == nullptr)
-        appendStringInfo(&command,
-                         "CREATE TRIGGER %s AFTER INSERT ON %s REFERENCING NEW TABLE AS topk_rows "
-                         "FOR EACH STATEMENT EXECUTE FUNCTION topk.capture()",
-                         trigger_name, name);
-    else
-        appendStringInfo(&command, "DROP TRIGGER %s ON %s", quote_identifier(existing), name);
-    const Oid owner = relation->rd_rel->relowner;
-    table_close(relation, NoLock);
-    const auto change = [&] {
+    List *commands = NIL;
+    const char *capture = find_trigger(relation);
+    if (counts && capture == nullptr)
+        commands = lappend(commands, psprintf("CREATE TRIGGER %s AFTER INSERT ON %s REFERENCING NEW TABLE AS topk_rows "
+                                              "FOR EACH STATEMENT EXECUTE FUNCTION topk.capture()",
+                                              trigger_name, table));
+    if (!counts && capture != nullptr)
+        commands = lappend(commands, drop_command(capture, table));
+    ListCell *cell;
+    foreach (cell, rollups) {
+        const auto *row = static_cast<const RollupDefinition *>(lfirst(cell));
+        if (find_holder(relation, row->id) == nullptr)
+            commands = lappend(commands, holder_command(relation, row->id, row->name));
+    }
+    const TriggerDesc *triggers = relation->trigdesc;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
+        const int32 held = held_rollup(&triggers->triggers[i]);
+        bool needed = held == 0;
+        foreach (cell, rollups)
+            needed = needed || static_cast<const RollupDefinition *>(lfirst(cell))->id == held;
+        if (!needed)
+            commands = lappend(commands, drop_command(triggers->triggers[i].tgname, table));
+    }
+    return commands;
+}
+
+// As the owner of the table: a partition may have another one than the table that it is part of. Event triggers run then,
+// which must not get from this session's search_path what its user wants another one to run.
+void run_commands(Oid owner, List *commands) {
+    if (commands == NIL)
+        return;
+    const auto run = [&] {
         SPI_connect();
-        execute(command.data);
+        ListCell *cell;
+        foreach (cell, commands)
+            execute(static_cast<const char *>(lfirst(cell)));
         SPI_finish();
     };
     if (owner == GetUserId())
-        change();
+        run();
     else
-        as_source_owner(owner, nullptr, change);
+        as_source_owner(owner, nullptr, run);
 }
 
 // A row that is inserted into the partitioned table fires no trigger of the partition.
@@ -135,11 +160,10 @@ void sync_triggers(Oid root) {
                             errdetail("Table \"%s\" is a foreign table.", RelationGetRelationName(relation))));
         if (own && !foreign && relation->rd_rel->relispartition)
             raise_partition(relation);
-        const char *trigger = find_trigger(relation);
-        if (!foreign && (own || inherited) != (trigger != nullptr))
-            sync_trigger(relation, trigger);
-        else
-            table_close(relation, NoLock);
+        const Oid owner = relation->rd_rel->relowner;
+        List *commands = trigger_commands(relation, !foreign && (own || inherited), read_definitions(oid));
+        table_close(relation, NoLock);
+        run_commands(owner, commands);
     }
 }
 

@@ -1,4 +1,4 @@
-// The capture triggers of ordinary and partitioned tables.
+// The triggers of sources: capture, and the dependencies of each rollup.
 #pragma once
 
 #include "../pg/pg.h"
@@ -16,8 +16,9 @@ bool has_rollups_below(Oid relation);
 // Raises an error when rows of the table count for a rollup and the trigger is gone.
 void require_trigger(Oid relation);
 
-// Creates the trigger where rows of the table, or of one of its partitions, count for a rollup, and drops it elsewhere.
-// Raises an error where no trigger can do that. Streams have none.
+// Creates the capture trigger where rows of the table, or of one of its partitions, count for a rollup, and drops it
+// elsewhere; streams have none. Gives each rollup of the table its trigger of dependencies, and drops those of other
+// rollups. Raises an error where no trigger can do that.
 void sync_triggers(Oid relation);
 
 } // namespace topk::define

@@ -32,7 +32,6 @@ void fold_deltas(Fold *fold, FoldResult *result) {
     const bool finished = !fold->more && finish_windows(fold);
     if (result->deltas != 0 || finished) {
         add_fold(fold->row.id, fold->totals, fold->now, fold->windows.change);
-        renumber_restored(fold->row.id);
         if (finished || is_retention_due(fold->row.id))
             apply_retention(fold->row.id);
     }

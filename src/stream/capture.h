@@ -18,8 +18,8 @@ bool has_rollups(const Capture *capture);
 void warn_without_rollups(const Capture *capture, Relation relation);
 // Tells that so many rows will be captured, where that is known before the first: what a limit forbids fails here then.
 void expect_rows(Capture *capture, int64 rows);
-// Pins settings until the capture is finished, if the expressions read any, rather than for each row. Only where nothing else
-// of the statement runs until then.
+// Pins settings until the capture is finished, if the expressions read any, rather than for each row. Only where nothing
+// else of the statement runs until then.
 void pin_for_all_rows(Capture *capture);
 // Functions in expressions run here, as the current user.
 void capture_slot(Capture *capture, TupleTableSlot *slot);

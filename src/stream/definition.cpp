@@ -4,6 +4,7 @@
 #include "../catalog/calendar.h"
 #include "../catalog/session.h"
 #include "../catalog/tables.h"
+#include "expressions.h"
 
 namespace topk::stream {
 namespace {
@@ -65,29 +66,6 @@ void unpin(void *arg) {
         MemoryContextDelete(cached->context);
 }
 
-// The names in topk.rollup.columns, by attribute number. They are only trusted for the table that they were written for:
-// after a restore the numbers mean nothing, but the names do.
-List *column_names(Relation source, const RollupDefinition *stored) {
-    if (stored->source_oid != RelationGetRelid(source))
-        return NIL;
-    const TupleDesc descriptor = RelationGetDescr(source);
-    List *names = NIL;
-    for (int i = 0; i < descriptor->natts; ++i) {
-        if (TupleDescAttr(descriptor, i)->attisdropped)
-            continue;
-        char key[12];
-        pg_snprintf(key, sizeof(key), "%d", i + 1);
-        JsonbValue buffer;
-        const JsonbValue *name =
-            getKeyJsonValueFromContainer(&stored->columns->root, key, static_cast<int>(strlen(key)), &buffer);
-        // A column that is not used goes without a name: it could now have one of the stored names.
-        const char *text =
-            name == nullptr || name->type != jbvString ? "" : pnstrdup(name->val.string.val, name->val.string.len);
-        names = lappend(names, makeString(const_cast<char *>(text)));
-    }
-    return names;
-}
-
 // PostgreSQL leaves stored generated columns out of a row that it routes to a partition with another order of columns, as
 // far as triggers see it. So they are computed where they are missing.
 Node *fill_generated(Node *node, void *context) {
@@ -126,17 +104,11 @@ Expr *copy(Expr *expression) { return static_cast<Expr *>(copyObjectImpl(express
 // Into the current context, from garbage in a context of its own.
 void prepare(Rollup *rollup, Relation source, const RollupDefinition *row, MemoryContext scratch) {
     MemoryContext context = MemoryContextSwitchTo(scratch);
-    Expressions expressions = parse_stored(source, row);
-    expressions.item = plan(source, expressions.item);
-    expressions.time = plan(source, expressions.time);
-    expressions.weight = plan(source, expressions.weight);
-    expressions.filter = plan(source, expressions.filter);
-    for (int i = 0; i < expressions.group_count; ++i)
-        expressions.groups[i] = plan(source, expressions.groups[i]);
-    List *all = list_make4(expressions.item, expressions.time, expressions.weight, expressions.filter);
-    for (int i = 0; i < expressions.group_count; ++i)
-        all = lappend(all, expressions.groups[i]);
-    rollup->settings = read_settings(reinterpret_cast<Node *>(all));
+    List *planned = NIL;
+    ListCell *cell;
+    foreach (cell, read_expressions(source, row).coerced)
+        planned = lappend(planned, plan(source, static_cast<Expr *>(lfirst(cell))));
+    rollup->settings = read_settings(reinterpret_cast<Node *>(planned));
     MemoryContextSwitchTo(context);
 
     rollup->id = row->id;
@@ -146,14 +118,15 @@ void prepare(Rollup *rollup, Relation source, const RollupDefinition *row, Memor
     rollup->grain = row->grain;
     rollup->accept_past = row->accept_past;
     rollup->accept_future = row->accept_future;
-    rollup->item = copy(expressions.item);
-    rollup->time = copy(expressions.time);
-    rollup->weight = copy(expressions.weight);
-    rollup->filter = copy(expressions.filter);
-    rollup->group_count = expressions.group_count;
-    rollup->groups = static_cast<Expr **>(palloc((expressions.group_count + 1) * sizeof(Expr *)));
-    for (int i = 0; i < expressions.group_count; ++i)
-        rollup->groups[i] = copy(expressions.groups[i]);
+    auto **expressions = static_cast<Expr **>(palloc(list_length(planned) * sizeof(Expr *)));
+    for (int i = 0; i < list_length(planned); ++i)
+        expressions[i] = copy(static_cast<Expr *>(list_nth(planned, i)));
+    rollup->item = expressions[0];
+    rollup->time = expressions[1];
+    rollup->weight = expressions[2];
+    rollup->filter = expressions[3];
+    rollup->groups = expressions + 4;
+    rollup->group_count = list_length(planned) - 4;
 }
 
 CachedSource *load(Relation relation) {
@@ -186,71 +159,7 @@ CachedSource *load(Relation relation) {
     return cached;
 }
 
-const char *print_or_null(Relation source, Expr *expression) {
-    return expression == nullptr ? nullptr : print_expression(source, expression);
-}
-
-// Numbers and names of all columns that the expressions use.
-Jsonb *used_columns(Relation source, const Expressions *expressions) {
-    List *all = list_make4(expressions->item, expressions->time, expressions->weight, expressions->filter);
-    for (int i = 0; i < expressions->group_count; ++i)
-        all = lappend(all, expressions->groups[i]);
-    const TupleDesc descriptor = RelationGetDescr(source);
-    auto *used = static_cast<bool *>(palloc0(descriptor->natts + 1));
-    ListCell *cell;
-    foreach (cell, pull_var_clause(reinterpret_cast<Node *>(all), 0))
-        used[lfirst_node(Var, cell)->varattno] = true;
-
-    StringInfoData json;
-    initStringInfo(&json);
-    appendStringInfoChar(&json, '{');
-    for (int i = 1; i <= descriptor->natts; ++i) {
-        if (!used[i])
-            continue;
-        appendStringInfo(&json, "%s\"%d\":", json.len == 1 ? "" : ",", i);
-        escape_json(&json, NameStr(TupleDescAttr(descriptor, i - 1)->attname));
-    }
-    appendStringInfoChar(&json, '}');
-    return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
-}
-
 } // namespace
-
-Expressions parse_stored(Relation source, const RollupDefinition *stored) {
-    const ParseScope scope = {source, stored->name, stored->zone, column_names(source, stored), true};
-    Expressions result = {};
-    Kind kind = Kind::none;
-    result.item = parse_expression(&scope, Role::item, stored->item, &kind);
-    if (kind != stored->shape.kind)
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                        errmsg("item of rollup \"%s\" is no longer of type %s but %s", stored->name,
-                               kind_name(stored->shape.kind), kind_name(kind)),
-                        errhint("Undo the change of the source, or of what the expression uses; or drop the rollup, with "
-                                "topk.drop_rollup(%s).",
-                                quote_literal_cstr(stored->name))));
-    result.time = parse_expression(&scope, Role::time, stored->time, nullptr);
-    if (stored->weight != nullptr)
-        result.weight = parse_expression(&scope, Role::weight, stored->weight, nullptr);
-    if (stored->filter != nullptr)
-        result.filter = parse_expression(&scope, Role::filter, stored->filter, nullptr);
-    result.group_count = stored->group_count;
-    result.groups = static_cast<Expr **>(palloc((stored->group_count + 1) * sizeof(Expr *)));
-    for (int i = 0; i < stored->group_count; ++i)
-        result.groups[i] = parse_expression(&scope, Role::group, stored->groups[i], nullptr);
-    return result;
-}
-
-void print_expressions(Relation source, const Expressions &e, RollupDefinition *definition) {
-    definition->item = print_or_null(source, e.item);
-    definition->time = print_or_null(source, e.time);
-    definition->weight = print_or_null(source, e.weight);
-    definition->filter = print_or_null(source, e.filter);
-    definition->group_count = e.group_count;
-    definition->groups = static_cast<const char **>(palloc((e.group_count + 1) * sizeof(char *)));
-    for (int i = 0; i < e.group_count; ++i)
-        definition->groups[i] = print_expression(source, e.groups[i]);
-    definition->columns = used_columns(source, &e);
-}
 
 const Source *pin_source(Relation relation) {
     if (cache == nullptr)

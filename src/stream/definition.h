@@ -3,7 +3,6 @@
 #pragma once
 
 #include "../pg/item_arg.h"
-#include "../catalog/expression.h"
 #include "../catalog/rollup.h"
 #include "../catalog/settings.h"
 #include "../pg/tally.h"
@@ -40,20 +39,5 @@ struct Source {
 // The rollups of a relation that is open and locked. Stays valid until the current memory context is reset, whatever changes
 // meanwhile.
 const Source *pin_source(Relation relation);
-
-// The expressions of a rollup, parsed and coerced.
-struct Expressions {
-    Expr *item;
-    Expr *time;
-    Expr *weight;
-    Expr *filter;
-    int group_count;
-    Expr **groups;
-};
-
-// Settings must be pinned. Raises an error where an expression does not work any more.
-Expressions parse_stored(Relation source, const RollupDefinition *stored);
-// Sets the text of the expressions, and the columns that they use. Settings must be pinned.
-void print_expressions(Relation source, const Expressions &expressions, RollupDefinition *definition);
 
 } // namespace topk::stream

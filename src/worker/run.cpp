@@ -1,46 +1,19 @@
 // CALL topk.run(): one round in the calling session, for databases without a worker.
+#include "../define/dependencies.h"
 #include "../pg/function.h"
+#include "../pg/subtransaction.h"
 #include "../stream/delta_log.h"
 #include "../fold/recount.h"
 #include "round.h"
 
 extern "C" {
 #include "nodes/parsenodes.h"
-#include "utils/resowner.h"
 }
 
 namespace {
 
 using namespace topk;
 using namespace topk::worker;
-
-// Runs work in a subtransaction. Returns nullptr, or the error that undid it, in the current memory context.
-template <class Work>
-[[gnu::noinline]] ErrorData *in_subtransaction(const Work &work) {
-    MemoryContext context = CurrentMemoryContext;
-    ResourceOwner owner = CurrentResourceOwner;
-    ErrorData *volatile error = nullptr;
-    BeginInternalSubTransaction(nullptr);
-    MemoryContextSwitchTo(context);
-    PG_TRY();
-    {
-        PushActiveSnapshot(GetTransactionSnapshot());
-        work();
-        PopActiveSnapshot();
-        ReleaseCurrentSubTransaction();
-    }
-    PG_CATCH();
-    {
-        MemoryContextSwitchTo(context);
-        error = CopyErrorData();
-        FlushErrorState();
-        RollbackAndReleaseCurrentSubTransaction();
-    }
-    PG_END_TRY();
-    MemoryContextSwitchTo(context);
-    CurrentResourceOwner = owner;
-    return error;
-}
 
 // The cancellation of the query ends the call; any other error concerns one rollup alone.
 void rethrow_cancel(ErrorData *error) {
@@ -87,6 +60,7 @@ Datum run(FunctionCallInfo fcinfo) {
     const bool atomic = fcinfo->context == nullptr || !IsA(fcinfo->context, CallContext) ||
                         reinterpret_cast<CallContext *>(fcinfo->context)->atomic;
     SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
+    store_missing_expressions(InvalidOid);
     const Array<Due> list = list_due();
     for (int i = 0; i < list.count; ++i) {
         if (list[i].backfill)

@@ -1,6 +1,7 @@
 #include "worker.h"
 
 #include "../stream/delta_log.h"
+#include "../define/dependencies.h"
 #include "../fold/recount.h"
 #include "round.h"
 #include "settings.h"
@@ -286,6 +287,11 @@ void work() {
     worker.round = AllocSetContextCreate(TopMemoryContext, "pg_topk round", ALLOCSET_DEFAULT_SIZES);
     check_extension(&worker);
     mark_running();
+    // What a restore or pg_upgrade has brought as text
+    if (ErrorData *error = in_transaction(worker.round, [] { store_missing_expressions(InvalidOid); })) {
+        check_extension(&worker);
+        ereport(LOG, (errcode(error->sqlerrcode), errmsg("could not store expressions of rollups: %s", error->message)));
+    }
 
     TimestampTz next = 0, last = 0;
     for (;;) {

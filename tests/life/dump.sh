@@ -17,6 +17,15 @@ SELECT topk.create_rollup('keyed', 'keyed', 'item', 'ts');
 SELECT topk.create_rollup('parted', 'parted', 'item', 'ts', group_by => '{region}');
 SELECT topk.create_rollup('stream', 'stream', 'lower(old)', 'ts', group_by => '{g,d}', filter => $$d IS DISTINCT FROM '2000-01-02'$$, capacity => 100, k => 10);
 SELECT topk.create_rollup('q''"', '"z''s"."t""able"', '"it''em"', 'ts');
+-- Names that change before the dump
+CREATE TYPE "z's".status AS ENUM ('paid', 'open');
+CREATE FUNCTION "z's".norm(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN lower($1); END';
+CREATE TABLE sold (item text, st "z's".status, ts timestamptz DEFAULT now());
+SELECT topk.create_rollup('sold', 'sold', $$"z's".norm(item)$$, 'ts', filter => $$st = 'paid'$$);
+ALTER TYPE "z's".status RENAME VALUE 'paid' TO 'settled';
+ALTER TYPE "z's".status RENAME TO "the 'state'";
+ALTER FUNCTION "z's".norm RENAME TO "the norm";
+INSERT INTO sold VALUES ('SOLD', 'settled'), ('SOLD', 'open');
 ALTER FOREIGN TABLE stream RENAME old TO new;
 ALTER TABLE "z's"."t""able" RENAME ts TO "t's";
 INSERT INTO keyed (item) SELECT 'i' || i % 5 FROM generate_series(1, 100) i;
@@ -54,14 +63,19 @@ INSERT INTO parted (region, item) VALUES ('a', 'new'), ('b', 'new');
 INSERT INTO parted_b (region, item, ts) VALUES ('b', 'new', now() - interval '1 s');
 INSERT INTO stream (new, g, d) VALUES ('PENDING', 'x', '2000-01-01'), ('x', 'x', '2000-01-02');
 INSERT INTO "z's"."t""able" VALUES ('new');
+INSERT INTO sold VALUES ('SOLD', 'settled'), ('SOLD', 'open');
 SQL
-    local after='new=1 pending=2|new=3 pending=1|new=2 pending=1|pending=2|new=1'
+    local after='new=1 pending=2|new=3 pending=1|new=2 pending=1|pending=2|new=1|sold=2'
     local query="SELECT regexp_replace(counts('keyed'), 'i\\d=\\d+ ', '', 'g'), regexp_replace(counts('parted'), ' p\\d=\\d+', '', 'g'),
-        counts('parted', '{b}'), counts('stream', '{x,2000-01-01}'), regexp_replace(counts('q''\"'), ' q\\d=\\d+', '', 'g')"
+        counts('parted', '{b}'), counts('stream', '{x,2000-01-01}'), regexp_replace(counts('q''\"'), ' q\\d=\\d+', '', 'g'), counts('sold')"
     check "$2: counts on" "$after" "$(sql "$1" -c "$query")"
     check "$2: folds on" "$after" "$(sql "$1" -c 'DO $$BEGIN PERFORM topk.maintain(), fold_all(), topk.maintain(); END$$' -c "$query")"
     check "$2: backfill" 'new=1 pending=2' "$(sql "$1" -c "DO \$\$BEGIN PERFORM topk.backfill('keyed'); END\$\$" -c "SELECT regexp_replace(counts('keyed'), 'i\\d=\\d+ ', '', 'g')")"
     check "$2: renames on" 'lower(newer)' "$(sql "$1" -c 'ALTER FOREIGN TABLE stream RENAME new TO newer' -c "SELECT item FROM topk.rollups WHERE name = 'stream'")"
+    # The expressions are analysed again and keep their meaning; what they need is not dropped
+    check "$2: other names" "\"z's\".norm(item)|(st = 'paid'::\"z's\".\"the 'state'\")|sold=3|2BP01" "$(sql "$1" -c "ALTER TYPE \"z's\".\"the 'state'\" RENAME VALUE 'settled' TO 'paid'" -c "ALTER FUNCTION \"z's\".\"the norm\" RENAME TO norm" \
+        -c "INSERT INTO sold VALUES ('SOLD', 'paid')" -c "SELECT item, filter, counts('sold'), sqlstate_of('DROP FUNCTION \"z''s\".norm') FROM topk.rollups WHERE name = 'sold'")"
+    check "$2: ... back" '' "$(sql "$1" -c "ALTER TYPE \"z's\".\"the 'state'\" RENAME VALUE 'paid' TO 'settled'" -c "ALTER FUNCTION \"z's\".norm RENAME TO \"the norm\"" -c "DELETE FROM sold WHERE st = 'settled'")"
     check "$2: new rollups get new numbers" '' "$(sql "$1" -c "DO \$\$BEGIN PERFORM topk.create_rollup('another', 'keyed', 'item', 'ts'); END\$\$")"
 }
 restored() { # DATABASE WHAT OUTPUT
@@ -88,7 +102,7 @@ check 'clean: the restored state' "$wanted" "$(state_of life_target)"
 # The schema is restored first and the data later, so that triggers exist when rows arrive.
 empty_target
 check 'schema only' '' "$(restore -s -e "$scratch/custom")"
-check 'schema only: no rollups, but triggers' '0|5' "$(sql life_target -c "SELECT (SELECT count(*) FROM topk.rollup), (SELECT count(*) FROM pg_trigger WHERE tgname = 'topk_capture')")"
+check 'schema only: no rollups, but triggers' '0|6' "$(sql life_target -c "SELECT (SELECT count(*) FROM topk.rollup), (SELECT count(*) FROM pg_trigger WHERE tgname = 'topk_capture')")"
 psql -d life_target -c "UPDATE topk.log_slot SET state = 'empty' WHERE slot > 1" # as after some rounds of a worker
 check 'data only, triggers disabled' '' "$(restore -a --disable-triggers -e "$scratch/custom")"
 psql -d life_target -c 'SELECT topk.maintain()' >/dev/null

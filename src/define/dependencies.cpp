@@ -1,0 +1,207 @@
+#include "dependencies.h"
+
+#include "../catalog/as_owner.h"
+#include "../catalog/expression_tree.h"
+#include "../pg/function.h"
+#include "../pg/subtransaction.h"
+
+extern "C" {
+#include "catalog/dependency.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
+#include "commands/defrem.h"
+}
+
+namespace topk::define {
+namespace {
+
+using stream::Expressions;
+
+// Not by a name in a statement: the user may lack USAGE on the schema.
+Oid holder_function() {
+    oidvector *none = buildoidvector(nullptr, 0);
+    return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("expressions"), PointerGetDatum(none),
+                           ObjectIdGetDatum(get_namespace_oid("topk", false)));
+}
+
+// A column is known by its number, and after_ddl() follows its changes. If the trigger depended on it, PostgreSQL would
+// refuse every change of its type. What the type needs is needed all the same.
+Node *without_columns(Node *node, void *context) {
+    if (node == nullptr)
+        return nullptr;
+    if (!IsA(node, Var))
+        return pg::mutate_expression(node, without_columns, context);
+    const auto *var = reinterpret_cast<const Var *>(node);
+    Param *value = makeNode(Param);
+    value->paramkind = PARAM_EXTERN;
+    value->paramid = var->varattno;
+    value->paramtype = var->vartype;
+    value->paramtypmod = var->vartypmod;
+    value->paramcollid = var->varcollid;
+    value->location = -1;
+    return reinterpret_cast<Node *>(value);
+}
+
+// Calls visit(address) for everything that a trigger depends on.
+template <class Visit>
+void for_each_needed(Oid trigger, const Visit &visit) {
+    Relation depend = table_open(DependRelationId, AccessShareLock);
+    ScanKeyData keys[2];
+    ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(TriggerRelationId));
+    ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger));
+    SysScanDesc scan = systable_beginscan(depend, DependDependerIndexId, true, nullptr, 2, keys);
+    while (HeapTuple tuple = systable_getnext(scan)) {
+        const auto *row = reinterpret_cast<Form_pg_depend>(GETSTRUCT(tuple));
+        ObjectAddress needed;
+        ObjectAddressSubSet(needed, row->refclassid, row->refobjid, row->refobjsubid);
+        visit(needed);
+    }
+    systable_endscan(scan);
+    table_close(depend, AccessShareLock);
+}
+
+// Their names would mean other objects in other sessions, which would run with the rights of the owner.
+void refuse_temporary(const ObjectAddress &needed) {
+    if (isAnyTempNamespace(needed.classId == NamespaceRelationId ? needed.objectId : get_object_namespace(&needed)))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("the expressions of a rollup must not use temporary objects"),
+                        errdetail("One of them uses %s.", getObjectDescription(&needed, false))));
+}
+
+// In place of what the trigger depended on: first what every trigger depends on, as in CREATE TRIGGER.
+void record_dependencies(Relation source, const Trigger *holder, const Expressions &expressions) {
+    ObjectAddress self, function, relation;
+    ObjectAddressSet(self, TriggerRelationId, holder->tgoid);
+    ObjectAddressSet(function, ProcedureRelationId, holder->tgfoid);
+    ObjectAddressSet(relation, RelationRelationId, RelationGetRelid(source));
+    deleteDependencyRecordsFor(TriggerRelationId, holder->tgoid, true);
+    recordDependencyOn(&self, &function, DEPENDENCY_NORMAL);
+    recordDependencyOn(&self, &relation, DEPENDENCY_AUTO);
+    Node *needed = without_columns(reinterpret_cast<Node *>(expressions.coerced), nullptr);
+    recordDependencyOnExpr(&self, needed, NIL, DEPENDENCY_NORMAL);
+    CommandCounterIncrement();
+    for_each_needed(holder->tgoid, refuse_temporary);
+}
+
+// Settings are pinned, and the user's code of types runs as its owner.
+void store_missing(Relation source, const RollupDefinition *row) {
+    Expressions expressions = {};
+    as_source_owner(source->rd_rel->relowner, nullptr, [&] { expressions = stream::read_expressions(source, row); });
+    store_expressions(source, row->id, expressions);
+    CacheInvalidateRelcacheByRelid(RelationGetRelid(source));
+}
+
+bool is_stored(const Array<TreeHolder> &trees, Relation source, int32 rollup) {
+    for (const TreeHolder &tree : trees)
+        if (tree.rollup == rollup && tree.source == RelationGetRelid(source)) {
+            const Trigger *holder = find_holder(source, rollup);
+            return tree.trigger == (holder == nullptr ? InvalidOid : holder->tgoid);
+        }
+    return false;
+}
+
+void store_missing_of(Oid oid, const Array<TreeHolder> &trees) {
+    // Whoever changes the table waits for nobody.
+    if (!ConditionalLockRelationOid(oid, AccessShareLock))
+        return;
+    Relation source = try_relation_open(oid, NoLock);
+    if (source == nullptr) {
+        UnlockRelationOid(oid, AccessShareLock);
+        return;
+    }
+    ListCell *cell;
+    foreach (cell, read_definitions(oid)) {
+        const auto *row = static_cast<const RollupDefinition *>(lfirst(cell));
+        if (!is_stored(trees, source, row->id))
+            in_subtransaction([&] { store_missing(source, row); });
+    }
+    relation_close(source, NoLock);
+}
+
+} // namespace
+
+int32 held_rollup(const Trigger *trigger) {
+    if (trigger->tgnargs != 1 || trigger->tgfoid != holder_function())
+        return 0;
+    return static_cast<int32>(strtol(trigger->tgargs[0], nullptr, 10));
+}
+
+const Trigger *find_holder(Relation source, int32 rollup) {
+    const TriggerDesc *triggers = source->trigdesc;
+    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i)
+        if (held_rollup(&triggers->triggers[i]) == rollup)
+            return &triggers->triggers[i];
+    return nullptr;
+}
+
+// The trigger fires when there is nothing to do for it, and rarely: at TRUNCATE, or of a stream at DELETE, which fails.
+char *holder_command(Relation source, int32 rollup, const char *name) {
+    char *trigger = psprintf("topk_expressions_%s", name);
+    if (strlen(trigger) >= NAMEDATALEN)
+        trigger = makeObjectName("topk_expressions", name, psprintf("%d", rollup));
+    const bool stream = source->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
+    return psprintf(
+        "CREATE TRIGGER %s AFTER %s ON %s FOR EACH STATEMENT EXECUTE FUNCTION topk.expressions('%d')",
+        quote_identifier(trigger), stream ? "DELETE" : "TRUNCATE",
+        quote_qualified_identifier(get_namespace_name(RelationGetNamespace(source)), RelationGetRelationName(source)),
+        rollup);
+}
+
+void store_expressions(Relation source, int32 rollup, const Expressions &expressions) {
+    const Trigger *holder = find_holder(source, rollup);
+    const Oid trigger = holder == nullptr ? InvalidOid : holder->tgoid;
+    if (holder != nullptr)
+        record_dependencies(source, holder, expressions);
+    as_owner([&] {
+        write_tree({rollup, RelationGetRelid(source), trigger}, list_make2(expressions.written, expressions.coerced));
+    });
+}
+
+void lock_needed(Relation source, int32 rollup) {
+    const Trigger *holder = find_holder(source, rollup);
+    if (holder == nullptr)
+        return;
+    for_each_needed(holder->tgoid, [&](const ObjectAddress &needed) {
+        if (needed.classId == RelationRelationId)
+            LockRelationOid(needed.objectId, RowShareLock);
+        else
+            LockDatabaseObject(needed.classId, needed.objectId, 0, RowShareLock); // ALTER TYPE RENAME VALUE is Exclusive
+        const int cache = get_object_catcache_oid(needed.classId);
+        if (cache >= 0 && !SearchSysCacheExists1(static_cast<SysCacheIdentifier>(cache), ObjectIdGetDatum(needed.objectId)))
+            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                            errmsg("an object that an expression of the rollup uses was dropped concurrently")));
+    });
+}
+
+void store_missing_expressions(Oid source) {
+    const Array<TreeHolder> trees = list_trees();
+    if (OidIsValid(source)) {
+        store_missing_of(source, trees);
+        return;
+    }
+    Oid last = InvalidOid;
+    const TreeHolder *tree = trees.begin();
+    for (const RollupSource &rollup : list_rollups(nullptr)) {
+        while (tree != trees.end() && tree->rollup < rollup.id)
+            ++tree;
+        const bool stored = tree != trees.end() && tree->rollup == rollup.id && tree->source == rollup.source;
+        if (!stored && rollup.source != last)
+            store_missing_of(last = rollup.source, trees);
+    }
+}
+
+namespace {
+
+Datum never_needed(FunctionCallInfo fcinfo) {
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("topk.expressions() must be the function of a trigger")));
+    return PointerGetDatum(nullptr);
+}
+
+} // namespace
+} // namespace topk::define
+
+TOPK_FUNCTION(topk_expressions, topk::define::never_needed(fcinfo))

@@ -1,0 +1,30 @@
+// What the expressions of rollups need: functions, types, operators and collations, in pg_depend. The depender is a trigger
+// on the source, one for each rollup, which never has anything to do. So DROP of what an expression needs is refused, or
+// takes the trigger with CASCADE, and after_drop() the rollup.
+#pragma once
+
+#include "../pg/executor.h"
+#include "../stream/expressions.h"
+
+namespace topk::define {
+
+// The trigger of a rollup on its source. nullptr: there is none.
+const Trigger *find_holder(Relation source, int32 rollup);
+// The rollup whose trigger it is; 0: another trigger.
+int32 held_rollup(const Trigger *trigger);
+// CREATE TRIGGER for a rollup.
+char *holder_command(Relation source, int32 rollup, const char *name);
+
+// Writes the tree and the dependencies. Raises 0A000 if an expression needs a temporary object.
+void store_expressions(Relation source, int32 rollup, const stream::Expressions &expressions);
+
+// Waits for transactions that rename or drop what the expressions need, and keeps others from it until this transaction
+// ends. PostgreSQL takes no lock where it renames a type or a schema, so these can still change. Raises 42704 if something
+// is gone.
+void lock_needed(Relation source, int32 rollup);
+
+// Does the same as store_expressions() for rollups whose trees are missing, as after a restore or pg_upgrade: those of a
+// source, or of all with InvalidOid. A rollup whose expressions do not work stays as it is.
+void store_missing_expressions(Oid source);
+
+} // namespace topk::define

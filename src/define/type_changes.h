@@ -1,0 +1,15 @@
+// Which changes of types leave the meaning of an expression as it was.
+#pragma once
+
+#include "../stream/expressions.h"
+
+namespace topk::define {
+
+// Both raise 42804.
+
+// The columns that are parts of expressions, which were analysed before the change.
+void refuse_other_columns(Relation source, const char *rollup, List *before);
+// The result of one expression. What is counted as text must have the same text.
+void refuse_other_result(Role role, const char *rollup, const Expr *before, const Expr *after);
+
+} // namespace topk::define
