@@ -4,6 +4,8 @@
 #include <numeric>
 #include <random>
 
+#include <nlohmann/json.hpp>
+
 #include "log.h"
 
 namespace gateway {
@@ -11,9 +13,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto look_interval = 5s; // at what columns streams have
+constexpr auto look_interval = 5s; // between two readings of the streams' columns
 
-// The table that a name means, and its columns that take the fields of an event.
+// Finds the table of a name, and its columns that take the fields of an event.
 constexpr const char *columns_query = R"(
     SELECT CASE WHEN c.oid IS NULL THEN jsonb_build_object('trouble', 'there is no stream or table of this name')
                 ELSE jsonb_build_object('table', format('%I.%I', n.nspname, c.relname), 'columns', a.columns) END
@@ -24,7 +26,7 @@ constexpr const char *columns_query = R"(
                        WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
                          AND attname IN ('item_id', 'ts', 'timestamp', 'source', 'metadata', 'event_id')) AS a ON true)";
 
-// As topk_api.ingest_events does.
+// Chooses the columns as topk_api.ingest_events does.
 std::optional<Columns> columns_of(const std::string &answer, std::string &trouble) {
     const auto json = nlohmann::json::parse(answer);
     if (json.contains("trouble")) {
@@ -46,7 +48,7 @@ std::optional<Columns> columns_of(const std::string &answer, std::string &troubl
                    name("source"), name("metadata"), name("event_id")};
 }
 
-// Whether a single event may be the reason, so that others can be told apart from it.
+// Returns whether a single event may be the reason, so that dividing the transaction helps the others.
 bool may_be_of_events(const Result &result) {
     return result.at_data &&
            (result.sqlstate.starts_with("22") || result.sqlstate.starts_with("23") || result.sqlstate.starts_with("54") ||
@@ -174,9 +176,9 @@ bool Collector::drain(std::chrono::seconds longest) {
     return idle_.wait_for(lock, longest, [this] { return unanswered_ == 0; });
 }
 
-// When the lane's events should be written. While a transaction of the lane runs they gather, and for some of its time after
-// its end, in which those come back who have just been answered: so there is no wait where there is little to do, and where
-// there is much, transactions are as large as those who wait for them can make them.
+// Returns when the lane's events should be written. While a transaction of the lane runs, they gather. After its end they
+// gather for half of its duration, in which clients that were just answered send again. So a lone event does not wait, and
+// under load the transactions get as large as the number of clients allows.
 Clock::time_point Collector::ripe_at(const Lane &lane) const {
     if (lane.waiting.empty())
         return Clock::time_point::max();
@@ -207,7 +209,7 @@ Collector::Batch Collector::take(Lane &lane, Batch &outdated) {
 void Collector::write_forever() {
     Connection connection(options_.database, options_.database_seconds);
     auto pause = 100ms;
-    bool counted = false; // in connected_
+    bool counted = false; // this writer is one of connected_
     std::mt19937 random(std::random_device{}());
     std::unique_lock lock(mutex_);
     while (!stopping_) {
@@ -217,7 +219,8 @@ void Collector::write_forever() {
             const bool reached = reach_database(connection);
             lock.lock();
             if (!reached) {
-                // All that wait get their answer now, unless another writer has a connection: they will come again.
+                // Unless another writer has a connection, waiting submissions are refused now, so that their senders try
+                // again later.
                 Batch waiting;
                 for (auto &[key, lane] : lanes_) {
                     if (connected_ > 0)
@@ -243,16 +246,18 @@ void Collector::write_forever() {
             lock.lock();
             continue;
         }
+        // The ripe lane that has waited longest is next, so that a lane under heavy load does not starve the others.
         Lane *lane = nullptr;
+        const auto now = Clock::now();
         auto next = looked_ + look_interval;
         for (auto &[key, candidate] : lanes_) {
             const auto ripe = ripe_at(candidate);
-            if (ripe < next) {
-                next = ripe;
+            if (ripe > now)
+                next = std::min(next, ripe);
+            else if (lane == nullptr || candidate.waiting.front().since < lane->waiting.front().since)
                 lane = &candidate;
-            }
         }
-        if (next > Clock::now()) {
+        if (lane == nullptr) {
             work_.wait_until(lock, next);
             continue;
         }
@@ -317,13 +322,13 @@ Result Collector::copy(Connection &connection, const Lane &lane, const Batch &ba
     const Columns &columns = *batch.front().columns;
     const std::string target = columns.table + " (" + columns.list() + ")";
     Result result = connection.copy(lane.role, target, lines);
-    // A server that has been started again since: nothing was committed, so it may be said once more.
+    // The connection was of a server that has been restarted since. Nothing was committed, so the lines may be sent again.
     if (result.state == Result::lost && reach_database(connection))
         result = connection.copy(lane.role, target, lines);
     return result;
 }
 
-// `quota`: of as many events, or more, the database has already said in this batch that they exceed a limit.
+// The database has already refused a submission of `quota` events of this batch because of its limit of events per second.
 void Collector::write(Connection &connection, const Lane &lane, Batch &batch, std::size_t &quota) {
     const auto events_of = [](const Submission &s) { return s.rows.ids.size(); };
     const auto start = Clock::now();
@@ -339,7 +344,7 @@ void Collector::write(Connection &connection, const Lane &lane, Batch &batch, st
         return;
     }
     if (batch.size() > 1 && may_be_of_events(result)) {
-        // One sender's event is nobody else's fault: by halves, until it is alone.
+        // The batch is halved until the submission with the wrong event is alone, so that no other fails with it.
         Batch second(std::make_move_iterator(batch.begin() + static_cast<std::ptrdiff_t>(batch.size() / 2)),
                      std::make_move_iterator(batch.end()));
         batch.resize(batch.size() / 2);
@@ -363,7 +368,7 @@ void Collector::write(Connection &connection, const Lane &lane, Batch &batch, st
              {"events", events},
              {"sqlstate", result.sqlstate},
              {"reason", result.message}});
-    if (result.sqlstate.starts_with("42")) { // perhaps its columns
+    if (result.sqlstate.starts_with("42")) { // perhaps a column has gone
         const std::lock_guard lock(mutex_);
         looked_ = {};
     }
@@ -381,7 +386,6 @@ void Collector::answer(Batch &batch, const std::optional<Fault> &fault) {
         submission.done(fault, std::move(submission.rows));
     }
     metrics_.queued_events.Decrement(events);
-    metrics_.queued_bytes.Set(static_cast<double>(budget_.used()));
     const std::lock_guard lock(mutex_);
     unanswered_ -= batch.size();
     if (unanswered_ == 0)

@@ -1,11 +1,12 @@
-// Gathers the events of many requests into transactions, and says of each request what became of its events.
+// The collector gathers the events of many requests into transactions, and answers each request when its events are
+// committed.
 //
-// A request waits in the lane of its stream and role. A writer, a thread with a connection of its own, takes what has waited
-// long enough or is enough for a transaction, and is the only one to hold it from then on. done() is called once for each
-// submission that was taken, by a writer, when
-//   - the transaction that has it was committed: nothing,
-//   - it was certainly not: the fault says why,
-//   - nobody knows: 503 with the code outcome_unknown. It is never sent again.
+// A submission has the events of one request. It waits in the lane of its stream and role. A writer is a thread with a
+// database connection of its own. When the submissions of a lane have waited long enough, or are enough for a transaction, a
+// writer takes them; from then on it alone holds them. It calls done() once for each of them:
+//   - without a fault if the transaction was committed,
+//   - with the reason if the transaction was certainly not committed,
+//   - with 503 and the code outcome_unknown if the connection broke at the commit. The events are not sent again.
 #pragma once
 
 #include <atomic>
@@ -25,7 +26,7 @@
 
 namespace gateway {
 
-// Memory of bodies that arrive and of events that wait, together, in bytes.
+// The memory that bodies and waiting events take together, in bytes.
 class Budget {
 public:
     explicit Budget(std::size_t limit) : limit_(limit) {}
@@ -40,10 +41,10 @@ private:
 };
 
 struct Submission {
-    std::shared_ptr<const Columns> columns; // that the rows were written for
+    std::shared_ptr<const Columns> columns; // the rows were written for these
     Rows rows;
     std::function<void(std::optional<Fault>, Rows &&)> done;
-    Clock::time_point since{}; // it waits
+    Clock::time_point since{}; // when it was submitted
 
     std::size_t bytes() const {
         return sizeof(Submission) + 256 + rows.text.capacity() + rows.ids.capacity() * sizeof(EventId);
@@ -55,19 +56,20 @@ public:
     Collector(const Options &options, Metrics &metrics, Budget &budget);
     ~Collector() { stop(); }
 
-    // Index of the stream (empty: the first), or nothing.
+    // Returns the index of the stream; an empty name means the first one.
     std::optional<std::size_t> find_stream(std::string_view name) const;
-    // Nothing while the database has not said what the stream's columns are: the fault says why.
+    // Returns nullptr, and sets the fault, while the columns of the stream are not known.
     std::shared_ptr<const Columns> columns(std::size_t stream, Fault &fault) const;
 
-    // Takes the submission, or returns why not; then done() is never called, and the submission is still the caller's.
+    // Takes the submission, or returns the reason why not. In that case done() is never called, and the caller keeps the
+    // submission.
     std::optional<Fault> submit(std::size_t stream, const std::string &role, Submission &submission);
 
     std::optional<Fault> readiness() const;
 
-    // Refuses new submissions; returns when all that were taken are answered, at the latest after so long.
+    // Refuses new submissions from now on. Returns whether all earlier ones were answered within this time.
     bool drain(std::chrono::seconds longest);
-    void stop(); // answers those that wait with 503
+    void stop(); // answers waiting submissions with 503
 
 private:
     struct Lane {
@@ -75,14 +77,14 @@ private:
         std::string role;
         std::deque<Submission> waiting;
         std::size_t events = 0;
-        unsigned writing = 0;            // transactions
-        Clock::time_point written{};     // the end of the last one
-        Clock::duration last_duration{}; // and its time
+        unsigned writing = 0;            // transactions that run now
+        Clock::time_point written{};     // end of the last transaction
+        Clock::duration last_duration{}; // of the last transaction
     };
     struct Stream {
         std::string name;
         std::shared_ptr<const Columns> columns;
-        std::string trouble; // why there are none
+        std::string trouble; // why there are no columns
     };
     using Batch = std::deque<Submission>;
 
@@ -106,13 +108,13 @@ private:
     std::map<std::pair<std::size_t, std::string>, Lane> lanes_;
     std::size_t unanswered_ = 0;
     bool draining_ = false, stopping_ = false;
-    unsigned connected_ = 0;     // writers
-    Clock::time_point looked_{}; // at the streams
-    std::string trouble_;        // the last one of connecting
+    unsigned connected_ = 0;     // writers with a connection
+    Clock::time_point looked_{}; // when the columns were read
+    std::string trouble_;        // of the last attempt to connect
     std::vector<std::thread> writers_;
 };
 
-// What a failed transaction means for whom it was of.
+// The answer to the senders of a transaction that failed.
 Fault fault_of(const Result &result);
 
 } // namespace gateway

@@ -1,4 +1,4 @@
-// What is at which address: from a request to the collector or to a question, and back.
+// The endpoints: they turn a request into a submission to the collector or a question to the database, and answer it.
 #pragma once
 
 #include "collector.h"
@@ -12,19 +12,20 @@ namespace gateway {
 
 class Endpoints {
 public:
-    // `keys`: nullptr where everybody may do everything.
-    Endpoints(const Options &options, const Keys *keys, Metrics &metrics, Collector &collector, Askers &askers)
-        : options_(options), keys_(keys), metrics_(metrics), collector_(collector), askers_(askers),
+    // keys is nullptr if no keys are needed.
+    Endpoints(const Options &options, const Keys *keys, Metrics &metrics, const Budget &budget, Collector &collector,
+              Askers &askers)
+        : options_(options), keys_(keys), metrics_(metrics), budget_(budget), collector_(collector), askers_(askers),
           addresses_(options.address_rate, options.address_burst) {}
 
-    // Looks at a request before its body is read. Nothing: handle() shall have it, with its body. `length`: of the body,
-    // where that was said.
+    // Checks a request before its body is read. Returns the answer if the request is refused; otherwise the caller passes
+    // the request, with its body, to handle(). length is the Content-Length, if there is one.
     std::optional<Response> admit(Request &request, std::optional<std::uint64_t> length);
 
-    // Answers a request that was admitted, now or later, in any thread, once.
+    // Calls reply once, now or later, in any thread. The request must have been admitted.
     void handle(Request request, Reply reply);
 
-    // Every answer goes through here.
+    // Counts an answer in the metrics. The server calls it for every answer.
     void count(const Request &request, const Response &response);
 
 private:
@@ -41,13 +42,14 @@ private:
     const Options &options_;
     const Keys *keys_;
     Metrics &metrics_;
+    const Budget &budget_;
     Collector &collector_;
     Askers &askers_;
     AddressLimits addresses_;
 
     std::mutex ready_mutex_;
     Clock::time_point ready_at_{};
-    Response ready_; // what was found then
+    Response ready_; // the answer at ready_at_
     std::vector<Reply> ready_waiting_;
 };
 

@@ -14,7 +14,7 @@ namespace {
 namespace ondemand = simdjson::ondemand;
 using simdjson::error_code;
 
-// COPY's text format: these have a meaning of their own.
+// Appends a value in COPY's text format, which gives backslashes, tabs and ends of lines a meaning.
 void append_copy(std::string &out, std::string_view text) {
     std::size_t done = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -46,7 +46,7 @@ void append_json_string(std::string &out, std::string_view text) {
 
 bool has_nul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
 
-// What jsonb's numbers hold: simdjson knows that it is a double, and the rest is in how it is written.
+// Returns whether jsonb can hold a number. simdjson has checked its range; its length and exponent are left.
 bool fits_numeric(std::string_view token) {
     if (token.size() > 400)
         return false;
@@ -74,7 +74,8 @@ std::string_view kind_of(ondemand::json_type type) {
     return "something else";
 }
 
-// Metadata is written anew from what was read, so that it is JSON whatever the text was. What is wrong with it, or nullptr.
+// Metadata is written anew from the parsed values, so that the output is valid JSON for any input. Returns the error, or
+// nullptr.
 const char *rewrite(ondemand::value value, std::string &out, std::size_t depth);
 
 const char *rewrite_object(ondemand::object object, std::string &out, std::size_t depth) {
@@ -174,7 +175,7 @@ Fault not_json(error_code error, const std::string &field = "body") {
     return invalid(field, "is not valid JSON");
 }
 
-// A string field. Null is none, if it may be.
+// Reads a string field; null, if it is allowed, leaves text empty.
 std::optional<Fault> read_string(ondemand::value value, const std::string &field, bool may_be_null,
                                  std::optional<std::string_view> &text) {
     ondemand::json_type type;
@@ -194,11 +195,11 @@ std::optional<Fault> read_string(ondemand::value value, const std::string &field
     return {};
 }
 
-// A name or value of the client's, for a message.
+// Cuts a name or value of the client for a message.
 std::string shortened(std::string_view text) {
     std::size_t size = std::min<std::size_t>(text.size(), 50);
     while (size < text.size() && size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80)
-        --size; // whole characters
+        --size; // cut between two characters
     return std::string(text.substr(0, size));
 }
 
@@ -341,7 +342,7 @@ std::optional<Fault> EventReader::Parser::append(ondemand::value value, const st
         event.has_metadata ? append_copy(out, metadata_) : static_cast<void>(out += "\\N");
     }
     if (!columns.event_id.empty())
-        (out += '\t') += to_string(id);
+        gateway::append(out += '\t', id);
     out += '\n';
     rows.ids.push_back(id);
     return {};
@@ -397,23 +398,23 @@ std::optional<Fault> EventReader::Parser::read(std::string &body, const Columns 
             fault = not_json(error);
         else
             fault = read_document(document, columns, received, rows);
-    } catch (const simdjson::simdjson_error &error) { // iterators have no other way
+    } catch (const simdjson::simdjson_error &error) { // iterators throw
         fault = not_json(error.error());
     }
     body.resize(size);
     return fault;
 }
 
-std::string to_string(const EventId &id) {
+void append(std::string &out, const EventId &id) {
     constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    text.reserve(36);
+    char text[36], *end = text;
     for (std::size_t i = 0; i < id.size(); ++i) {
         if (i == 4 || i == 6 || i == 8 || i == 10)
-            text += '-';
-        (text += digits[id[i] >> 4]) += digits[id[i] & 15];
+            *end++ = '-';
+        *end++ = digits[id[i] >> 4];
+        *end++ = digits[id[i] & 15];
     }
-    return text;
+    out.append(text, sizeof text);
 }
 
 EventId new_event_id() {

@@ -1,5 +1,5 @@
-// Bodies of events: JSON from anybody, checked so that PostgreSQL refuses none of what is accepted here, but for what the
-// table itself says.
+// Reads bodies of events, which are untrusted JSON. The checks are so strict that PostgreSQL refuses an accepted event only
+// because of the table itself: its constraints and column types. tests/gateway/fuzz passes arbitrary bytes to the reader.
 #pragma once
 
 #include <array>
@@ -16,17 +16,17 @@
 namespace gateway {
 
 constexpr std::size_t max_events = 10'000;    // of a body
-constexpr std::size_t max_item_bytes = 8'191; // what a rollup takes
+constexpr std::size_t max_item_bytes = 8'191; // the limit of a rollup
 constexpr std::size_t max_source_bytes = 8'191;
-constexpr std::size_t max_metadata_depth = 32; // of objects and arrays in each other
+constexpr std::size_t max_metadata_depth = 32; // nested objects and arrays
 
 using EventId = std::array<std::uint8_t, 16>; // UUID, version 4
 
-// Which columns of a stream take the fields of an event (docs/gateway.md).
+// The columns of a stream that take the fields of an event (docs/gateway.md).
 struct Columns {
     std::string table;                      // quoted, with its schema
     std::string item_id, timestamp;         // quoted; never empty
-    std::string source, metadata, event_id; // quoted; empty: there is none
+    std::string source, metadata, event_id; // quoted; empty if there is no such column
 
     std::string list() const; // item_id, timestamp, ...
     bool operator==(const Columns &) const = default;
@@ -39,13 +39,13 @@ struct Rows {
     bool array = false; // the body was an array
 };
 
-// Reads bodies one after another; not for two threads at once.
+// A reader serves one thread.
 class EventReader {
 public:
     EventReader();
     ~EventReader();
 
-    // Makes the body longer for the time of the call. `received` is the time of events without one.
+    // Appends padding to the body during the call. Events without a time get the time `received`.
     std::optional<Fault> read(std::string &body, const Columns &columns, Micros received, Rows &rows);
 
 private:
@@ -53,7 +53,7 @@ private:
     std::unique_ptr<Parser> parser_;
 };
 
-std::string to_string(const EventId &id);
+void append(std::string &out, const EventId &id); // as 36 characters
 EventId new_event_id();
 
 } // namespace gateway

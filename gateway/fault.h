@@ -1,4 +1,4 @@
-// Why a request is refused: what its client reads as {"error": {"code", "field", "message"}}.
+// The reason why a request is refused. The client reads it as {"error": {"code", "field", "message"}}.
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@
 namespace gateway {
 
 struct Fault {
-    int status;             // of HTTP
+    int status;             // HTTP status
     std::string code;       // for programs
-    std::string field;      // of the request that is wrong, as in events[3].item_id; empty: none
+    std::string field;      // the wrong field of the request, such as events[3].item_id; may be empty
     std::string message;    // for people
-    double retry_after = 0; // seconds; 0: nothing is said of it
+    double retry_after = 0; // seconds; 0 if it is not known
 };
 
 inline Fault invalid(std::string field, std::string message) {

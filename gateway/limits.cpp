@@ -50,7 +50,7 @@ std::optional<Fault> AddressLimits::take(const std::string &address, double toke
     const std::lock_guard lock(mutex_);
     auto found = buckets_.find(address);
     if (found == buckets_.end()) {
-        // A full bucket says no more than none.
+        // A full bucket limits no more than a new one.
         if (buckets_.size() >= max_addresses)
             std::erase_if(buckets_, [&](const auto &entry) { return entry.second.full(now); });
         if (buckets_.size() >= max_addresses)
@@ -145,7 +145,7 @@ Keys Keys::parse(std::string_view json) {
     return keys;
 }
 
-// Looking up a hash gives no timing to learn a key from: whoever tries keys cannot choose their hashes.
+// The time of the lookup depends on the hash, which nobody can choose, so it gives no hint about a key.
 const Key *Keys::find(std::string_view secret) const {
     const auto found = keys_.find(sha256(secret));
     return found == keys_.end() ? nullptr : &found->second;

@@ -1,4 +1,4 @@
-// Who may do what, and how often: API keys, and token buckets of keys and addresses.
+// API keys, their rights, and the token buckets that limit keys and addresses.
 #pragma once
 
 #include <array>
@@ -17,13 +17,14 @@ namespace gateway {
 
 using Clock = std::chrono::steady_clock;
 
-// Holds up to `burst` tokens, and is refilled with `rate` tokens per second. Full at first. Not for two threads at once.
+// A token bucket holds at most `burst` tokens, is full at first, and gets `rate` tokens per second. It serves one thread.
 class TokenBucket {
 public:
     TokenBucket(double rate, double burst, Clock::time_point now)
         : rate_(rate), burst_(burst), tokens_(burst), filled_(now) {}
 
-    // 0: they are taken. Otherwise none is, and so many seconds later they are there; infinite: more than the bucket holds.
+    // Takes the tokens and returns 0, or takes none and returns the seconds until there are enough: infinity if there never
+    // will be.
     double take(double tokens, Clock::time_point now);
     bool full(Clock::time_point now) const { return tokens(now) >= burst_; }
 
@@ -39,7 +40,7 @@ class AddressLimits {
 public:
     static constexpr std::size_t max_addresses = 65'536;
 
-    // rate 0: no limit.
+    // A rate of 0 means no limit.
     AddressLimits(double rate, double burst) : rate_(rate), burst_(burst) {}
 
     std::optional<Fault> take(const std::string &address, double tokens, Clock::time_point now);
@@ -56,7 +57,7 @@ struct Key {
     std::string name; // in logs
     std::string role; // in the database
     unsigned rights = 0;
-    double rate = 0; // tokens per second: one for a request, and one for each further event of its body; 0: no limit
+    double rate = 0; // tokens per second; 0 means no limit. A request takes 1, and each further event of its body 1
     double burst = 0;
 
     bool may(Right right) const { return rights & static_cast<unsigned>(right); }
@@ -66,10 +67,10 @@ struct Key {
     std::shared_ptr<Shared> bucket;
 };
 
-// The keys of a file (docs/gateway.md). It has SHA-256 hashes of them only.
+// The keys of a key file (docs/gateway.md), which holds only their SHA-256 hashes.
 class Keys {
 public:
-    // Throws std::runtime_error that says what is wrong with the text.
+    // Throws std::runtime_error with the reason if the text is wrong.
     static Keys parse(std::string_view json);
 
     const Key *find(std::string_view secret) const;

@@ -1,25 +1,24 @@
-// Log lines: one JSON object each, on standard error.
+// Writes log lines to standard error. Each line is a JSON object.
 #pragma once
 
+#include <cstdint>
+#include <initializer_list>
 #include <string>
+#include <utility>
+#include <variant>
 
-#include <nlohmann/json.hpp>
-#include <spdlog/spdlog.h>
+#include <spdlog/common.h>
 
 namespace gateway {
 
 void start_log(const std::string &level);
 
-// {"time": ..., "level": ..., "message": ..., fields}. Bytes of clients and of the database may be in the fields: what is no
-// UTF-8 is replaced.
-inline void log(spdlog::level::level_enum level, const char *message,
-                nlohmann::ordered_json fields = nlohmann::ordered_json::object()) {
-    if (!spdlog::should_log(level))
-        return;
-    nlohmann::ordered_json line{{"message", message}};
-    line.update(fields);
-    std::string text = line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-    spdlog::log(level, "{}", text.substr(1)); // the pattern has the brace
-}
+using LogField = std::pair<const char *, std::variant<std::string, std::int64_t, double>>;
+
+// Writes {"time": ..., "level": ..., "message": ..., fields}. Fields may hold bytes of clients and of the database; bytes
+// that are not UTF-8 are replaced.
+void log(spdlog::level::level_enum level, const char *message, std::initializer_list<LogField> fields = {});
+
+bool logs(spdlog::level::level_enum level);
 
 } // namespace gateway

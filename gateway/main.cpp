@@ -34,7 +34,7 @@ std::optional<Keys> read_keys(const std::string &file) {
     }
 }
 
-// Each connection takes a file.
+// Each connection takes a file descriptor.
 void raise_file_limit() {
     rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -44,7 +44,7 @@ void raise_file_limit() {
 }
 
 int run(const Options &options) {
-    // Before there are threads, so that all of them leave these signals to this one.
+    // This precedes all threads, so that they inherit it.
     std::signal(SIGPIPE, SIG_IGN);
     boost::asio::io_context context;
     boost::asio::signal_set signals(context, SIGTERM, SIGINT);
@@ -56,10 +56,13 @@ int run(const Options &options) {
     Server server(options, budget, metrics);
     Collector collector(options, metrics, budget);
     Askers askers(options);
-    Endpoints endpoints(options, keys ? &*keys : nullptr, metrics, collector, askers);
+    Endpoints endpoints(options, keys ? &*keys : nullptr, metrics, budget, collector, askers);
     const auto port = server.start(endpoints);
     log(spdlog::level::info, "listening",
-        {{"address", options.host}, {"port", port}, {"version", TOPK_GATEWAY_VERSION}, {"keys", keys ? keys->size() : 0}});
+        {{"address", options.host},
+         {"port", std::int64_t{port}},
+         {"version", TOPK_GATEWAY_VERSION},
+         {"keys", static_cast<std::int64_t>(keys ? keys->size() : 0)}});
     if (!keys)
         log(spdlog::level::warn,
             "there are no keys: everybody on this machine may do everything, so no other address is listened at");
@@ -69,7 +72,7 @@ int run(const Options &options) {
         log(spdlog::level::info, "draining", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
         signals.async_wait([](const boost::system::error_code &error, int) {
             if (!error)
-                std::_Exit(1); // a second one does not wait
+                std::_Exit(1); // a second signal ends it at once
         });
         std::thread([&] {
             const std::chrono::seconds longest(options.drain_seconds);
@@ -86,7 +89,7 @@ int run(const Options &options) {
     });
     context.run();
 
-    // In this order nobody calls what is gone.
+    // In this order no part calls another that has ended.
     server.stop();
     askers.stop();
     collector.stop();

@@ -1,4 +1,4 @@
-// What the gateway says of itself to Prometheus (docs/gateway.md#metrics).
+// The metrics of the gateway for Prometheus (docs/gateway.md#metrics).
 #pragma once
 
 #include <prometheus/counter.h>
@@ -19,7 +19,7 @@ public:
     std::string text() const; // Prometheus' text format
 
 private:
-    // Before its families, which register themselves in it.
+    // It stands before the families, because they register in it.
     prometheus::Registry registry_;
     prometheus::Family<prometheus::Counter> &requests_;
     prometheus::Family<prometheus::Histogram> &durations_;

@@ -1,4 +1,4 @@
-// Options: flags, TOPK_GATEWAY_... in the environment, a file given by --config; in this order.
+// Options come from flags, from TOPK_GATEWAY_... in the environment, and from the file of --config. Earlier sources win.
 #pragma once
 
 #include <chrono>
@@ -11,16 +11,16 @@ namespace gateway {
 
 struct Options {
     std::string host = "127.0.0.1"; // an address
-    std::uint16_t port = 8080;      // 0: the system chooses one, which the log says
+    std::uint16_t port = 8080;      // 0: the system chooses one, and the log names it
     std::string database;           // libpq's connection string
     std::vector<std::string> streams, rollups;
     std::string keys; // file
     std::vector<std::string> trusted_proxies;
     double address_rate = 0, address_burst = 0;
 
-    unsigned threads = 0; // that serve connections; 0: one for each processor
-    unsigned writers = 2; // connections that insert events
-    unsigned askers = 4;  // connections that ask questions
+    unsigned threads = 0; // to serve clients; 0: one for each processor
+    unsigned writers = 2; // database connections that insert events
+    unsigned askers = 4;  // database connections that ask questions
     unsigned gather_ms = 5;
     unsigned gather_events = 10'000;
     std::size_t queue_bytes = 64 << 20;
@@ -31,7 +31,7 @@ struct Options {
     std::string log_level = "info";
 };
 
-// Nothing where the program has said all (--help, --version, an error) and ends with this status.
+// Returns nothing if the program must end with this status: after --help, --version, or an error that was printed.
 std::optional<Options> read_options(int argc, char **argv, int &status);
 
 bool is_loopback(const std::string &address);

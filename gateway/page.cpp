@@ -1,6 +1,6 @@
 #include "page.h"
 
-// The assembler reads the files; TOPK_GATEWAY_DIRECTORY is where they are (gateway/Makefile).
+// The assembler reads the files from TOPK_GATEWAY_DIRECTORY (gateway/Makefile).
 #define EMBED(name, file)                                                                                                   \
     asm(".section .rodata\n" #name "_begin:\n.incbin \"" TOPK_GATEWAY_DIRECTORY "/" file "\"\n" #name "_end:\n.byte 0\n"    \
         ".previous\n");                                                                                                     \

@@ -27,8 +27,8 @@ bool is_error(const PGresult *result) {
 std::string Connection::connect() {
     if (connected())
         return {};
-    // Later ones win, so that the connection string may change the first three, and not the encoding. Without the time-outs
-    // a server that has lost its network would hold a connection for hours.
+    // Later values win, so the connection string may change the first three, but not the encoding. Without the timeouts, a
+    // server that has lost its network would hold a connection for hours.
     const char *keywords[] = {
         "fallback_application_name", "connect_timeout", "tcp_user_timeout", "dbname", "client_encoding", nullptr};
     const char *values[] = {"topk-gateway", "5", "15000", conninfo_.c_str(), "UTF8", nullptr};
@@ -46,7 +46,7 @@ std::string Connection::connect() {
 Result Connection::failure(const PGresult *result) const {
     Result failure;
     const char *sqlstate = result != nullptr ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
-    if (sqlstate == nullptr) { // libpq's own: the connection
+    if (sqlstate == nullptr) { // an error of libpq: the connection broke
         failure.message = text_of(PQerrorMessage(connection_.get()));
         return failure;
     }
@@ -66,7 +66,7 @@ void Connection::roll_back() {
         disconnect();
 }
 
-// All in one round trip, as a pipeline.
+// A pipeline needs one round trip.
 Result Connection::ask(const std::string &role, const std::string &sql, const std::vector<const char *> &parameters) {
     PGconn *c = connection_.get();
     if (!connected() || PQenterPipelineMode(c) != 1) {
@@ -117,7 +117,7 @@ Result Connection::copy(const std::string &role, const std::string &target, cons
     if (!connected())
         return {};
     PGconn *c = connection_.get();
-    // The server goes on to COMMIT by itself once it has the last line: two round trips in all.
+    // After the last line the server goes on to COMMIT without a further message, so there are two round trips.
     std::string sql = "BEGIN; SET LOCAL statement_timeout = '" + std::to_string(statement_seconds_) + "s'; ";
     if (!role.empty())
         sql += "SET LOCAL ROLE " + quoted(role) + "; ";
@@ -133,7 +133,7 @@ Result Connection::copy(const std::string &role, const std::string &target, cons
     bool committed = false;
     while (const Answer answer{PQgetResult(c)}) {
         if (PQresultStatus(answer.get()) == PGRES_COPY_IN) {
-            if (copying) { // libpq says so for ever where the connection is gone
+            if (copying) { // libpq repeats this state for ever if the connection broke
                 disconnect();
                 break;
             }
@@ -141,7 +141,7 @@ Result Connection::copy(const std::string &role, const std::string &target, cons
             bool sent = true;
             for (const auto text : lines)
                 sent = sent && PQputCopyData(c, text.data(), static_cast<int>(text.size())) == 1;
-            if (!sent) { // not committed: the server has not had the end
+            if (!sent) { // nothing was committed, because the server did not get the end
                 outcome.state = Result::lost;
                 outcome.message = text_of(PQerrorMessage(c));
                 disconnect();
@@ -156,7 +156,7 @@ Result Connection::copy(const std::string &role, const std::string &target, cons
         } else if (is_error(answer.get())) {
             outcome = failure(answer.get());
             outcome.at_data = copying;
-            if (outcome.sqlstate.starts_with("57P0")) // the server ends the session, perhaps just after the commit
+            if (outcome.sqlstate.starts_with("57P0")) // the server ends the session, perhaps after the commit
                 outcome.state = Result::lost;
         } else if (std::strcmp(PQcmdStatus(answer.get()), "COMMIT") == 0) {
             committed = true;
@@ -165,7 +165,7 @@ Result Connection::copy(const std::string &role, const std::string &target, cons
     if (committed)
         outcome.state = Result::done;
     else if (outcome.state != Result::failed) {
-        // Before the end of the lines was sent there was nothing to commit.
+        // Nothing was committed if the end of the lines was not sent.
         outcome.state = ended ? Result::unknown : Result::lost;
         if (outcome.message.empty() && connection_)
             outcome.message = text_of(PQerrorMessage(c));

@@ -1,4 +1,4 @@
-// Connections to the database, by libpq. Each belongs to one thread, which waits for its answers.
+// Connections to the database, by libpq. A connection serves one thread, which waits for each answer.
 #pragma once
 
 #include <libpq-fe.h>
@@ -14,13 +14,13 @@ namespace gateway {
 struct Result {
     enum State {
         done,
-        failed,  // the database refused: sqlstate and message say why; nothing was done
-        lost,    // the connection is gone, before anything could be done
-        unknown, // the connection is gone, and whether it was done nobody can say
+        failed,  // the database refused, and did nothing; sqlstate and message have the reason
+        lost,    // the connection broke before anything was done
+        unknown, // the connection broke at the commit, which may have been done
     };
     State state = lost;
     std::string sqlstate, message;
-    bool at_data = false;             // of copy(): it failed when the lines had begun, so one of them may be the reason
+    bool at_data = false;             // copy() failed after the first line was sent, so a line may be the reason
     std::optional<std::string> value; // first column of the first row
 
     bool ok() const { return state == done; }
@@ -31,18 +31,19 @@ public:
     explicit Connection(std::string conninfo, unsigned statement_seconds)
         : conninfo_(std::move(conninfo)), statement_seconds_(statement_seconds) {}
 
-    // Connects, where it is not connected. What is wrong if it cannot be done, or an empty text.
+    // Connects, if there is no connection. Returns the error, or an empty text.
     std::string connect();
     bool connected() const { return connection_ != nullptr && PQstatus(connection_.get()) == CONNECTION_OK; }
     void disconnect() { connection_.reset(); }
 
-    // One question in a transaction of its own: read-only, under the role (empty: of the login), in UTC. A NULL is nullptr.
+    // Asks one question in a read-only transaction, under the role (empty: the login), in UTC. A parameter of nullptr is
+    // NULL.
     Result ask(const std::string &role, const std::string &sql, const std::vector<const char *> &parameters);
 
-    // Lines of COPY's text format into `target`, a table with its columns, in a transaction of its own under the role.
+    // Copies lines of COPY's text format into `target`, a table with a list of columns, in a transaction under the role.
     Result copy(const std::string &role, const std::string &target, const std::vector<std::string_view> &lines);
 
-    std::string quoted(const std::string &identifier) const; // of a connection that is there
+    std::string quoted(const std::string &identifier) const; // needs a connection
 
 private:
     struct Closer {

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "log.h"
 #include "timestamp.h"
 
@@ -16,7 +18,7 @@ constexpr std::size_t max_waiting = 1000; // questions
 constexpr auto longest_wait = 10s;        // of a question for its turn
 constexpr int max_points = 1000;          // windows of a series or a history
 
-// The k items of a row source with topk.top's columns, as JSON.
+// The items of a row source with the columns of topk.top, as JSON.
 #define TOP_K_JSON                                                                                                          \
     "coalesce(jsonb_agg(jsonb_build_object('rank', t.rank, 'item_id', t.item, 'count', t.count, 'error', t.error, "         \
     "'guaranteed', t.guaranteed, 'share', t.share, 'item', t.metadata) ORDER BY t.rank), '[]')"
@@ -25,8 +27,8 @@ constexpr const char *window_sql =
     "SELECT topk_api.get_topk(rollup => $1, k => $2::integer, time_window => $3, window_start => $4::timestamptz, "
     "group_key => $5::text[])";
 
-// The span is widened to whole tiles, and says so. The extension gives no totals of a span: the weight is what the first
-// item's share is of.
+// The span is widened to whole tiles, and the answer has the true span. The extension has no totals of a span; the weight
+// follows from the count and the share of the first item.
 constexpr const char *span_sql = R"(
     SELECT jsonb_build_object('time_window', $3::text, 'window_start', s.since, 'window_end', s.until, 'top_k', a.top_k,
                               'total_weight', a.weight, 'total_events', CASE WHEN r.weight IS NULL THEN a.weight END,
@@ -90,7 +92,7 @@ std::optional<std::string> find(const Arguments &arguments, std::string_view nam
     return {};
 }
 
-// As PostgreSQL writes an array of text.
+// Writes an array of text as PostgreSQL reads it.
 std::string array_literal(const std::vector<std::optional<std::string>> &elements) {
     std::string out = "{";
     for (const auto &element : elements) {
@@ -153,7 +155,7 @@ public:
         return window;
     }
 
-    // last_60m, last_24h, last_7d: the span, as an interval.
+    // Returns the interval of last_60m, last_24h or last_7d.
     std::optional<std::string> span() {
         const std::string window = find(arguments_, "time_window").value_or("hour");
         if (!window.starts_with("last_"))
@@ -170,7 +172,7 @@ public:
         return std::to_string(number) + name;
     }
 
-    // One value, or a JSON array of as many as the rollup has group expressions; [] is the overflow group.
+    // Reads one value, or a JSON array with a value for each group expression of the rollup; [] is the overflow group.
     std::optional<std::string> group() {
         const auto text = find(arguments_, "group");
         if (!text)
@@ -222,7 +224,7 @@ struct Span {
     Micros since, until;
 };
 
-// since and until, of at most max_points windows; by default the last `otherwise` windows until now.
+// Reads since and until. The span has at most max_points windows; by default it has `otherwise` windows and ends now.
 Span read_span(Reader &reader, const std::string &window, int otherwise) {
     std::int64_t length = 3600;
     for (const auto &[name, seconds] : window_seconds)
@@ -305,7 +307,7 @@ Fault question_fault(const Result &result) {
     if (result.state != Result::failed || state.starts_with("57P0"))
         return unavailable("database_unavailable", "the database cannot be reached", 2);
     if (state == "22023") {
-        // topk_api begins with the name of its argument.
+        // Messages of topk_api begin with the name of the argument.
         std::string message = result.message, field;
         for (const char *argument : {"rollup", "time_window", "window_start", "k", "group_key", "min_count", "item_id"})
             if (message.starts_with(std::string(argument) + ": "))
@@ -328,6 +330,12 @@ Fault question_fault(const Result &result) {
     return unavailable("database_error", "the database could not answer now");
 }
 
+namespace {
+
+Fault too_many_questions() { return unavailable("too_many_questions", "too many questions wait for their turn"); }
+
+} // namespace
+
 Askers::Askers(const Options &options) : options_(options) {
     for (unsigned i = 0; i < options.askers; ++i)
         askers_.emplace_back([this] { ask_forever(); });
@@ -342,20 +350,28 @@ void Askers::stop() {
     for (auto &asker : askers_)
         asker.join();
     askers_.clear();
-    for (auto &waiting : std::exchange(waiting_, {}))
-        waiting.done(unavailable("shutting_down", "the gateway ends"));
+    for (const auto &waiting : std::exchange(waiting_, {}))
+        for (const auto &done : waiting.done)
+            done(unavailable("shutting_down", "the gateway ends"));
 }
 
 void Askers::ask(const std::string &role, Question question, Done done) {
     {
         const std::lock_guard lock(mutex_);
+        const auto same = std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting &waiting) {
+            return waiting.role == role && waiting.question == question;
+        });
+        if (same != waiting_.end()) {
+            same->done.push_back(std::move(done));
+            return;
+        }
         if (waiting_.size() < max_waiting && !stopping_) {
-            waiting_.push_back({role, std::move(question), std::move(done), Clock::now()});
+            waiting_.push_back({role, std::move(question), {std::move(done)}, Clock::now()});
             work_.notify_one();
             return;
         }
     }
-    done(unavailable("too_many_questions", "too many questions wait for their turn"));
+    done(too_many_questions());
 }
 
 void Askers::ask_forever() {
@@ -368,10 +384,10 @@ void Askers::ask_forever() {
         const Waiting waiting = std::move(waiting_.front());
         waiting_.pop_front();
         lock.unlock();
-        if (Clock::now() - waiting.since > longest_wait)
-            waiting.done(unavailable("too_many_questions", "too many questions wait for their turn"));
-        else
-            waiting.done(answer(connection, waiting));
+        const std::variant<std::string, Fault> found =
+            Clock::now() - waiting.since > longest_wait ? too_many_questions() : answer(connection, waiting);
+        for (const auto &done : waiting.done)
+            done(found);
     }
 }
 
@@ -380,7 +396,7 @@ std::variant<std::string, Fault> Askers::answer(Connection &connection, const Wa
     for (const auto &parameter : waiting.question.parameters)
         parameters.push_back(parameter ? parameter->c_str() : nullptr);
     Result result;
-    // Asking again is no harm: after a lost connection, and where a snapshot was too old to answer.
+    // A question may be repeated: after a lost connection, and if its snapshot was too old.
     for (int attempt = 0; attempt < 3; ++attempt) {
         if (const std::string trouble = connection.connect(); !trouble.empty()) {
             const std::lock_guard lock(mutex_);

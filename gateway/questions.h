@@ -1,4 +1,4 @@
-// Questions to the database: read-only, under the role of who asks, in documented SQL. What comes back is JSON that the
+// Questions to the database. They are documented SQL, run read-only under the role of the key, and return JSON that the
 // database has made.
 #pragma once
 
@@ -19,14 +19,16 @@
 namespace gateway {
 
 struct Question {
-    std::string sql; // gives one value
+    std::string sql; // returns one value
     std::vector<std::optional<std::string>> parameters;
+
+    bool operator==(const Question &) const = default;
 };
 
-// Arguments of a request, by name: each at most once.
+// The arguments of a request. Each name occurs once.
 using Arguments = std::vector<std::pair<std::string, std::string>>;
 
-// What these endpoints ask the database. `rollup` is one that the options allow. A fault names the argument that is wrong.
+// The questions of the endpoints, or a fault that names the wrong argument. `rollup` is one of the options'.
 std::variant<Question, Fault> topk_question(const std::string &rollup, const Arguments &arguments);
 std::variant<Question, Fault> frequency_question(const std::string &rollup, const std::string &item,
                                                  const Arguments &arguments);
@@ -38,29 +40,31 @@ Question rollups_question(const std::vector<std::string> &rollups);
 Question ready_question();
 Question metrics_question();
 
-// What the database says of a question that it refuses.
+// The answer to the client if the database refuses a question.
 Fault question_fault(const Result &result);
 
-// Asks questions on connections of its own, each in a thread; there are --askers of them.
+// Asks questions with --askers threads, each with a database connection of its own. If equal questions of one role wait at
+// the same time, the database is asked once. It is asked after all of them have arrived, so each gets an answer that is
+// fresh.
 class Askers {
 public:
-    // A fault, or the value, which is empty where it is NULL.
+    // Takes a fault or the value; NULL is an empty text.
     using Done = std::function<void(std::variant<std::string, Fault>)>;
 
     explicit Askers(const Options &options);
     ~Askers() { stop(); }
 
-    // done() is called once, in another thread.
+    // Calls done once, in any thread.
     void ask(const std::string &role, Question question, Done done);
 
-    void stop(); // answers those that wait with 503
+    void stop(); // answers waiting questions with 503
 
 private:
     struct Waiting {
         std::string role;
         Question question;
-        Done done;
-        Clock::time_point since;
+        std::vector<Done> done;
+        Clock::time_point since; // when the first of them came
     };
 
     void ask_forever();

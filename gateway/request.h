@@ -1,4 +1,4 @@
-// A request as the endpoints see it, and what they answer.
+// Requests and responses of the endpoints, independent of the HTTP library.
 #pragma once
 
 #include <functional>
@@ -19,7 +19,7 @@ struct Response {
     std::string content_type = "application/json";
     std::string body{};
     double retry_after = 0;
-    std::string allow{}; // methods, of a 405
+    std::string allow{}; // the methods that a 405 names
     bool asset = false;
 };
 
@@ -32,9 +32,9 @@ struct Request {
     std::string body;
     Clock::time_point start;
 
-    // Of the target, once it is known what it means
+    // Set by Endpoints::admit()
     const struct Endpoint *endpoint = nullptr;
-    const Key *key = nullptr; // nullptr: there are no keys
+    const Key *key = nullptr; // nullptr if no keys are needed
     std::string item;
     Arguments arguments;
 
@@ -43,10 +43,10 @@ struct Request {
 
 using Reply = std::function<void(Response)>;
 
-// %41 and, in a query, + are undone. Nothing: an escape is none, or what comes out is not UTF-8 or has a NUL.
+// Decodes %41 and, in a query, +. Returns nothing if an escape is malformed, or the result is not UTF-8 or has a NUL.
 std::optional<std::string> percent_decode(std::string_view text, bool query);
 
-// The arguments of a query, or the fault: one is there twice, or cannot be decoded.
+// Reads the arguments of a query. It is a fault if a name occurs twice, or a part cannot be decoded.
 std::optional<Fault> read_query(std::string_view query, Arguments &arguments);
 
 } // namespace gateway

@@ -24,10 +24,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::uint32_t max_header_bytes = 32 << 10; // an item of 8191 bytes takes 24 kB of a path
+constexpr std::uint32_t max_header_bytes = 32 << 10; // a path with an item of 8191 bytes takes 24 kB
 constexpr std::size_t buffer_bytes = 64 << 10;
 
-// Who an address is, for limits: of IPv6 the network, as who has one address has 2^64.
+// Returns the client of an address, for limits. For IPv6 it is the network, because a client usually has a whole network.
 std::string client_of(net::ip::address address) {
     if (address.is_v6() && address.to_v6().is_v4_mapped())
         address = net::ip::make_address_v4(net::ip::v4_mapped, address.to_v6());
@@ -42,7 +42,7 @@ std::string to_string(beast::string_view text) { return {text.data(), text.size(
 
 } // namespace
 
-// One connection. It is kept by what it waits for; there is one such thing at any time.
+// A connection of a client. The handler that it waits for holds it; there is one such handler at a time.
 class Session : public std::enable_shared_from_this<Session> {
 public:
     Session(Server &server, tcp::socket &&socket, std::string peer, bool trusted)
@@ -56,12 +56,12 @@ public:
 
     void start() {
         if (!server_.enter(this, trusted_ ? std::string() : peer_))
-            return; // too many; closing says it
+            return; // too many connections: this one is closed
         entered_ = true;
         net::post(stream_.get_executor(), [self = shared_from_this()] { self->wait_for_request(); });
     }
 
-    // Draining: a connection on which nothing happens has nothing to wait for.
+    // Called while the server drains: an idle connection is closed.
     void end_if_idle() {
         net::post(stream_.get_executor(), [self = shared_from_this()] {
             if (self->idle_)
@@ -86,7 +86,7 @@ private:
         });
     }
 
-    // The whole request has to be there in this time, however slowly it comes.
+    // The time limit is of the whole request, so that a slow sender cannot stretch it.
     void read_header() {
         request_ = {};
         parser_.emplace();
@@ -124,7 +124,7 @@ private:
         read_body();
     }
 
-    // Memory is taken as it comes, not as it is promised.
+    // The budget is charged for bytes that have arrived, not for the announced length.
     void read_body() {
         beast::error_code error;
         while (!parser_->is_done() && buffer_.size() > 0 && !error) {
@@ -171,7 +171,7 @@ private:
         });
     }
 
-    // What is no HTTP, or too large. Of an end, or silence, there is nothing to say.
+    // Refuses input that is too large or not HTTP. A client that has ended, or was silent, gets no answer.
     void refuse(beast::error_code error) {
         if (error == http::error::header_limit || error == http::error::buffer_overflow)
             return reply(respond(Fault{431, "header_too_large", {}, "the header must not have more than 32768 bytes"}),
@@ -186,7 +186,7 @@ private:
         reply(respond(Fault{400, "bad_request", {}, "this is not HTTP/1.1"}), true);
     }
 
-    // `last`: there is something of the request that was not read.
+    // `last` means that a part of the request was not read, so the connection must be closed.
     void reply(Response response, bool last) {
         release();
         response_ = {};
@@ -237,7 +237,7 @@ private:
         close();
     }
 
-    // Reads on for a moment where the client is still sending: closed at once, it would see a reset and not the answer.
+    // If the client is still sending, reads on for a moment; otherwise it would get a reset instead of the answer.
     void close() {
         beast::error_code ignored;
         stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
@@ -259,7 +259,7 @@ private:
     std::string address() const {
         if (!trusted_)
             return peer_;
-        // The last one is what the proxy itself has seen.
+        // The proxy itself has appended the last address.
         const auto forwarded = to_string(parser_->get()["X-Forwarded-For"]);
         const auto comma = forwarded.rfind(',');
         std::string last = forwarded.substr(comma == std::string::npos ? 0 : comma + 1);
@@ -317,7 +317,7 @@ void Server::accept() {
     acceptor_.async_accept(context, [this](beast::error_code error, tcp::socket socket) {
         if (error == net::error::operation_aborted || draining_)
             return;
-        if (error) { // no more files, most likely: those that are open have to end first
+        if (error) { // most likely there are too many open files, and others have to be closed first
             log(spdlog::level::warn, "cannot accept a connection", {{"reason", error.message()}});
             std::this_thread::sleep_for(10ms);
         } else {
@@ -333,7 +333,7 @@ void Server::accept() {
     });
 }
 
-// An empty address is not counted.
+// Connections with an empty address are not counted.
 bool Server::enter(Session *session, const std::string &address) {
     const std::lock_guard lock(mutex_);
     if (sessions_.size() >= options_.connections)

@@ -1,4 +1,5 @@
-// HTTP/1.1 by Boost.Beast: connections, their time and size limits, and the end of them. What requests mean is in Endpoints.
+// Serves HTTP/1.1 by Boost.Beast: connections, their limits of time and size, and their end. Endpoints gives requests a
+// meaning.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -27,15 +28,16 @@ public:
     Server(const Options &options, Budget &budget, Metrics &metrics);
     ~Server() { stop(); }
 
-    // Throws boost::system::system_error where the address cannot be listened at. The port that it is.
+    // Returns the port. Throws boost::system::system_error if the address cannot be used.
     std::uint16_t start(Endpoints &endpoints);
 
-    // No new connections and requests from now on; whether all that were there have been answered, in time.
+    // Takes no new connections and requests from now on. Returns whether all earlier requests were answered within this
+    // time.
     bool drain(std::chrono::seconds longest);
 
     bool draining() const { return draining_; }
 
-    // Ends all connections: from now on no request reaches the endpoints, and answers go nowhere.
+    // Ends all connections. Afterwards no request reaches the endpoints, and answers are dropped.
     void stop();
 
 private:
@@ -56,12 +58,12 @@ private:
     std::unordered_set<Session *> sessions_;
     std::unordered_map<std::string, unsigned> addresses_; // connections of each
 
-    // One for each thread, so that a connection is always served by the same one and needs no lock. They may hold the last
-    // references to sessions, which leave what is above.
+    // There is one for each thread, so that one thread serves a connection, and it needs no lock. They stand below the
+    // members that ~Session uses, because they may hold the last references to sessions.
     std::vector<std::unique_ptr<boost::asio::io_context>> contexts_;
     std::vector<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> guards_;
     boost::asio::ip::tcp::acceptor acceptor_;
-    std::size_t next_ = 0; // context
+    std::size_t next_ = 0; // context of the next connection
     std::vector<std::thread> threads_;
 };
 

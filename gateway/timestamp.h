@@ -10,11 +10,11 @@ namespace gateway {
 
 using Micros = std::int64_t; // since 1970-01-01 00:00 UTC
 
-// A time of the years 1 to 9999 such as 2026-03-01T10:00:00.25+01:00, or nothing where PostgreSQL would refuse it, or the
-// offset is missing. Digits past the microsecond are rounded.
+// Reads a time of the years 1 to 9999 such as 2026-03-01T10:00:00.25+01:00. Returns nothing if the offset is missing or
+// PostgreSQL would refuse the text. Digits beyond microseconds are rounded.
 std::optional<Micros> parse_timestamp(std::string_view text);
 
-// 2026-03-01 09:00:00.250000+00
+// Appends the time in the form 2026-03-01 09:00:00.250000+00.
 void append_timestamp(std::string &out, Micros time);
 
 Micros now();

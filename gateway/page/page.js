@@ -1,4 +1,4 @@
-// The leaderboard. What comes from the database is text and nothing else: it is set by textContent, never as HTML.
+// The leaderboard. Everything from the database is set by textContent, never as HTML.
 "use strict";
 
 const $ = (id) => document.getElementById(id);
@@ -8,7 +8,7 @@ const series = { hour: 48, day: 30, week: 26, month: 12 };
 const lengths = { hour: 3600e3, day: 86400e3, week: 7 * 86400e3, month: 31 * 86400e3 };
 let rollups = [];
 let key = sessionStorage.getItem("topk-key");
-let generation = 0;        // of the choice; answers to an earlier one are dropped
+let generation = 0;        // of the choice; answers to an earlier choice are dropped
 let seen = [];             // {time, ranks}: of the last minute
 let totals = [];           // {time, events}: of the last seconds
 let shown = null;          // what the leaderboard shows: the choice
@@ -18,7 +18,7 @@ let ready = false;         // the rollups are known
 const number = (n) => Number(n).toLocaleString("en-US");
 const percent = (share) => (share * 100).toLocaleString("en-US", { maximumFractionDigits: share < 0.1 ? 2 : 1 }) + " %";
 
-// Characters that do not show, or change how others do, are named.
+// Invisible characters, and those that change the direction of others, are shown by name.
 const unseen = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/u;
 
 function setItem(element, item, longest) {
@@ -223,7 +223,7 @@ function showTop(answer, snapshot) {
   for (const [item, row] of rows) if (!present.has(item)) { row.remove(); rows.delete(item); }
   seen.push({ time: now, ranks: new Map(answer.top_k.map((e) => [e.item_id, e.rank])) });
 
-  // Lines slide from where they were.
+  // Lines slide from their old places.
   for (const [item, row] of rows) {
     const by = positions.has(item) ? positions.get(item) - row.getBoundingClientRect().top : 0;
     if (Math.abs(by) < 1 || seen.length < 2) continue;
@@ -280,7 +280,7 @@ async function refreshTop(mine) {
   shown = now;
 }
 
-// What rises
+// Trending items
 
 async function refreshTrends(mine) {
   const window = state.window === "last_60m" ? (rollup().windows.includes("hour") ? "hour" : rollup().windows[0]) : state.window;
@@ -307,7 +307,7 @@ async function refreshTrends(mine) {
   const focused = document.activeElement && document.activeElement.closest("#trends li");
   const item = focused && focused.dataset.item;
   $("trends").replaceChildren(...lines);
-  if (focused) { // who has tabbed to a line is not thrown off it
+  if (focused) { // the focus stays on its line
     const same = lines.find((line) => line.dataset.item === item);
     if (same) same.querySelector("button").focus();
   }
@@ -412,7 +412,7 @@ async function refreshRollups() {
   if (first) tasks.forEach((task) => task !== tasks[0] && task.soon());
 }
 
-// Tasks that repeat. One that fails waits longer, up to 8 s; all rest while nobody looks.
+// A task repeats its work. After a failure it waits longer, up to 8 s. Tasks rest while the page is hidden.
 class Task {
   constructor(interval, work) {
     Object.assign(this, { interval: interval * 1000, work, timer: 0, running: false, again: false, failures: 0 });

@@ -2,19 +2,37 @@
 # sources this after server.sh.
 
 has_header() { g++ -x c++ -fsyntax-only -include "$1" /dev/null 2>/dev/null; }
+finds_header() { g++ -x c++ -E -o /dev/null - 2>/dev/null <<<"$(printf '#if !__has_include(<%s>)\n#error\n#endif' "$1")"; }
 has_fuzzer() {
     clang++ -x c++ -fsanitize=fuzzer,address,undefined -o "$scratch/fuzzer" - 2>/dev/null \
         <<<'#include <string>
             extern "C" int LLVMFuzzerTestOneInput(const unsigned char *, unsigned long) { return 0; }'
 }
 
-# Prints the packages of extensions for a server of Debian's, if Debian has them for its version; tests that use them are skipped otherwise.
-missing_extensions() {
+# Prints the packages that `./run test` can do without, if Debian has them; the tests that use them are skipped otherwise: extensions for a
+# server of Debian's, a browser, and the schema of OpenAPI.
+missing_optional() {
     local version
+    command -v chromium >/dev/null || has_package chromium
+    command -v chromedriver >/dev/null || has_package chromium-driver
+    /usr/bin/python3 -c 'import selenium' 2>/dev/null || has_package python3-selenium
+    /usr/bin/python3 -c 'import jsonschema' 2>/dev/null || has_package python3-jsonschema
+    [[ -e /usr/share/openapi-specification/schemas ]] || has_package openapi-specification
     version=$(grep -oP '^/usr/lib/postgresql/\K[0-9]+' <<<"$1") ||
         { [[ -z $1 ]] && version=$(apt-cache depends postgresql 2>/dev/null | grep -oPm 1 'Depends: postgresql-\K[0-9]+'); } || return 0
     [[ -e /usr/lib/postgresql/$version/lib/pg_cron.so ]] || has_package "postgresql-$version-cron"
     [[ -e /usr/share/postgresql/$version/extension/pg_partman.control ]] || has_package "postgresql-$version-partman"
+}
+# The libraries that topk-gateway is made of.
+missing_libraries() {
+    finds_header boost/beast.hpp || echo libboost-dev
+    finds_header CLI/CLI.hpp || echo libcli11-dev
+    finds_header simdjson.h || echo libsimdjson-dev
+    finds_header nlohmann/json.hpp || echo nlohmann-json3-dev
+    finds_header spdlog/spdlog.h || echo libspdlog-dev
+    finds_header prometheus/registry.h || echo prometheus-cpp-dev
+    finds_header openssl/evp.h || echo libssl-dev
+    finds_header postgresql/libpq-fe.h || finds_header libpq-fe.h || echo libpq-dev
 }
 has_package() { if apt-cache show "$1" >/dev/null 2>&1; then echo "$1"; fi; }
 
@@ -38,9 +56,13 @@ missing_packages() {
         has_header gtest/gtest.h || echo libgtest-dev
         has_header zlib.h || echo zlib1g-dev
         command -v objdump >/dev/null || echo binutils
+        command -v openssl >/dev/null || echo openssl
         /usr/bin/python3 -c 'import psycopg2' 2>/dev/null || echo python3-psycopg2
         has_fuzzer || echo clang libclang-rt-dev
-        missing_extensions "$config"
+    fi
+    if [[ $1 == test || $1 == live ]]; then
+        command -v python3 >/dev/null || echo python3
+        missing_libraries
     fi
 }
 
@@ -65,9 +87,26 @@ On Debian, install them with: sudo apt-get install --no-install-recommends $miss
     [[ -z $missing ]] || die "Still missing after apt-get install: $missing"
 }
 
-# Unpacks programs that only tests/monitoring runs from Debian's packages into build/tools, as installing the packages would start
-# services. tests/monitoring skips programs that are not available (no Debian, no network).
-tool_packages='prometheus prometheus-postgres-exporter prometheus-sql-exporter python3-prometheus-client'
+# Installs what missing_optional prints, as far as that is possible.
+install_optional() {
+    local missing package
+    missing=$(missing_optional "$(find_pg_config)" | xargs)
+    [[ -n $missing ]] || return 0
+    if ((EUID == 0)); then
+        say "Installing $missing"
+        export DEBIAN_FRONTEND=noninteractive
+        for package in "$missing" $missing; do # all at once, or else one by one
+            apt-get install -y -qq --no-install-recommends $package >"$scratch/apt.log" 2>&1 || tail -n 3 "$scratch/apt.log"
+            missing=$(missing_optional "$(find_pg_config)" | xargs)
+            [[ -n $missing ]] || return 0
+        done
+    fi
+    echo "skipped: tests that use $missing"
+}
+
+# Unpacks programs that only tests/monitoring and tests/gateway run from Debian's packages into build/tools, as installing the packages would
+# start services. These suites skip programs that are not available (no Debian, no network).
+tool_packages='prometheus prometheus-postgres-exporter prometheus-sql-exporter python3-prometheus-client nginx'
 unpack_tools() {
     local package missing=()
     for package in $tool_packages; do

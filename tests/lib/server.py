@@ -146,7 +146,7 @@ class Server:
             return int(file.readline())
 
     def kill_everything(self):
-        """Sends SIGKILL to the postmaster and all its children, as if the machine lost power, and launches the server again."""
+        """Sends SIGKILL to the postmaster and all its children, as if the machine lost power. It can be launched again."""
         parent = self.postmaster()
         kill(parent, signal.SIGSTOP)  # it starts no more children
         children = children_of(parent)
@@ -158,7 +158,6 @@ class Server:
         # The next postmaster would take a killed process for a running one as long as nobody has waited for it.
         for lock in (os.path.join(self.data, 'postmaster.pid'), os.path.join(self.directory, '.s.PGSQL.5432.lock')):
             os.unlink(lock)
-        self.launch()
 
     def processor_seconds(self):
         """Processor time of the server since it was launched: of all its processes, including those that have ended."""

@@ -92,6 +92,12 @@ installed() {
     done
 }
 
+# Builds topk-gateway in build/gateway. The arguments are make's.
+build_gateway() {
+    say "Building topk-gateway${1:+ ($1)}"
+    make -j "$(nproc)" -C "$root/gateway" "$@" >"$root/build/gateway.log" 2>&1 || die 'The build failed.' "$(cat "$root/build/gateway.log")"
+}
+
 # A server must not run as root.
 as_server_user() {
     local user=postgres

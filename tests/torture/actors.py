@@ -436,6 +436,7 @@ class Chaos(Actor):
             with self.world.steady:
                 try:
                     self.world.primary.kill_everything()
+                    self.world.primary.launch()
                 except (OSError, RuntimeError):
                     self.world.stopping.set()  # the test cannot go on
                     raise
