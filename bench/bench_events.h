@@ -28,10 +28,29 @@ inline std::vector<uint32_t> ranks(const std::string &stream, uint64_t events, u
         fill([&, zipf = streams::Zipf(100000000, 1.1)](uint64_t) { return zipf(random); });
     else if (stream == "zipf0.8")
         fill([&, zipf = streams::Zipf(5000000, 0.8)](uint64_t) { return zipf(random); });
+    else if (stream == "zipf0.7")
+        fill([&, zipf = streams::Zipf(80000, 0.7)](uint64_t) { return zipf(random); });
+    else if (stream == "zipf0.5")
+        fill([&, zipf = streams::Zipf(50000, 0.5)](uint64_t) { return zipf(random); });
     else if (stream == "uniform")
         fill([&](uint64_t) { return 1 + random.below(1000000); });
     else if (stream == "drift")
         fill([&](uint64_t i) { return streams::drift(random, i, events); });
+    else if (stream == "equal") { // 50,000 items, all with the same count
+        fill([](uint64_t i) { return i % 50000; });
+        for (uint64_t i = events; i > 1; --i)
+            std::swap(out[i - 1], out[random.below(i)]);
+    } else if (stream ==
+               "singletons")   // half of the events are items that occur once; then come 100 items, the last of which
+        fill([&](uint64_t i) { // is twice as frequent as the first
+            constexpr uint64_t heavy = 100;
+            if (i < events / 2)
+                return heavy + i;
+            uint64_t item = random.below(heavy);
+            while (random.below(2 * heavy) >= heavy + item)
+                item = random.below(heavy);
+            return item;
+        });
     else
         throw std::invalid_argument("unknown stream: " + stream);
     return out;

@@ -1,6 +1,6 @@
 // Prints rows for COPY: item, timestamp and hour of one day, in the order of time.
 //
-// usage: generate zipf1.1|zipf0.8|uniform|drift rows
+// usage: generate STREAM ROWS, where STREAM is one of bench_events.h
 #include <cinttypes>
 #include <cstdlib>
 

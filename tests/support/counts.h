@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "../../src/core/window_size.h"
 #include "sketch.h"
 #include "summary.h"
 
@@ -19,11 +20,15 @@ public:
         size_t size() const { return exact.size() + summary.size() + sketch.size(); }
     };
 
-    // counting: the sketch gets the weight of an item when it leaves the summary. Nothing can be merged into such counts.
+    // Exact as long as that takes no more bytes (src/core/window_size.h), as in a rollup.
+    static constexpr uint32_t by_size = UINT32_MAX;
+
+    // exact_items: stays exact up to so many items, and at least up to `capacity`. counting: the sketch gets the weight of
+    // an item when it leaves the summary. Nothing can be merged into such counts.
     Counts(uint32_t capacity, const topk::CmsParameters &parameters, uint32_t exact_items = 0, bool counting = false,
            topk::Kind kind = topk::Kind::text)
-        : capacity_(capacity), parameters_(parameters), kind_(kind), counting_(counting),
-          limit_(std::max(exact_items, capacity)), summary_(topk::max_capacity, kind) {}
+        : capacity_(capacity), parameters_(parameters), kind_(kind), counting_(counting), by_size_(exact_items == by_size),
+          limit_(by_size_ ? capacity : std::max(exact_items, capacity)), summary_(topk::max_capacity, kind) {}
 
     bool is_exact() const { return !sketch_; }
     const Summary &summary() const { return summary_; }
@@ -31,7 +36,7 @@ public:
 
     void add(const topk::Item &item, uint64_t weight = 1) {
         if (!sketch_) {
-            if (summary_->size() < limit_ || summary_->frequency(item).count != 0)
+            if (stays_exact() || summary_->frequency(item).count != 0)
                 return summary_.add(item, weight);
             end_exactness();
         }
@@ -67,6 +72,13 @@ private:
     static void settle(void *sketch, const uint8_t *key, const topk::SpaceSaving::Entry &entry) noexcept {
         auto *s = static_cast<Sketch *>(sketch);
         s->add(s->item(key, entry.length), entry.count - entry.error);
+    }
+
+    bool stays_exact() {
+        if (by_size_ && summary_->size() == limit_ &&
+            topk::exact_size(*summary_) <= topk::inexact_size(*summary_, capacity_, parameters_.width, parameters_.depth))
+            limit_ += std::max(limit_ / 8, 1u);
+        return summary_->size() < limit_;
     }
 
     void add_all(const Summary &exact) {
@@ -113,6 +125,7 @@ private:
     topk::CmsParameters parameters_;
     topk::Kind kind_;
     bool counting_;
+    bool by_size_;
     uint32_t limit_;
     Summary summary_;
     std::optional<Sketch> sketch_;
