@@ -29,7 +29,7 @@ SELECT deltas FROM topk.rollup, topk.fold(id) WHERE name = 'hits';
 SELECT events, complete FROM topk.window_info('hits', 'day', :'today'::timestamptz - interval '500 days');
 SELECT * FROM sum_of_range('hits', :'today'::timestamptz - interval '500 days', :'today'::timestamptz - interval '499 days');
 -- ... and the snapshot that was written at the end of the day stays
-SELECT window_kind, events FROM topk.snapshot JOIN topk.rollup ON id = rollup WHERE name = 'hits' AND window_kind IN ('day', 'hour') AND events > 1 AND start < now() - interval '400 days';
+SELECT window_kind, events FROM topk.snapshot JOIN topk.rollup ON id = rollup WHERE name = 'hits' AND window_kind IN ('day', 'hour') AND events > 1 AND start < now() - interval '400 days' ORDER BY 1;
 
 -- Days are kept for 5 days, tiles for longer: twenty days of events, an event an hour
 CREATE TABLE twenty (item text, at timestamptz);

@@ -103,8 +103,10 @@ COMMENT ON VIEW topk.snapshots IS 'the top k of each window that is over, one ro
 GRANT SELECT ON topk.snapshots TO PUBLIC;
 
 CREATE VIEW topk.errors AS
-    SELECT e.at, r.name AS rollup, e.sqlstate, e.message
+    SELECT e.at, r.name AS rollup, e.sqlstate, e.message, ('{tile,hour,day,week,month}'::text[])[e.level + 1] AS window_kind,
+           e.start AS window_start, e.stop AS window_end, e.grp AS group_key
     FROM topk.readable_errors() AS e
     JOIN topk.readable_rollups() AS r ON r.id = e.rollup;
 COMMENT ON VIEW topk.errors IS 'the last 100 errors of folds and backfills, for each rollup that the user may read';
+COMMENT ON COLUMN topk.errors.window_kind IS 'tile, hour, day, week or month if a window failed alone, with its start, end and group; NULL if a fold or backfill failed as a whole';
 GRANT SELECT ON topk.errors TO PUBLIC;

@@ -114,6 +114,7 @@ CREATE TABLE topk.tile (
     summary @extschema@.spacesaving NOT NULL,
     sketch @extschema@.cms,
     registers bytea,
+    failed boolean NOT NULL DEFAULT false,
     row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, -- the replica identity, if a publication includes all tables
     CONSTRAINT tile_key UNIQUE NULLS NOT DISTINCT (rollup, level, grp, start)
 ) WITH (fillfactor = 80);
@@ -122,13 +123,31 @@ COMMENT ON COLUMN topk.tile.level IS '0 the grain, 1 hour (if the grain is short
 COMMENT ON COLUMN topk.tile.finished IS 'level 0: the row has been merged into the levels above, and late events are added there too; other levels: the window is over and its snapshot has been written';
 COMMENT ON COLUMN topk.tile.grp IS 'values of the group expressions as text; NULL for all groups together, {} for the overflow group';
 COMMENT ON COLUMN topk.tile.sketch IS 'Count-Min sketch of all items; NULL as long as summary is exact, and if the rollup has width 0';
+COMMENT ON COLUMN topk.tile.failed IS 'the row cannot be merged into the levels above, or its snapshot cannot be written (topk.errors says why); folds leave it alone until topk.discard, topk.backfill or topk.refresh';
 COMMENT ON COLUMN topk.tile.registers IS 'HyperLogLog registers of all items; NULL as long as summary is exact';
 ALTER TABLE topk.tile ALTER COLUMN registers SET STORAGE EXTERNAL; -- the values are compressed before they are stored
 CREATE INDEX tile_unfinished ON topk.tile (rollup, level, stop, grp) WHERE NOT finished;
 COMMENT ON INDEX topk.tile_unfinished IS 'index by which answers find tiles that are not merged into the levels above, and folds find tiles and windows that are over';
+CREATE INDEX tile_failed ON topk.tile (rollup) WHERE failed;
+COMMENT ON INDEX topk.tile_failed IS 'index by which folds find rows that they leave alone';
 CREATE INDEX tile_stop ON topk.tile (rollup, level, stop);
 COMMENT ON INDEX topk.tile_stop IS 'index by which retention finds old windows';
 COMMENT ON SEQUENCE topk.tile_row_id_seq IS 'numbers for topk.tile.row_id';
+
+-- What a fold could not merge into a tile. The first columns are those of the delta log.
+CREATE TABLE topk.set_aside (
+    LIKE topk.delta_0,
+    weight bigint NOT NULL,
+    sqlstate text NOT NULL,
+    at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+COMMENT ON TABLE topk.set_aside IS
+    'deltas that cannot be merged into their tile: answers read them as they read the delta log, and folds leave them alone until topk.discard, topk.backfill or topk.refresh';
+COMMENT ON COLUMN topk.set_aside.scope IS 'a: the row counts for all groups; g: for its group. The totals of the rollup include it.';
+COMMENT ON COLUMN topk.set_aside.weight IS 'weight of the events; 0 if the row cannot be read';
+COMMENT ON COLUMN topk.set_aside.sqlstate IS 'SQLSTATE of the error of the fold';
+CREATE INDEX set_aside_tile ON topk.set_aside (rollup, tile);
+COMMENT ON INDEX topk.set_aside_tile IS 'index by which answers find what was set aside';
 
 CREATE TABLE topk.group_key (
     rollup integer NOT NULL,
@@ -191,9 +210,14 @@ CREATE TABLE topk.error_log (
     rollup integer NOT NULL,
     sqlstate text NOT NULL,
     message text NOT NULL,
+    level smallint,
+    start timestamptz,
+    stop timestamptz,
+    grp text[] COLLATE "C",
     row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY
 );
 COMMENT ON TABLE topk.error_log IS 'errors of folds and backfills, the last 100 of each rollup';
+COMMENT ON COLUMN topk.error_log.level IS 'level of the window that failed, with its start, stop and group; NULL if a fold or backfill failed as a whole';
 COMMENT ON SEQUENCE topk.error_log_row_id_seq IS 'numbers for topk.error_log.row_id';
 
 CREATE TABLE topk.limit_rule (
@@ -228,6 +252,7 @@ SELECT pg_catalog.pg_extension_config_dump('topk.delta_1', '');
 SELECT pg_catalog.pg_extension_config_dump('topk.delta_2', '');
 SELECT pg_catalog.pg_extension_config_dump('topk.delta_3', '');
 SELECT pg_catalog.pg_extension_config_dump('topk.tile', '');
+SELECT pg_catalog.pg_extension_config_dump('topk.set_aside', '');
 SELECT pg_catalog.pg_extension_config_dump('topk.group_key', '');
 SELECT pg_catalog.pg_extension_config_dump('topk.snapshot', '');
 SELECT pg_catalog.pg_extension_config_dump('topk.rollup_state', '');

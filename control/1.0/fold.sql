@@ -85,6 +85,13 @@ CREATE FUNCTION topk.backfill(rollup text, since timestamptz DEFAULT '-infinity'
 COMMENT ON FUNCTION topk.backfill(text, timestamptz, timestamptz) IS
     'counts the rows that the source table has in a span, in place of what was captured of them, and returns their number. The span is widened to whole tiles, from the one that contains since to the last one before until. A tile that has counts, and of which the table has no row, is left as it is. Where retention has removed tiles, the same holds for the shortest windows that are kept, and for such a window that has counted more events than the table has. Writers wait only while the function takes its snapshot. Only the owner of the source may call it, at READ COMMITTED (SQLSTATE 25001), and not for a stream (SQLSTATE 42809).';
 
+CREATE FUNCTION topk.discard(rollup text, since timestamptz, until timestamptz)
+    RETURNS bigint
+    LANGUAGE C STRICT
+    AS 'MODULE_PATHNAME', 'topk_discard';
+COMMENT ON FUNCTION topk.discard(text, timestamptz, timestamptz) IS
+    'removes what a rollup has counted in a span, from the tile that contains since to the last one before until; either may be infinite. Returns the number of events that were removed. Longer windows are made anew of their other parts. Raises SQLSTATE 55000, with the span that would work, if retention has removed the counts of these. Events of transactions that have not committed yet are not removed. Only the owner of the source may call it, at READ COMMITTED (SQLSTATE 25001).';
+
 CREATE FUNCTION topk.refresh(rollup text, since timestamptz, until timestamptz, empty boolean DEFAULT false)
     RETURNS bigint
     LANGUAGE C STRICT

@@ -70,7 +70,9 @@ COMMENT ON FUNCTION topk.readable_snapshots(integer) IS
     'support function of topk.snapshots: returns the snapshots of a rollup, given by its id, if the current user may ask it';
 GRANT EXECUTE ON FUNCTION topk.readable_snapshots(integer) TO PUBLIC;
 
-CREATE FUNCTION topk.readable_errors(OUT at timestamptz, OUT rollup integer, OUT sqlstate text, OUT message text, OUT row_id bigint)
+CREATE FUNCTION topk.readable_errors(OUT at timestamptz, OUT rollup integer, OUT sqlstate text, OUT message text,
+                                     OUT level smallint, OUT start timestamptz, OUT stop timestamptz, OUT grp text[],
+                                     OUT row_id bigint)
     RETURNS SETOF record
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
     AS 'MODULE_PATHNAME', 'topk_readable_errors';

@@ -26,12 +26,31 @@ ItemArgument canonical(Datum value) {
 
 } // namespace
 
+namespace {
+
+// Says which counts an answer could not read or add up.
+void explain_error(void *) {
+    const int code = geterrcode();
+    if (asked_span.start >= asked_span.stop ||
+        (code != ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE && code != ERRCODE_DATA_CORRUPTED && code != ERRCODE_INDEX_CORRUPTED))
+        return;
+    char *start = pstrdup(timestamptz_to_str(asked_span.start));
+    errcontext("answer for the time from %s to %s", start, timestamptz_to_str(asked_span.stop));
+    errhint("topk.errors says which windows cannot be folded, and topk.discard removes their counts.");
+}
+
+} // namespace
+
 Datum timed_answer(Datum (*function)(FunctionCallInfo, const RollupRow *), FunctionCallInfo fcinfo) {
     instr_time began, elapsed;
     INSTR_TIME_SET_CURRENT(began);
     RollupRow row;
     rollup_argument(fcinfo, &row);
+    asked_span = {0, 0};
+    ErrorContextCallback explain = {error_context_stack, explain_error, nullptr};
+    error_context_stack = &explain;
     const Datum result = function(fcinfo, &row);
+    error_context_stack = explain.previous;
     if (has_statistics()) {
         INSTR_TIME_SET_CURRENT(elapsed);
         INSTR_TIME_SUBTRACT(elapsed, began);

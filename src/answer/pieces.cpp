@@ -1,6 +1,7 @@
 #include "pieces.h"
 
 #include "../catalog/group_key.h"
+#include "../catalog/set_aside.h"
 
 namespace topk::answer {
 namespace {
@@ -70,6 +71,21 @@ void add_deltas(Collector *c, Span span) {
     }
 }
 
+// What folds could not merge is read like the log.
+void add_set_aside(Collector *c, Span span) {
+    RowScan scan;
+    begin_set_aside(&scan, c->row->id, span, c->snapshot);
+    SetAside row;
+    while (next_set_aside(&scan, &row)) {
+        const Delta &delta = row.delta;
+        if (c->grp == nullptr ? delta.grp != nullptr : delta.grp == nullptr || !equal_groups(c->grp, delta.grp))
+            continue;
+        if (delta.values.items == nullptr && delta.values.summary == nullptr)
+            ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("counts that were set aside cannot be read")));
+        add(c, delta.form.events, delta.values);
+    }
+}
+
 // A group without counts of its own is part of the overflow group, and empty by itself.
 bool has_counts(const RollupRow *row, ArrayType *grp) {
     return grp == nullptr || ARR_NDIM(grp) == 0 || has_own_counts(row, grp, GetActiveSnapshot());
@@ -91,11 +107,15 @@ void add_range(Collector *c, const Lost &lost, Span span) {
     add_cover(c, cover);
     add_unfinished_tiles(c, span);
     add_deltas(c, span);
+    add_set_aside(c, span);
 }
 
 } // namespace
 
+Span asked_span = {0, 0};
+
 Pieces window_pieces(const RollupRow *row, const AskedWindow &window) {
+    asked_span = window.span;
     Collector c = begin(row, window.grp);
     const Lost lost = read_lost(row->id, c.snapshot);
     if (is_lost(lost, window.level, window.span)) {
@@ -108,10 +128,12 @@ Pieces window_pieces(const RollupRow *row, const AskedWindow &window) {
     if (window.level != Level::tile)
         add_unfinished_tiles(&c, window.span);
     add_deltas(&c, window.span);
+    add_set_aside(&c, window.span);
     return c.result;
 }
 
 Pieces range_pieces(const RollupRow *row, Span span, ArrayType *grp) {
+    asked_span = span;
     Collector c = begin(row, grp);
     add_range(&c, read_lost(row->id, c.snapshot), span);
     return c.result;

@@ -29,6 +29,8 @@ struct AskedWindow {
 Pieces window_pieces(const RollupRow *row, const AskedWindow &window);
 // The same for a span of whole tiles.
 Pieces range_pieces(const RollupRow *row, Span span, ArrayType *grp);
+extern Span asked_span; // of the last call, for messages
+
 // Warns if counts are missing.
 void warn_of_missing(const Pieces &pieces);
 // The number of events in them.

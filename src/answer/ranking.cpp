@@ -34,6 +34,7 @@ Ranking ranking_of(const RollupRow *row, const Pieces &pieces, uint32_t k) {
         r.floor = stored.floor();
         r.n = stored.top(k, r.entries);
     });
+    require_stored_kind(r.kind, row->shape.kind);
     return r;
 }
 

@@ -59,6 +59,11 @@ void delete_snapshots(int32 of, Span span) {
             {Value::int4(of), Value::time(span.start), Value::time(span.stop)});
 }
 
+void delete_snapshots_with(int32 of, const ArrayType *group, Span span) {
+    execute("DELETE FROM topk.snapshot WHERE rollup = $1 AND grp IS NOT DISTINCT FROM $2 AND start <= $3 AND stop >= $4",
+            {Value::int4(of), Value::strings(group), Value::time(span.start), Value::time(span.stop)});
+}
+
 void delete_snapshots(int32 of) { execute("DELETE FROM topk.snapshot WHERE rollup = $1", {Value::int4(of)}); }
 
 } // namespace topk::catalog

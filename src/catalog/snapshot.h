@@ -23,6 +23,8 @@ void write_snapshot(const Tile *tile, const char *kind, int32 k, bool keep_large
 void expire_snapshots(int32 rollup, const char *kind, TimestampTz before); // those that end before
 // Deletes those in the span, and those of windows that have a row and are partly in it: a fold writes them again.
 void delete_snapshots(int32 rollup, Span span);
+// Deletes those of a group whose window contains the span.
+void delete_snapshots_with(int32 rollup, const ArrayType *grp, Span span);
 void delete_snapshots(int32 rollup); // all of a rollup that is dropped
 
 } // namespace topk::catalog

@@ -12,6 +12,7 @@ enum class Table {
     log_slot,
     delta_0,
     tile = delta_0 + slot_count,
+    set_aside,
     group_key,
     snapshot,
     rollup_state,

@@ -8,7 +8,21 @@
 namespace topk::catalog {
 namespace {
 
-enum Column { start = 1, stop, events, rollup, level, finished, grp, summary, sketch, registers, id, column_count = id };
+enum Column {
+    start = 1,
+    stop,
+    events,
+    rollup,
+    level,
+    finished,
+    grp,
+    summary,
+    sketch,
+    registers,
+    failed,
+    id,
+    column_count = id
+};
 
 constexpr const char *by_key = "tile_key";               // rollup, level, grp, start
 constexpr const char *by_unfinished = "tile_unfinished"; // rollup, level, stop, grp
@@ -22,6 +36,7 @@ void read_tile(HeapTuple tuple, TupleDesc descriptor, Tile *tile) {
     tile->stop = row.time(stop);
     tile->events = row.int8(events);
     tile->finished = row.boolean(finished);
+    tile->failed = row.boolean(failed);
     tile->place = tuple->t_self;
     tile->values = {nullptr, row.stored(summary), row.stored(sketch), row.stored(registers)};
 }
@@ -135,7 +150,7 @@ bool next_tile(RowScan *scan, Tile *tile) {
 
 Array<LevelSpan> list_windows(int32 id, Span span) {
     const uint64 count = execute("SELECT level, start, stop FROM topk.tile WHERE rollup = $1 AND level > 0 AND grp IS NULL"
-                                 " AND start < $3 AND stop > $2 ORDER BY start, level",
+                                 " AND start < $3 AND stop > $2 ORDER BY level, start",
                                  {Value::int4(id), Value::time(span.start), Value::time(span.stop)});
     Array<LevelSpan> windows = {};
     for (uint64 i = 0; i < count; ++i)
@@ -172,9 +187,19 @@ void finish_tile(Tile *tile) {
     tile->finished = true;
 }
 
+void fail_tile(Tile *tile) {
+    static Prepared statement = {"UPDATE topk.tile SET failed = true WHERE ctid = $1 RETURNING ctid"};
+    write(&statement, {Value::pointer(TIDOID, &tile->place)}, tile);
+    tile->failed = true;
+}
+
+void retry_tiles(int32 id) {
+    execute("UPDATE topk.tile SET failed = false WHERE rollup = $1 AND failed", {Value::int4(id)});
+}
+
 Span expire_tiles(int32 id, Level of, TimestampTz before, LevelChange *change) {
-    static Prepared statement = {
-        "WITH deleted AS (DELETE FROM topk.tile WHERE rollup = $1 AND level = $2 AND stop < $3 AND finished" DELETED_TILES};
+    static Prepared statement = {"WITH deleted AS (DELETE FROM topk.tile WHERE rollup = $1 AND level = $2 AND stop < $3"
+                                 " AND (finished OR failed AND level > 0)" DELETED_TILES};
     Span removed;
     remove(&statement, {Value::int4(id), level_value(of), Value::time(before)}, of, change, &removed);
     return removed;

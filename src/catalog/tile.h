@@ -19,6 +19,7 @@ struct Tile {
     TimestampTz stop;
     int64 events;
     bool finished;
+    bool failed; // folds leave it alone
     ItemPointerData place;
     StoredTally values;
 };
@@ -55,15 +56,18 @@ bool next_tile(RowScan *scan, Tile *tile);
 
 // Within as_owner(). Later statements and scans see the changes.
 
-// Returns the windows above the grain that have a row and overlap the span.
+// Returns the windows above the grain that have a row and overlap the span, shorter ones first.
 Array<LevelSpan> list_windows(int32 rollup, Span span);
 
 void insert_tile(Tile *tile);
-void update_tile(Tile *tile); // events, finished and values, by place
-void finish_tile(Tile *tile); // finished alone
+void update_tile(Tile *tile);   // events, finished and values, by place
+void finish_tile(Tile *tile);   // finished alone
+void fail_tile(Tile *tile);     // failed alone
+void retry_tiles(int32 rollup); // those that failed
 
 // These delete rows, and add to the change what they did.
-// Deletes finished ones that end before a time. Returns the span from the first to the last of them.
+// Deletes finished ones, and failed ones above the grain, that end before a time. Returns the span from the first to the
+// last of them.
 Span expire_tiles(int32 rollup, Level level, TimestampTz before, LevelChange *change);
 void delete_tiles(int32 rollup, Span span, LevelChange *change); // those of the grain in the span
 struct DeletedWindow {

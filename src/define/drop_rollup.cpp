@@ -8,6 +8,7 @@
 #include "../catalog/lock.h"
 #include "../catalog/owner.h"
 #include "../catalog/rollup_state.h"
+#include "../catalog/set_aside.h"
 #include "../catalog/snapshot.h"
 #include "../pg/function.h"
 #include "../statistics/statistics.h"
@@ -19,6 +20,7 @@ void delete_rollup(int32 id) {
     as_owner([&] {
         delete_deltas(id);
         delete_tiles(id);
+        delete_set_aside(id);
         delete_groups(id);
         delete_snapshots(id);
         delete_state(id);

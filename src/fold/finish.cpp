@@ -1,4 +1,5 @@
 #include "../catalog/group_key.h"
+#include "../catalog/snapshot.h"
 #include "fold_steps.h"
 
 namespace topk::fold {
@@ -11,7 +12,8 @@ Array<Tile> tiles_over(Fold *fold, Level level) {
     begin_unfinished(&scan, fold->row.id, level, DT_NOBEGIN, fold->now, nullptr);
     Tile tile;
     while (next_tile(&scan, &tile))
-        tiles.add(tile);
+        if (!tile.failed)
+            tiles.add(tile);
     std::sort(tiles.begin(), tiles.end(), [](const Tile &a, const Tile &b) {
         const int order = compare_groups(a.key.grp, b.key.grp);
         return order != 0 ? order < 0 : a.key.start < b.key.start;
@@ -19,19 +21,39 @@ Array<Tile> tiles_over(Fold *fold, Level level) {
     return tiles;
 }
 
+// Merges a tile into the windows above it.
+void merge_upwards(Fold *fold, Tile *tile) {
+    WindowWriter *windows = &fold->windows;
+    for (int level = 1; level < level_count; ++level)
+        if (fold->row.kept[level])
+            add_to_window(windows, move_to_window(windows, static_cast<Level>(level), tile->key.grp, tile->key.start),
+                          tile->values, tile->events);
+    finish_window(windows, tile);
+}
+
+// A row for which this cannot be done is left alone from then on. It stays unfinished, so answers add it to the windows
+// above.
+template <class Finish>
+void finish(Fold *fold, Tile *tile, const Finish &work) {
+    CHECK_FOR_INTERRUPTS();
+    if (!fold->alone) {
+        work();
+        return;
+    }
+    if (succeeds_alone(fold, tile->key.grp, work))
+        return;
+    fail_tile(tile);
+    fold->windows.failures = true;
+    delete_snapshots_with(tile->key.rollup, tile->key.grp, {tile->key.start, tile->stop});
+}
+
 } // namespace
 
 bool finish_windows(Fold *fold) {
     WindowWriter *windows = &fold->windows;
     Array<Tile> tiles = tiles_over(fold, Level::tile);
-    for (Tile &tile : tiles) {
-        CHECK_FOR_INTERRUPTS();
-        for (int level = 1; level < level_count; ++level)
-            if (fold->row.kept[level])
-                add_to_window(windows, move_to_window(windows, static_cast<Level>(level), tile.key.grp, tile.key.start),
-                              tile.values, tile.events);
-        finish_window(windows, &tile);
-    }
+    for (Tile &tile : tiles)
+        finish(fold, &tile, [&] { merge_upwards(fold, &tile); });
     write_open_windows(windows);
     bool any = tiles.count != 0;
     for (int level = 1; level < level_count; ++level) {
@@ -39,7 +61,7 @@ bool finish_windows(Fold *fold) {
             continue;
         Array<Tile> over = tiles_over(fold, static_cast<Level>(level));
         for (Tile &window : over)
-            finish_window(windows, &window);
+            finish(fold, &window, [&] { finish_window(windows, &window); });
         any |= over.count != 0;
     }
     return any;

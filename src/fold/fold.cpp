@@ -1,6 +1,7 @@
 #include "fold.h"
 
 #include "../catalog/as_owner.h"
+#include "../catalog/error_log.h"
 #include "../catalog/lock.h"
 #include "../statistics/statistics.h"
 #include "retention.h"
@@ -41,7 +42,38 @@ void fold_deltas(Fold *fold, FoldResult *result) {
     result->more = fold->more;
 }
 
+void fold_as_owner(int32 id, bool alone, FoldResult *result) {
+    auto *fold = static_cast<Fold *>(palloc0(sizeof(Fold)));
+    fold->alone = alone;
+    if (read_rollup(id, nullptr, &fold->row))
+        as_owner([&] { fold_deltas(fold, result); });
+}
+
 } // namespace
+
+bool lies_in_data(const ErrorData *error) {
+    if (error->sqlerrcode == ERRCODE_OUT_OF_MEMORY)
+        return true;
+    for (const int category : {ERRCODE_DATA_EXCEPTION, ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION,
+                               ERRCODE_PROGRAM_LIMIT_EXCEEDED, ERRCODE_INTERNAL_ERROR})
+        if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_TO_CATEGORY(category))
+            return true;
+    return false;
+}
+
+void record_failure(Fold *fold, ArrayType *grp) {
+    ErrorData *error = fold->error;
+    if (!lies_in_data(error))
+        ReThrowError(error);
+    const LevelSpan &at = fold->windows.at;
+    const TileKey window = {fold->row.id, at.level, grp, at.span.start};
+    log_error(fold->row.id, unpack_sql_state(error->sqlerrcode), error->message, &window, at.span.stop);
+    ereport(MyBackendType == B_BG_WORKER ? LOG : WARNING,
+            (errcode(error->sqlerrcode),
+             errmsg("could not fold the %s that begins at %s, of rollup \"%s\": %s", level_name(at.level),
+                    timestamptz_to_str(at.span.start), fold->row.name, error->message),
+             errhint("Its counts are set aside. topk.discard removes them.")));
+}
 
 void require_read_committed(const char *what) {
     PreventCommandDuringRecovery(what);
@@ -58,9 +90,15 @@ FoldResult fold_rollup(int32 id, bool wait) {
     if (!lock_rollup(id, wait))
         return result;
     result.locked = true;
-    auto *fold = static_cast<Fold *>(palloc0(sizeof(Fold)));
-    if (read_rollup(id, nullptr, &fold->row))
-        as_owner([&] { fold_deltas(fold, &result); });
+    // Most folds have no error. After one that lies in the data, each job gets a subtransaction, so that it fails alone.
+    const FoldResult before = result;
+    ErrorData *error = in_subtransaction([&] { fold_as_owner(id, false, &result); });
+    if (error == nullptr)
+        return result;
+    if (!lies_in_data(error))
+        ReThrowError(error);
+    result = before;
+    fold_as_owner(id, true, &result);
     return result;
 }
 

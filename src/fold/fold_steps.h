@@ -3,6 +3,7 @@
 
 #include "../catalog/rollup_state.h"
 #include "../pg/array.h"
+#include "../pg/subtransaction.h"
 #include "../stream/delta_log.h"
 #include "groups.h"
 #include "window_writer.h"
@@ -37,10 +38,15 @@ struct Fold {
     Array<CollectedDelta> deltas;
     Array<Part> parts; // sorted by job
     bool more;
+    bool alone; // each job in a subtransaction: one of them fails
     MemoryContext job_context;
     WindowWriter windows;
+    ErrorData *error;  // of the job that failed last
     FoldTotals totals; // what those of the rollup gain
 };
+
+// Records that the error of the fold concerns one window.
+void record_failure(Fold *fold, ArrayType *grp);
 
 // Reads the deltas that the snapshot sees, as many as one call takes on.
 void collect_deltas(Fold *fold);
@@ -52,6 +58,30 @@ void run_jobs(Fold *fold);
 int64 remove_taken(Fold *fold);
 // Merges tiles that are over into the windows above them, and finishes windows that are over. True when there were any.
 bool finish_windows(Fold *fold);
+
+// Runs a part of a fold that writes windows, so that an error that lies in the data undoes this part alone. False after such
+// an error, which is written to topk.errors and to the log of the server. Any other error is raised.
+template <class Work>
+bool succeeds_alone(Fold *fold, ArrayType *grp, const Work &work) {
+    const FoldTotals totals = fold->totals;
+    const LevelChange change = fold->windows.change;
+    const int64 written = fold->windows.written;
+    fold->error = in_subtransaction([&] {
+        work();
+        write_open_windows(&fold->windows);
+    });
+    if (fold->error == nullptr)
+        return true;
+    forget_open_windows(&fold->windows);
+    fold->totals = totals;
+    fold->windows.change = change;
+    fold->windows.written = written;
+    record_failure(fold, grp);
+    return false;
+}
+
+// Whether an error concerns what was read and nothing else, so that the other jobs of the fold may succeed.
+bool lies_in_data(const ErrorData *error);
 
 // The size of the values in bytes, decompressed.
 size_t payload_size(const StoredTally &values);

@@ -1,3 +1,5 @@
+#include "../catalog/set_aside.h"
+#include "../catalog/snapshot.h"
 #include "fold_steps.h"
 
 namespace topk::fold {
@@ -150,6 +152,48 @@ void run_job(Fold *fold, Part *parts, int n) {
         compact_or_merge(fold, first, static_cast<int>(end - first));
 }
 
+// The weight of the values; 0 if they cannot be read.
+int64 readable_weight(const StoredTally &values) {
+    int64 weight = 0;
+    return in_subtransaction([&] { weight = static_cast<int64>(stored_weight(values)); }) == nullptr ? weight : 0;
+}
+
+// Moves the deltas of a job out of the log. Those that cannot even be copied are counted without their values, and make an
+// answer an error.
+void set_aside(Fold *fold, const Part *parts, int n) {
+    const char *sqlstate = unpack_sql_state(fold->error->sqlerrcode);
+    const bool all = parts[0].group == -1;
+    ArrayType *grp = group_of(fold, parts[0]);
+    for (int i = 0; i < n; ++i) {
+        SetAside row = {read_delta(delta_of(fold, parts[i]).tuple, fold->descriptor), 0};
+        row.weight = readable_weight(row.delta.values);
+        row.delta.form.scope = all ? DeltaScope::all : DeltaScope::group;
+        row.delta.grp = grp;
+        if (in_subtransaction([&] { insert_set_aside(row, sqlstate, true); }) != nullptr)
+            insert_set_aside(row, sqlstate, false);
+        take(fold, parts[i], static_cast<uint64_t>(row.weight), false);
+    }
+    fold->windows.failures = true;
+    delete_snapshots_with(fold->row.id, grp, window_of(&fold->row, Level::tile, parts[0].tile));
+}
+
+void run_job_alone(Fold *fold, Part *parts, int n) {
+    auto *taken = static_cast<bool *>(palloc(n * sizeof(bool)));
+    auto *copy = static_cast<Part *>(palloc(n * sizeof(Part)));
+    for (int i = 0; i < n; ++i) {
+        copy[i] = parts[i];
+        taken[i] = delta_of(fold, parts[i]).taken;
+    }
+    fold->windows.at = {Level::tile, window_of(&fold->row, Level::tile, parts[0].tile)};
+    if (!succeeds_alone(fold, group_of(fold, parts[0]), [&] { run_job(fold, parts, n); })) {
+        for (int i = 0; i < n; ++i)
+            delta_of(fold, copy[i]).taken = taken[i];
+        set_aside(fold, copy, n);
+    }
+    pfree(taken);
+    pfree(copy);
+}
+
 } // namespace
 
 void run_jobs(Fold *fold) {
@@ -158,7 +202,7 @@ void run_jobs(Fold *fold) {
         for (next = first + 1; next < fold->parts.count; ++next)
             if (fold->parts[next].group != a.group || fold->parts[next].tile != a.tile)
                 break;
-        run_job(fold, fold->parts.elements + first, next - first);
+        (fold->alone ? run_job_alone : run_job)(fold, fold->parts.elements + first, next - first);
     }
     write_open_windows(&fold->windows);
 }

@@ -1,4 +1,4 @@
-// topk.backfill() and topk.refresh().
+// topk.backfill(), topk.refresh() and topk.discard().
 //
 // One snapshot separates the rows that are counted again from those that are inserted meanwhile. It is taken while a lock
 // keeps writers out for a moment. What it sees is counted from the table, and exactly that is removed from the log and the
@@ -54,9 +54,18 @@ Span accepted_span(const RollupRow *row, TimestampTz since, TimestampTz until) {
 
 // False when the rollup has been dropped before its lock was there.
 bool lock_row(RollupRow *row) {
-    require_table(row);
     lock_rollup(row->id, true);
     return read_rollup(row->id, nullptr, row);
+}
+
+// Locks a rollup that the user owns.
+void lock_owned(const char *name, RollupRow *row) {
+    if (!read_rollup(name, nullptr, row))
+        raise_no_rollup(name);
+    require_ownership(row->source); // before locks that would keep others waiting
+    if (!lock_row(row))
+        raise_no_rollup(name);
+    require_ownership(row->source);
 }
 
 int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
@@ -72,18 +81,38 @@ int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
     return recount->counted;
 }
 
+// The lock is the caller's.
+int64 discard(Recount *recount, Span span) {
+    recount->span = whole_tiles(&recount->row, span);
+    recount->snapshot = RegisterSnapshot(GetLatestSnapshot());
+    const int64 removed = as_owner([&] {
+        recount->lost = read_lost(recount->row.id, nullptr);
+        find_replaced(recount);
+        return remove_counts(recount);
+    });
+    UnregisterSnapshot(recount->snapshot);
+    return removed;
+}
+
+// discard(rollup, since, until)
+Datum discard_function(FunctionCallInfo fcinfo) {
+    require_read_committed("topk.discard()");
+    Recount r = {};
+    r.mode = Mode::discard;
+    const Span span = {PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2)};
+    if (span.stop <= span.start)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("until must be later than since")));
+    lock_owned(text_to_cstring(PG_GETARG_TEXT_PP(0)), &r.row);
+    PG_RETURN_INT64(discard(&r, span));
+}
+
 // backfill(rollup, since, until), refresh(rollup, since, until, empty)
 Datum recount_function(FunctionCallInfo fcinfo, Mode mode) {
     require_read_committed(mode == Mode::backfill ? "topk.backfill()" : "topk.refresh()");
     Recount r = {};
     r.mode = mode;
-    const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-    if (!read_rollup(name, nullptr, &r.row))
-        raise_no_rollup(name);
-    require_ownership(r.row.source); // before locks that would keep others waiting
-    if (!lock_row(&r.row))
-        raise_no_rollup(name);
-    require_ownership(r.row.source);
+    lock_owned(text_to_cstring(PG_GETARG_TEXT_PP(0)), &r.row);
+    require_table(&r.row);
     PG_RETURN_INT64(recount(&r, PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2)));
 }
 
@@ -94,6 +123,7 @@ void run_backfill(int32 id) {
     r.mode = Mode::backfill;
     if (!read_rollup(id, nullptr, &r.row) || !lock_row(&r.row))
         return;
+    require_table(&r.row);
     recount(&r, DT_NOBEGIN, DT_NOEND);
     as_owner([&] { mark_backfill_done(id); });
 }
@@ -103,3 +133,4 @@ void run_backfill(int32 id) {
 TOPK_FUNCTION(topk_backfill, topk::fold::recount_function(fcinfo, topk::fold::Mode::backfill))
 TOPK_FUNCTION(topk_refresh,
               topk::fold::recount_function(fcinfo, PG_GETARG_BOOL(3) ? topk::fold::Mode::empty : topk::fold::Mode::refresh))
+TOPK_FUNCTION(topk_discard, topk::fold::discard_function(fcinfo))

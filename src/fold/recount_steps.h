@@ -9,6 +9,7 @@ enum class Mode {
     backfill, // counts of which the table has no row stay
     refresh,  // they are an error
     empty,    // they are removed
+    discard,  // all are removed, and nothing is counted
 };
 
 // What the table has in a tile.

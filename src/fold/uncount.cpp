@@ -1,6 +1,8 @@
 // Removing the counts of a span, and making windows anew that are only partly in it.
 #include "../catalog/rollup_state.h"
+#include "../catalog/set_aside.h"
 #include "../catalog/snapshot.h"
+#include "../pg/subtransaction.h"
 #include "../stream/delta_log.h"
 #include "recount_steps.h"
 #include "window_writer.h"
@@ -8,14 +10,22 @@
 namespace topk::fold {
 namespace {
 
+// Of what is removed.
 struct Sum {
-    int64 events;
+    int64 events; // those that the totals of the rollup include
     int128 weight;
+    int64 unfolded; // others
 };
 
 void add(Sum *sum, int64 events, uint64 weight) {
     sum->events += events;
     sum->weight += weight;
+}
+
+// The weight of a tile. A damaged one must not be in the way of its removal, so it counts as 0.
+uint64_t readable_weight(const StoredTally &values) {
+    uint64_t weight = 0;
+    return in_subtransaction([&] { weight = stored_weight(values); }) == nullptr ? weight : 0;
 }
 
 bool overlap(const Span &a, const Span &b) { return a.start < b.stop && b.start < a.stop; }
@@ -74,6 +84,10 @@ void find_tiles_without_rows(const Recount *recount, Array<Span> *found) {
     Tile tile;
     while (next_tile(&scan, &tile))
         look_at({tile.key.start, tile.stop});
+    SetAside row;
+    begin_set_aside(&scan, recount->row.id, recount->span, nullptr);
+    while (next_set_aside(&scan, &row))
+        look_at(window_of(&recount->row, Level::tile, row.delta.form.tile));
     DeltaScan deltas;
     begin_delta_scan(&deltas, recount->snapshot);
     while (HeapTuple tuple = next_delta(&deltas)) {
@@ -164,22 +178,53 @@ void remove_deltas(const Recount *recount, Sum *sum) {
         if (form.rollup != recount->row.id || form.tile == DT_NOBEGIN || !contains(recount->replaced, form.tile))
             continue;
         if (form.scope == DeltaScope::all && !contains(recount->missing, form.tile))
-            add(sum, form.events, stored_weight(read_delta(tuple, RelationGetDescr(scan.relation)).values));
+            add(sum, form.events, readable_weight(read_delta(tuple, RelationGetDescr(scan.relation)).values));
+        if (form.scope == DeltaScope::raw)
+            sum->unfolded += form.events;
         delete_delta(scan.relation, tuple);
     }
+}
+
+// What folds could not merge.
+void remove_set_aside(const Recount *recount, Span part, Sum *sum) {
+    RowScan scan;
+    SetAside row;
+    begin_set_aside(&scan, recount->row.id, part, nullptr);
+    while (next_set_aside(&scan, &row))
+        if (row.delta.form.scope == DeltaScope::all && !contains(recount->missing, row.delta.form.tile))
+            add(sum, row.delta.form.events, static_cast<uint64_t>(row.weight));
+    delete_set_aside(recount->row.id, part);
+}
+
+// What is left may be merged now.
+void retry_failures(const Recount *recount) {
+    const int32 id = recount->row.id;
+    RowScan scan;
+    SetAside row;
+    Array<Span> tried = {};
+    begin_set_aside(&scan, id, {DT_NOBEGIN, DT_NOEND}, nullptr);
+    while (next_set_aside(&scan, &row)) {
+        if (row.delta.values.items == nullptr && row.delta.values.summary == nullptr)
+            continue;
+        append_delta(row.delta);
+        tried.add({row.delta.form.tile, row.delta.form.tile + 1});
+    }
+    for (const Span &tile : tried)
+        delete_set_aside(id, tile);
+    retry_tiles(id);
 }
 
 // Adds what the rows of topk.tile have counted in a part.
 void add_counted(Recount *recount, Span part, Sum *sum) {
     const Cover cover = cover_span(&recount->row, recount->lost, part, Level::month);
     for (const Tile &tile : read_cover(&recount->row, nullptr, cover, nullptr))
-        add(sum, tile.events, stored_weight(tile.values));
+        add(sum, tile.events, readable_weight(tile.values));
     RowScan scan;
     begin_unfinished(&scan, recount->row.id, Level::tile, nullptr, part.start, part.stop, nullptr);
     Tile tile;
     while (next_tile(&scan, &tile))
         if (!contains(recount->missing, tile.key.start))
-            add(sum, tile.events, stored_weight(tile.values));
+            add(sum, tile.events, readable_weight(tile.values));
 }
 
 // Of times of which no level has all that was counted, nobody can know by how much the totals of the rollup change. So they
@@ -214,31 +259,35 @@ Cover cover_rest(const Recount *recount, const LevelSpan &window) {
     return cover;
 }
 
-// Windows that are only partly replaced can be made anew if there are counts of all their other parts.
+// Windows that are only partly replaced can be made anew if there are counts of all their other parts. The hint gives a span
+// for which that is so.
 void require_rest_of_windows(const Recount *recount) {
-    Span all = {recount->replaced[0].start, recount->replaced[recount->replaced.count - 1].stop};
-    const LevelSpan *first = nullptr;
+    Recount wider = *recount;
+    Array<Span> hull = {};
+    Span all = hull.add({wider.replaced[0].start, wider.replaced[wider.replaced.count - 1].stop});
+    LevelSpan first = {};
     for (bool grown = true; grown;) {
         grown = false;
-        const Array<LevelSpan> windows = list_windows(recount->row.id, all);
-        for (const LevelSpan &window : windows) {
-            if (first != nullptr
-                    ? within(window.span, all)
-                    : !overlaps(recount->replaced, window.span) || cover_rest(recount, window).missing.count == 0)
+        for (const LevelSpan &window : list_windows(recount->row.id, all)) {
+            if (!overlaps(wider.replaced, window.span) || cover_rest(&wider, window).missing.count == 0)
                 continue;
-            if (first == nullptr)
-                first = &window;
+            if (first.span.stop == 0)
+                first = window;
             all = {std::min(all.start, window.span.start), std::max(all.stop, window.span.stop)};
+            hull[0] = all;
+            wider.replaced = hull;
             grown = true;
+            break;
         }
-        if (first == nullptr)
-            return;
     }
-    char *start = pstrdup(timestamptz_to_str(first->span.start)), *since = pstrdup(timestamptz_to_str(all.start));
+    if (first.span.stop == 0)
+        return;
+    const char *what = recount->mode == Mode::discard ? "discard" : "recount";
+    char *start = pstrdup(timestamptz_to_str(first.span.start)), *since = pstrdup(timestamptz_to_str(all.start));
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("cannot recount a part of the window that begins at %s", start),
+                    errmsg("cannot %s a part of the %s that begins at %s", what, level_name(first.level), start),
                     errdetail("Retention has removed the counts of its other parts."),
-                    errhint("Recount from %s to %s.", since, timestamptz_to_str(all.stop))));
+                    errhint("Use the span from %s to %s.", since, timestamptz_to_str(all.stop))));
 }
 
 // Makes a window of the tiles that it keeps.
@@ -268,7 +317,7 @@ void remove_rows(const Recount *recount) {
 
 void find_replaced(Recount *recount) {
     Array<Span> kept = {}, forgotten = {};
-    if (recount->mode != Mode::empty) {
+    if (recount->mode == Mode::backfill || recount->mode == Mode::refresh) {
         find_tiles_without_rows(recount, &kept);
         find_windows_without_rows(recount, &kept, &forgotten);
         unite(&kept);
@@ -291,14 +340,17 @@ int64 remove_counts(Recount *recount) {
     if (recount->replaced.count == 0)
         return 0;
     require_rest_of_windows(recount);
-    for (const Span &part : recount->replaced)
+    for (const Span &part : recount->replaced) {
         add_counted(recount, part, &sum);
+        remove_set_aside(recount, part, &sum);
+    }
     remove_deltas(recount, &sum);
     CommandCounterIncrement();
     leave_totals(recount);
     remove_rows(recount);
+    retry_failures(recount);
     subtract_counts(recount->row.id, sum.events, sum.weight);
-    return sum.events;
+    return sum.events + sum.unfolded;
 }
 
 } // namespace topk::fold

@@ -1,7 +1,8 @@
 #include "window_writer.h"
 
-#include "../catalog/snapshot.h"
 #include "../catalog/group_key.h"
+#include "../catalog/set_aside.h"
+#include "../catalog/snapshot.h"
 
 namespace topk::fold {
 namespace {
@@ -12,14 +13,22 @@ const char *kind_of(const RollupRow *row, Level level) {
     return row->asked[static_cast<int>(asked)] ? level_name(asked) : nullptr;
 }
 
-// For a kind of window that the rollup has. When retention has removed a window and late events have made a row again, that
-// row has less than the snapshot that was written when the window was over.
+// For a kind of window that the rollup has. A window that lacks what a fold could not merge gets no snapshot, as that would
+// be too small. When retention has removed a window and late events have made a row again, that row has less than the
+// snapshot that was written when the window was over.
 void write_snapshot_of(const WindowWriter *writer, const Tile *tile) {
-    if (const char *kind = kind_of(writer->row, tile->key.level))
-        write_snapshot(tile, kind, writer->row->k, is_lost(writer->lost, tile->key.level, {tile->key.start, tile->stop}));
+    const char *kind = kind_of(writer->row, tile->key.level);
+    const Span span = {tile->key.start, tile->stop};
+    if (kind == nullptr || (writer->failures && has_failures(tile->key.rollup, tile->key.grp, span)))
+        return;
+    write_snapshot(tile, kind, writer->row->k, is_lost(writer->lost, tile->key.level, span));
 }
 
+// For messages about an error of what follows.
+void work_on(WindowWriter *writer, const Tile &tile) { writer->at = {tile.key.level, {tile.key.start, tile.stop}}; }
+
 void write(WindowWriter *writer, Window *window) {
+    work_on(writer, window->tile);
     MemoryContext old = MemoryContextSwitchTo(window->context);
     window->tile.values = store_tally(window->tally);
     if (window->exists)
@@ -39,12 +48,12 @@ void write(WindowWriter *writer, Window *window) {
 } // namespace
 
 WindowWriter begin_windows(const RollupRow *row) {
-    return {row,
-            read_lost(row->id, nullptr),
-            AllocSetContextCreate(CurrentMemoryContext, "pg_topk merge", ALLOCSET_DEFAULT_SIZES),
-            {},
-            0,
-            {}};
+    WindowWriter writer = {};
+    writer.row = row;
+    writer.lost = read_lost(row->id, nullptr);
+    writer.failures = has_failures(row->id);
+    writer.scratch = AllocSetContextCreate(CurrentMemoryContext, "pg_topk merge", ALLOCSET_DEFAULT_SIZES);
+    return writer;
 }
 
 Window *move_to_window(WindowWriter *writer, Level level, ArrayType *grp, TimestampTz t) {
@@ -65,6 +74,7 @@ Window *move_to_window(WindowWriter *writer, Level level, ArrayType *grp, Timest
     const Span span = window_of(writer->row, level, t);
     const TileKey key = {writer->row->id, level, grp, span.start};
     window->exists = find_tile(key, nullptr, &window->tile);
+    writer->at = {level, span};
     if (window->exists) {
         window->bytes = stored_bytes(window->tile.values);
         merge_stored(window->tally, window->tile.values);
@@ -78,6 +88,7 @@ Window *move_to_window(WindowWriter *writer, Level level, ArrayType *grp, Timest
 }
 
 void add_to_window(WindowWriter *writer, Window *window, const StoredTally &values, int64 events) {
+    work_on(writer, window->tile);
     MemoryContext old = MemoryContextSwitchTo(writer->scratch);
     merge_stored(window->tally, values);
     window->tile.events += events;
@@ -95,8 +106,14 @@ void write_open_windows(WindowWriter *writer) {
 }
 
 void finish_window(WindowWriter *writer, Tile *tile) {
+    work_on(writer, *tile);
     finish_tile(tile);
     write_snapshot_of(writer, tile);
+}
+
+void forget_open_windows(WindowWriter *writer) {
+    for (Window *&open : writer->open)
+        open = nullptr;
 }
 
 } // namespace topk::fold

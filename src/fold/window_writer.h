@@ -16,6 +16,8 @@ struct Window {
 struct WindowWriter {
     const RollupRow *row;
     Lost lost;
+    bool failures; // the rollup has some (catalog/set_aside.h)
+    LevelSpan at;  // the window that was worked on last, for messages
     MemoryContext scratch;
     Window *open[level_count];
     int64 written;
@@ -29,6 +31,8 @@ Window *move_to_window(WindowWriter *writer, Level level, ArrayType *grp, Timest
 void add_to_window(WindowWriter *writer, Window *window, const StoredTally &values, int64 events);
 // Writes all that are open.
 void write_open_windows(WindowWriter *writer);
+// Forgets all that are open, after the subtransaction that opened them has failed.
+void forget_open_windows(WindowWriter *writer);
 // Marks a row as finished and, where its kind is a window of the rollup, writes its snapshot.
 void finish_window(WindowWriter *writer, Tile *tile);
 

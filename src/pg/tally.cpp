@@ -262,7 +262,13 @@ Tally *load_tally(const TallyShape &shape, struct varlena *stored) {
     tally->shape = shape;
     tally->purpose = Purpose::reading;
     SpaceSaving::Layout layout;
-    guarded([&] { layout = SpaceSaving::roomy_layout(StoredSpaceSaving(bytes.data, bytes.size).shape()); });
+    Kind kind = Kind::none;
+    guarded([&] {
+        const StoredSpaceSaving s(bytes.data, bytes.size);
+        kind = s.kind();
+        layout = SpaceSaving::roomy_layout(s.shape());
+    });
+    require_stored_kind(kind, shape.kind);
     tally->summary = SpaceSaving::create(palloc(layout.size), layout);
     guarded([&] { tally->summary->merge(StoredSpaceSaving(bytes.data, bytes.size)); });
     tally->exact_items = std::max(shape.capacity, tally->summary->size());

@@ -418,6 +418,29 @@ class Recounter(Actor):
             super().unexpected(e)
 
 
+class Discarder(Actor):
+    """Deletes the rows of a span and discards their counts in every rollup of the table, in one transaction."""
+
+    def act(self):
+        self.pause(2, 6)
+        since = self.random.choice(self.world.hot)
+        span = (since, since + datetime.timedelta(hours=self.random.choice([1, 1, 3, 30])))
+        self.query('BEGIN')
+        self.query("SET LOCAL lock_timeout = '2s'")
+        self.query('LOCK TABLE tab IN SHARE MODE')  # what is deleted and what is discarded are the same rows
+        self.query('DELETE FROM tab WHERE ts >= %s AND ts < %s', *span)
+        for name, in self.query("SELECT name FROM topk.rollup WHERE source = 'tab'::regclass ORDER BY id"):
+            self.query('SELECT topk.discard(%s, %s, %s)', name, *span)
+        self.query('COMMIT')
+        self.report.count('spans discarded')
+
+    def unexpected(self, e):
+        if e.pgcode == '55P03':  # a transaction holds the table for long
+            self.report.count('discards given up')
+        else:
+            super().unexpected(e)
+
+
 class Chaos(Actor):
     """Ends backends gently and not, and the server with all that it runs."""
 
