@@ -132,6 +132,14 @@ DROP FUNCTION lib.norm CASCADE;
 CALL insert_both('paid');
 SELECT count(*) FROM counts WHERE name ~ 'function';
 
+-- A trigger that a schema-only dump has left makes room for the one of a new rollup
+CREATE TABLE left_over (item text, at timestamptz DEFAULT now());
+CREATE TRIGGER topk_expressions_left_over AFTER TRUNCATE ON left_over FOR EACH STATEMENT EXECUTE FUNCTION topk.expressions('1000000');
+SELECT topk.create_rollup('left_over', 'left_over', 'item', 'at') > 0 AS created;
+SELECT tgname, tgargs <> '1000000\000' AS is_new FROM pg_trigger WHERE tgrelid = 'left_over'::regclass ORDER BY 1;
+TRUNCATE left_over;
+DROP TABLE left_over;
+
 -- Temporary objects are those of one session
 CREATE TYPE pg_temp.composite AS (a text);
 CREATE DOMAIN pg_temp.word AS text;

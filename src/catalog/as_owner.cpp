@@ -17,19 +17,19 @@ Oid schema_owner() {
     return owner;
 }
 
-Caller become(Oid user, int more_context, pg_tz *zone) {
+Caller become(Oid user, int more_context, pg_tz *zone, Settings settings) {
     Caller caller;
     GetUserIdAndSecContext(&caller.user, &caller.context);
     SetUserIdAndSecContext(user, caller.context | more_context);
-    caller.settings = pin_settings(zone);
+    caller.settings = pin_settings(zone, settings);
     return caller;
 }
 
 } // namespace
 
-Caller become_owner() { return become(schema_owner(), SECURITY_LOCAL_USERID_CHANGE, nullptr); }
+Caller become_owner() { return become(schema_owner(), SECURITY_LOCAL_USERID_CHANGE, nullptr, Settings::statements); }
 
-Caller become_source_owner(Oid owner, pg_tz *zone) { return become(owner, SECURITY_RESTRICTED_OPERATION, zone); }
+Caller become_source_owner(Oid owner, pg_tz *zone) { return become(owner, SECURITY_RESTRICTED_OPERATION, zone, Settings::all); }
 
 void become_caller(const Caller &caller) {
     unpin_settings(caller.settings); // and settings that a function of a user has changed

@@ -36,24 +36,38 @@ void scan(const char *index, int count, ScanKey keys, const Visit &visit) {
     }
 }
 
+template <class Visit>
+void visit_tree(int32 wanted, const Visit &visit) {
+    ScanKeyData key;
+    ScanKeyInit(&key, rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(wanted));
+    scan(primary_key, 1, &key, visit);
+}
+
+TreeHolder holder_of(const Row<column_count> &row) { return {row.int4(rollup), row.oid(source), row.oid(trigger)}; }
+
 } // namespace
 
 List *read_tree(int32 wanted, Oid of) {
     List *expressions = NIL;
-    ScanKeyData key;
-    ScanKeyInit(&key, rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(wanted));
-    scan(primary_key, 1, &key, [&](const Row<column_count> &row) {
+    visit_tree(wanted, [&](const Row<column_count> &row) {
         if (row.oid(source) == of)
             expressions = static_cast<List *>(stringToNode(row.string(tree)));
     });
     return expressions;
 }
 
+bool find_tree(int32 wanted, TreeHolder *holder) {
+    bool found = false;
+    visit_tree(wanted, [&](const Row<column_count> &row) {
+        *holder = holder_of(row);
+        found = true;
+    });
+    return found;
+}
+
 Array<TreeHolder> list_trees() {
     Array<TreeHolder> list = {};
-    scan(nullptr, 0, nullptr, [&](const Row<column_count> &row) {
-        list.add({row.int4(rollup), row.oid(source), row.oid(trigger)});
-    });
+    scan(nullptr, 0, nullptr, [&](const Row<column_count> &row) { list.add(holder_of(row)); });
     std::sort(list.begin(), list.end(), [](const TreeHolder &a, const TreeHolder &b) { return a.rollup < b.rollup; });
     return list;
 }

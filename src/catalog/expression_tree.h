@@ -15,6 +15,8 @@ struct TreeHolder {
     Oid source;
     Oid trigger; // which has the dependencies of the expressions; InvalidOid: none
 };
+// Returns false if this server cannot read the tree.
+bool find_tree(int32 rollup, TreeHolder *holder);
 Array<TreeHolder> list_trees(); // those that this server can read, by rollup; by the latest snapshot
 
 // Within as_owner().

@@ -14,25 +14,23 @@ const char *const pinned[][2] = {
     {"IntervalStyle", "postgres"},
     {"bytea_output", "hex"},
     {"extra_float_digits", "1"},
-    // Names
+    // Statements
     {"search_path", "pg_catalog, pg_temp"},
     {"quote_all_identifiers", "off"}, // quote_ident(), format('%I'), and printed expressions
-    // Text as values, and XML
-    {"timezone_abbreviations", "Default"},
+    {"standard_conforming_strings", "on"},
+    {"backslash_quote", "safe_encoding"},
+    {"transform_null_equals", "off"},
     {"array_nulls", "on"},
+    // What users' expressions can read besides
+    {"timezone_abbreviations", "Default"},
     {"xmlbinary", "base64"},
     {"xmloption", "content"},
-    // Languages
     {"lc_monetary", "C"},
     {"lc_numeric", "C"},
     {"lc_time", "C"},
     {"default_text_search_config", "pg_catalog.simple"},
-    // Parsing
-    {"standard_conforming_strings", "on"},
-    {"backslash_quote", "safe_encoding"},
-    {"transform_null_equals", "off"},
 };
-constexpr size_t format_count = 4; // the first ones
+constexpr size_t counts[] = {0, 4, 10, lengthof(pinned)}; // by Settings: the first ones
 
 // Setting a value takes microseconds, and much more where a locale or a file is read; most have it already.
 void pin(const char *name, const char *value) {
@@ -45,8 +43,7 @@ void pin(const char *name, const char *value) {
 
 int pin_settings(pg_tz *zone, Settings which) {
     const int level = NewGUCNestLevel();
-    const size_t count = which == Settings::all ? lengthof(pinned) : format_count;
-    for (size_t i = 0; i < count; ++i)
+    for (size_t i = 0; i < counts[static_cast<int>(which)]; ++i)
         pin(pinned[i][0], pinned[i][1]);
     if (zone != nullptr)
         pin("TimeZone", pg_get_timezone_name(zone));

@@ -5,9 +5,9 @@
 
 namespace topk::catalog {
 
-// Formats: how dates, times, intervals, floating-point numbers and bytea become text. They are most of what expressions
-// read, and pinning them takes less time.
-enum class Settings { none, formats, all };
+// Each contains those before it, and takes longer to pin. Formats: how dates, times, intervals, floating-point numbers and
+// bytea become text, most of what expressions read. Statements: names and parsing, too.
+enum class Settings { none, formats, statements, all };
 
 // Gives every setting that can change the meaning of a statement or of a stored expression one value for all sessions; with
 // a zone, TimeZone too. Returns what unpin_settings() takes. An error ends it by itself.

@@ -93,16 +93,15 @@ void store_missing(Relation source, const RollupDefinition *row) {
     CacheInvalidateRelcacheByRelid(RelationGetRelid(source));
 }
 
-bool is_stored(const Array<TreeHolder> &trees, Relation source, int32 rollup) {
-    for (const TreeHolder &tree : trees)
-        if (tree.rollup == rollup && tree.source == RelationGetRelid(source)) {
-            const Trigger *holder = find_holder(source, rollup);
-            return tree.trigger == (holder == nullptr ? InvalidOid : holder->tgoid);
-        }
-    return false;
+bool is_stored(Relation source, int32 rollup) {
+    TreeHolder tree;
+    if (!find_tree(rollup, &tree) || tree.source != RelationGetRelid(source))
+        return false;
+    const Trigger *holder = find_holder(source, rollup);
+    return tree.trigger == (holder == nullptr ? InvalidOid : holder->tgoid);
 }
 
-void store_missing_of(Oid oid, const Array<TreeHolder> &trees) {
+void store_missing_of(Oid oid) {
     // Whoever changes the table waits for nobody.
     if (!ConditionalLockRelationOid(oid, AccessShareLock))
         return;
@@ -114,7 +113,7 @@ void store_missing_of(Oid oid, const Array<TreeHolder> &trees) {
     ListCell *cell;
     foreach (cell, read_definitions(oid)) {
         const auto *row = static_cast<const RollupDefinition *>(lfirst(cell));
-        if (!is_stored(trees, source, row->id))
+        if (!is_stored(source, row->id))
             in_subtransaction([&] { store_missing(source, row); });
     }
     relation_close(source, NoLock);
@@ -176,11 +175,11 @@ void lock_needed(Relation source, int32 rollup) {
 }
 
 void store_missing_expressions(Oid source) {
-    const Array<TreeHolder> trees = list_trees();
     if (OidIsValid(source)) {
-        store_missing_of(source, trees);
+        store_missing_of(source);
         return;
     }
+    const Array<TreeHolder> trees = list_trees();
     Oid last = InvalidOid;
     const TreeHolder *tree = trees.begin();
     for (const RollupSource &rollup : list_rollups(nullptr)) {
@@ -188,7 +187,7 @@ void store_missing_expressions(Oid source) {
             ++tree;
         const bool stored = tree != trees.end() && tree->rollup == rollup.id && tree->source == rollup.source;
         if (!stored && rollup.source != last)
-            store_missing_of(last = rollup.source, trees);
+            store_missing_of(last = rollup.source);
     }
 }
 

@@ -343,12 +343,13 @@ void drop_rollups_of_triggers() {
     if (originals == NIL && cascaded == NIL)
         return;
     for (const TreeHolder &tree : list_trees()) {
+        const bool cascade = list_member_oid(cascaded, tree.trigger);
         RollupRow row;
-        if (!OidIsValid(tree.trigger) || !read_rollup(tree.rollup, nullptr, &row))
+        if ((!cascade && !list_member_oid(originals, tree.trigger)) || !read_rollup(tree.rollup, nullptr, &row))
             continue;
-        if (list_member_oid(cascaded, tree.trigger))
+        if (cascade)
             drop_by_cascade(tree.source, tree.rollup, row.name);
-        else if (check_function_bodies && list_member_oid(originals, tree.trigger))
+        else if (check_function_bodies)
             raise_needed("the trigger", row.name);
     }
 }

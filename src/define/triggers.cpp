@@ -50,12 +50,8 @@ List *trigger_commands(Relation relation, bool counts, List *rollups) {
                                               trigger_name, table));
     if (!counts && capture != nullptr)
         commands = lappend(commands, drop_command(capture, table));
+    // First, as one that a schema-only dump has left may have the name of a new one
     ListCell *cell;
-    foreach (cell, rollups) {
-        const auto *row = static_cast<const RollupDefinition *>(lfirst(cell));
-        if (find_holder(relation, row->id) == nullptr)
-            commands = lappend(commands, holder_command(relation, row->id, row->name));
-    }
     const TriggerDesc *triggers = relation->trigdesc;
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
         const int32 held = held_rollup(&triggers->triggers[i]);
@@ -64,6 +60,11 @@ List *trigger_commands(Relation relation, bool counts, List *rollups) {
             needed = needed || static_cast<const RollupDefinition *>(lfirst(cell))->id == held;
         if (!needed)
             commands = lappend(commands, drop_command(triggers->triggers[i].tgname, table));
+    }
+    foreach (cell, rollups) {
+        const auto *row = static_cast<const RollupDefinition *>(lfirst(cell));
+        if (find_holder(relation, row->id) == nullptr)
+            commands = lappend(commands, holder_command(relation, row->id, row->name));
     }
     return commands;
 }

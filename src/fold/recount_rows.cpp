@@ -123,7 +123,7 @@ void list_tiles(Recount *recount, HTAB *by_start) {
 
 // The expressions of the rollup run as the owner of the table, who wrote them, and with no other rights.
 void count_rows(Recount *recount) {
-    PushActiveSnapshot(recount->snapshot);
+    PushActiveSnapshot(GetLatestSnapshot()); // names may have changed since the rows' snapshot was taken
     const char *query = as_owner([&] { return make_query("topk.recount_query", recount->row.id); });
     PopActiveSnapshot();
     Tiles tiles = {make_tiles(), {}, nullptr};
