@@ -29,7 +29,17 @@ CREATE TABLE topk.rollup (
     created timestamptz NOT NULL DEFAULT pg_catalog.now(),
     metadata regclass,
     metadata_key name,
-    CHECK ((metadata IS NULL) = (metadata_key IS NULL))
+    unusable text,
+    CHECK ((metadata IS NULL) = (metadata_key IS NULL)),
+    -- topk.create_rollup checks more. A restored dump passes these checks alone.
+    CHECK (pg_catalog.octet_length(name) BETWEEN 1 AND 63),
+    CHECK (item_kind IN ('t', 'i', 'u', 'b')),
+    CHECK (k BETWEEN 1 AND 10000 AND capacity BETWEEN k AND 1000000 AND max_groups BETWEEN 1 AND 1000000),
+    CHECK (width BETWEEN 0 AND 10000000 AND depth BETWEEN 1 AND 64),
+    CHECK (pg_catalog.array_position(windows, NULL::text) IS NULL),
+    CHECK (pg_catalog.array_position(group_by, NULL::text) IS NULL AND pg_catalog.cardinality(group_by) <= 32),
+    CHECK (pg_catalog.jsonb_typeof(retention) = 'object'),
+    CHECK (grain BETWEEN interval '1 minute' AND interval '1 hour')
 );
 COMMENT ON TABLE topk.rollup IS
     'one row for each rollup; topk.create_rollup writes it, and the view topk.rollups shows it to users who may read the source';
@@ -37,6 +47,7 @@ COMMENT ON COLUMN topk.rollup.item IS
     'expression of the item as text; the columns time, weight, filter and group_by are expressions too. Dumps contain the text; topk.expression_tree has what it means';
 COMMENT ON COLUMN topk.rollup.item_kind IS 'type that items are counted as: t text, i bigint, u uuid, b bytea';
 COMMENT ON COLUMN topk.rollup.metadata IS 'table with a row for each item, which answers join';
+COMMENT ON COLUMN topk.rollup.unusable IS 'why answers of the rollup are refused, after a dump was restored whose counts cannot be converted; NULL otherwise';
 COMMENT ON COLUMN topk.rollup.metadata_key IS 'column of that table that holds the item';
 COMMENT ON SEQUENCE topk.rollup_id_seq IS 'numbers for topk.rollup.id';
 CREATE INDEX rollup_source ON topk.rollup (source);
@@ -191,7 +202,11 @@ CREATE TABLE topk.rollup_state (
     level_windows bigint[] NOT NULL DEFAULT '{0,0,0,0,0}',
     level_bytes bigint[] NOT NULL DEFAULT '{0,0,0,0,0}',
     lost_since timestamptz[] NOT NULL DEFAULT '{infinity,infinity,infinity,infinity,infinity}',
-    lost_until timestamptz[] NOT NULL DEFAULT '{-infinity,-infinity,-infinity,-infinity,-infinity}'
+    lost_until timestamptz[] NOT NULL DEFAULT '{-infinity,-infinity,-infinity,-infinity,-infinity}',
+    CHECK (pg_catalog.cardinality(level_windows) = 5 AND pg_catalog.array_position(level_windows, NULL::bigint) IS NULL),
+    CHECK (pg_catalog.cardinality(level_bytes) = 5 AND pg_catalog.array_position(level_bytes, NULL::bigint) IS NULL),
+    CHECK (pg_catalog.cardinality(lost_since) = 5 AND pg_catalog.array_position(lost_since, NULL::timestamptz) IS NULL),
+    CHECK (pg_catalog.cardinality(lost_until) = 5 AND pg_catalog.array_position(lost_until, NULL::timestamptz) IS NULL)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE topk.rollup_state IS
     'totals of each rollup over the events that have been folded, and the state of its last fold and of its backfill';
@@ -242,26 +257,82 @@ COMMENT ON COLUMN topk.limit_rule.cluster IS 'system identifier of that cluster'
 COMMENT ON COLUMN topk.limit_rule.source IS 'stream or table that the limit is for; NULL for every source';
 COMMENT ON SEQUENCE topk.limit_rule_id_seq IS 'numbers for topk.limit_rule.id';
 
--- pg_dump dumps the rows of these tables and sequences, in an order of its own: no row may depend on a row of another table.
--- topk.log_slot is not among them: its rows are about transactions of this server, and topk.log_restored() marks the slots that a
--- restored dump fills.
-SELECT pg_catalog.pg_extension_config_dump('topk.rollup', '');
-SELECT pg_catalog.pg_extension_config_dump('topk.rollup_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('topk.delta_0', '');
-SELECT pg_catalog.pg_extension_config_dump('topk.delta_1', '');
-SELECT pg_catalog.pg_extension_config_dump('topk.delta_2', '');
-SELECT pg_catalog.pg_extension_config_dump('topk.delta_3', '');
-SELECT pg_catalog.pg_extension_config_dump('topk.tile', '');
-SELECT pg_catalog.pg_extension_config_dump('topk.set_aside', '');
-SELECT pg_catalog.pg_extension_config_dump('topk.group_key', '');
-SELECT pg_catalog.pg_extension_config_dump('topk.snapshot', '');
-SELECT pg_catalog.pg_extension_config_dump('topk.rollup_state', '');
-SELECT pg_catalog.pg_extension_config_dump('topk.error_log', '');
-SELECT pg_catalog.pg_extension_config_dump('topk.tile_row_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('topk.snapshot_row_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('topk.error_log_row_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('topk.limit_rule', '');
-SELECT pg_catalog.pg_extension_config_dump('topk.limit_rule_id_seq', '');
+-- What a dump contains. pg_dump copies topk.archive, which is empty, and with it the lines of topk.archived_rows(): rows of the other
+-- tables, as far as the user may read them. When a dump is restored, a trigger makes rows of the lines. topk.log_slot is not among
+-- them: its rows are about transactions of this server, and topk.log_restored() marks the slots that a restored dump fills.
+
+CREATE TABLE topk.archive (
+    relation text NOT NULL,
+    rollup integer,
+    line json NOT NULL
+);
+COMMENT ON TABLE topk.archive IS
+    'what a dump contains of schema topk, one line for each row of a table; empty but while a dump is restored with triggers disabled, until topk.maintain or the worker takes the lines';
+COMMENT ON COLUMN topk.archive.relation IS 'table in schema topk; dump for the first line, which says the encoding of the database that was dumped; missing for a rollup that the user who made the dump may not ask';
+COMMENT ON COLUMN topk.archive.rollup IS 'id of the rollup in the database that was dumped';
+COMMENT ON COLUMN topk.archive.line IS 'the columns of the row, in ASCII';
+GRANT SELECT, INSERT ON topk.archive TO pg_database_owner;
+
+CREATE FUNCTION topk.archived_rows(OUT relation text, OUT rollup integer, OUT line json)
+    RETURNS SETOF record
+    LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000
+    AS 'MODULE_PATHNAME', 'topk_archived_rows';
+COMMENT ON FUNCTION topk.archived_rows() IS
+    'support function of dumps: returns, as lines of topk.archive, all that belongs to the rollups that the current user may ask, and the limits that the user may set. Raises a warning for each rollup that the user may not ask.';
+
+CREATE FUNCTION topk.archive_line() RETURNS trigger
+    LANGUAGE C
+    AS 'MODULE_PATHNAME', 'topk_archive_line';
+COMMENT ON FUNCTION topk.archive_line() IS
+    'trigger function of topk.archive: makes a row of a line that a restored dump inserts. Superusers restore everything; the owner of the database restores what belongs to own tables, with a warning for the rest.';
+REVOKE ALL ON FUNCTION topk.archive_line() FROM PUBLIC;
+CREATE TRIGGER restored BEFORE INSERT ON topk.archive FOR EACH ROW EXECUTE FUNCTION topk.archive_line();
+
+SELECT pg_catalog.pg_extension_config_dump('topk.archive', 'WHERE false UNION ALL SELECT relation, rollup, line FROM topk.archived_rows()');
+
+-- Counts of text items have the bytes of the encoding in which they were counted.
+
+CREATE FUNCTION topk.recoded_items(items bytea, encoding text)
+    RETURNS bytea
+    LANGUAGE C STRICT STABLE
+    AS 'MODULE_PATHNAME', 'topk_recoded_items';
+COMMENT ON FUNCTION topk.recoded_items(bytea, text) IS
+    'support function of restored dumps: converts the items of a row of the delta log from an encoding to that of this database';
+REVOKE ALL ON FUNCTION topk.recoded_items(bytea, text) FROM PUBLIC;
+
+CREATE FUNCTION topk.recoded_summary(summary bytea, encoding text)
+    RETURNS bytea
+    LANGUAGE C STRICT STABLE
+    AS 'MODULE_PATHNAME', 'topk_recoded_summary';
+COMMENT ON FUNCTION topk.recoded_summary(bytea, text) IS
+    'support function of restored dumps: converts the items of a summary, given as its stored bytes, from an encoding to that of this database; raises SQLSTATE 22P05 if the summary is not exact, because a filter and a sketch know items by their bytes alone';
+REVOKE ALL ON FUNCTION topk.recoded_summary(bytea, text) FROM PUBLIC;
+
+CREATE FUNCTION topk.recoded_line(line json, encoding text, text_items boolean)
+    RETURNS json
+    LANGUAGE plpgsql STABLE STRICT
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- The bytes of items stay as they are where one side is SQL_ASCII. They are checked.
+    same_bytes boolean := 'SQL_ASCII' IN (recoded_line.encoding, getdatabaseencoding());
+BEGIN
+    RETURN (SELECT json_object_agg(e.key,
+                CASE WHEN json_typeof(e.value) = 'null' OR NOT text_items OR e.key NOT IN ('items', 'summary')
+                     THEN e.value::jsonb::json -- escapes become characters of this encoding
+                     WHEN e.key = 'items'
+                     THEN to_json(topk.recoded_items((e.value #>> '{}')::bytea, recoded_line.encoding)::text)
+                     WHEN same_bytes THEN to_json((e.value #>> '{}')::@extschema@.spacesaving::text)
+                     ELSE to_json(topk.recoded_summary((e.value #>> '{}')::bytea, recoded_line.encoding)::text)
+                END)
+            FROM json_each(recoded_line.line) AS e);
+EXCEPTION
+    WHEN untranslatable_character OR character_not_in_repertoire OR invalid_text_representation OR program_limit_exceeded THEN
+        RETURN NULL;
+END$$;
+COMMENT ON FUNCTION topk.recoded_line(json, text, boolean) IS
+    'support function of restored dumps: returns a line of topk.archive with its text, and its items if they are text, in the encoding of this database, or NULL if that cannot be done';
+REVOKE ALL ON FUNCTION topk.recoded_line(json, text, boolean) FROM PUBLIC;
 
 -- Functions that read stored values
 

@@ -66,6 +66,12 @@ void rollup_argument(FunctionCallInfo fcinfo, RollupRow *row) {
     if (!read_rollup(name, GetActiveSnapshot(), row))
         raise_no_rollup(name);
     require_readable(row->name, row->source);
+    if (row->unusable != nullptr)
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("the counts of rollup \"%s\" cannot be used", row->name), errdetail("%s", row->unusable),
+                 errhint("Restore the dump into a database with that encoding; or drop the rollup, create it again, and "
+                         "count the rows of its table with topk.backfill().")));
 }
 
 Level level_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row) {

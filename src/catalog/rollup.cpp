@@ -33,7 +33,8 @@ enum Column {
     created,
     metadata,
     metadata_key,
-    column_count = metadata_key
+    unusable,
+    column_count = unusable
 };
 
 constexpr const char *by_source = "rollup_source"; // source
@@ -81,6 +82,7 @@ void fill(const Values &v, RollupRow *row) {
     row->accept_future = v.interval(accept_future);
     row->metadata = v.oid(metadata);
     row->metadata_key = v.name_string(metadata_key);
+    row->unusable = v.string(unusable);
     v.levels(windows, row->asked);
     std::copy_n(row->asked, level_count, row->kept);
     row->kept[0] = true;
@@ -209,6 +211,18 @@ bool has_rollups(Oid of) { return read_ids(of) != NIL; }
 bool any_rollups() {
     bool found = false;
     scan(nullptr, 0, nullptr, nullptr, [&](HeapTuple, TupleDesc) {
+        found = true;
+        return false;
+    });
+    return found;
+}
+
+bool find_source(int32 wanted, Oid *of) {
+    bool found = false;
+    ScanKeyData key;
+    ScanKeyInit(&key, id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(wanted));
+    scan(nullptr, 1, &key, nullptr, [&](HeapTuple tuple, TupleDesc descriptor) {
+        *of = Values(tuple, descriptor).oid(source);
         found = true;
         return false;
     });

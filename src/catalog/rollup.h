@@ -23,6 +23,7 @@ struct RollupRow {
     int group_count;
     Oid metadata;             // the items table; InvalidOid: none
     const char *metadata_key; // its column that is the item
+    const char *unusable;     // why its counts cannot be used; nullptr: they can
     bool kept[level_count];   // which levels have rows; tile always
     bool asked[level_count];  // which are windows of the rollup: hour is answered by tiles when the grain is an hour
 };
@@ -68,6 +69,7 @@ struct RollupSource {
 };
 Array<RollupSource> list_rollups(Snapshot snapshot); // by id
 RollupSource read_source(HeapTuple tuple, TupleDesc descriptor);
+bool find_source(int32 id, Oid *source);             // by the latest snapshot
 
 // Within as_owner().
 

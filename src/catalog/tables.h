@@ -18,9 +18,10 @@ enum class Table {
     rollup_state,
     error_log,
     limit_rule,
-    expression_tree
+    expression_tree,
+    archive
 };
-inline constexpr int table_count = static_cast<int>(Table::expression_tree) + 1;
+inline constexpr int table_count = static_cast<int>(Table::archive) + 1;
 
 // Raises an error if the extension is not installed in this database.
 Oid table_oid(Table table);

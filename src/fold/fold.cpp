@@ -1,5 +1,6 @@
 #include "fold.h"
 
+#include "../catalog/archive.h"
 #include "../catalog/as_owner.h"
 #include "../catalog/error_log.h"
 #include "../catalog/lock.h"
@@ -115,6 +116,7 @@ Datum fold_function(FunctionCallInfo fcinfo) {
 
 Datum maintain(FunctionCallInfo) {
     topk::fold::require_read_committed("topk.maintain()");
+    topk::catalog::restore_left_over();
     topk::fold::rotate_log();
     PG_RETURN_VOID();
 }

@@ -1,4 +1,5 @@
 // CALL topk.run(): one round in the calling session, for databases without a worker.
+#include "../catalog/archive.h"
 #include "../define/dependencies.h"
 #include "../pg/function.h"
 #include "../pg/subtransaction.h"
@@ -67,7 +68,10 @@ Datum run(FunctionCallInfo fcinfo) {
             backfill(list[i].id, atomic);
         fold(list[i], atomic);
     }
-    if (ErrorData *error = in_subtransaction([] { rotate_log(); })) {
+    if (ErrorData *error = in_subtransaction([] {
+            rotate_log();
+            restore_left_over();
+        })) {
         rethrow_cancel(error);
         ereport(WARNING, (errcode(error->sqlerrcode), errmsg("could not maintain the delta log: %s", error->message)));
     }

@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include "../catalog/archive.h"
 #include "../stream/delta_log.h"
 #include "../define/dependencies.h"
 #include "../fold/recount.h"
@@ -226,6 +227,8 @@ void maintain(Worker *worker) {
         return;
     report("maintenance of the delta log", 0);
     ErrorData *error = in_transaction(worker->round, [] { rotate_log(); });
+    if (error == nullptr)
+        error = in_transaction(worker->round, [] { restore_left_over(); });
     if (error == nullptr) {
         worker->maintenance_failures = 0;
         return;
