@@ -138,6 +138,17 @@ void follow_renamed_key(const Node *statement) {
     as_owner([&] { rename_metadata_key(table, rename->subname, rename->newname); });
 }
 
+// Users who put another table in the place of a source expect that its rows count.
+void tell_of_renamed_source(const Node *statement, Oid source) {
+    const auto *rename = reinterpret_cast<const RenameStmt *>(statement);
+    if (!IsA(statement, RenameStmt) || rename->relation == nullptr || rename->subname != nullptr || !has_rollups(source) ||
+        (rename->renameType != OBJECT_TABLE && rename->renameType != OBJECT_FOREIGN_TABLE))
+        return;
+    ereport(NOTICE, (errmsg("the rollups of \"%s\" go on counting the rows of \"%s\"", rename->relation->relname,
+                            get_rel_name(source)),
+                     errhint("If another table takes the old name, its rows are not counted: create rollups for it.")));
+}
+
 // Then there is nothing to renew, and the new owner is spared to run what the old one has written.
 bool changes_owner_alone(const Node *statement) {
     if (!IsA(statement, AlterTableStmt))
@@ -223,6 +234,7 @@ Datum after_ddl(FunctionCallInfo fcinfo) {
         if (!can_have_rollups(oid))
             continue;
         renew_all(oid);
+        tell_of_renamed_source(statement, oid);
         if (!may_add_partition(statement))
             continue;
         if (has_rollups(oid) || has_rollups_above(oid) || has_rollups_below(oid))
