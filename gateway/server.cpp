@@ -27,6 +27,9 @@ namespace {
 constexpr std::uint32_t max_header_bytes = 32 << 10; // a path with an item of 8191 bytes takes 24 kB
 constexpr std::size_t buffer_bytes = 64 << 10;
 
+// With the executor of io_context itself, operations need no type-erased executor, which would be copied many times for each.
+using Stream = beast::basic_stream<tcp, net::io_context::executor_type>;
+
 // Returns the client of an address, for limits. For IPv6 it is the network, because a client usually has a whole network.
 std::string client_of(net::ip::address address) {
     if (address.is_v6() && address.to_v6().is_v4_mapped())
@@ -45,7 +48,7 @@ std::string to_string(beast::string_view text) { return {text.data(), text.size(
 // A connection of a client. The handler that it waits for holds it; there is one such handler at a time.
 class Session : public std::enable_shared_from_this<Session> {
 public:
-    Session(Server &server, tcp::socket &&socket, std::string peer, bool trusted)
+    Session(Server &server, Stream::socket_type &&socket, std::string peer, bool trusted)
         : server_(server), stream_(std::move(socket)), buffer_(buffer_bytes), peer_(std::move(peer)), trusted_(trusted) {}
 
     ~Session() {
@@ -273,7 +276,7 @@ private:
     void release() { server_.budget_.give_back(std::exchange(taken_, 0)); }
 
     Server &server_;
-    beast::tcp_stream stream_;
+    Stream stream_;
     beast::flat_buffer buffer_;
     const std::string peer_;
     const bool trusted_; // a proxy
@@ -314,7 +317,7 @@ std::uint16_t Server::start(Endpoints &endpoints) {
 
 void Server::accept() {
     auto &context = *contexts_[next_++ % contexts_.size()];
-    acceptor_.async_accept(context, [this](beast::error_code error, tcp::socket socket) {
+    acceptor_.async_accept(context, [this](beast::error_code error, Stream::socket_type socket) {
         if (error == net::error::operation_aborted || draining_)
             return;
         if (error) { // most likely there are too many open files, and others have to be closed first

@@ -16,8 +16,8 @@ from server import Server
 from suite import Checks
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROGRAM = os.path.join(ROOT, "build/gateway/topk-gateway")
 SANITIZED = os.path.join(ROOT, "build/gateway-asan/topk-gateway")
+PROGRAM = SANITIZED if os.environ.get("SANITIZE") else os.path.join(ROOT, "build/gateway/topk-gateway")
 JSON = {"Content-Type": "application/json"}
 scratch = tempfile.mkdtemp(prefix="pg_topk.")
 checks = Checks()
