@@ -19,35 +19,55 @@ namespace {
 
 constexpr const char *trigger_name = "topk_capture";
 
+// Not by a name in a statement: the user may lack USAGE on the schema.
+Oid capture_function() {
+    oidvector *none = buildoidvector(nullptr, 0);
+    return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("capture"), PointerGetDatum(none),
+                           ObjectIdGetDatum(get_namespace_oid("topk", false)));
+}
+
 // By its function, as the owner may have renamed it; nullptr: there is none.
 const char *find_trigger(Relation relation) {
     const TriggerDesc *triggers = relation->trigdesc;
     if (triggers == nullptr || triggers->numtriggers == 0)
         return nullptr;
-    // Not by a name in a statement: the user may lack USAGE on the schema.
-    oidvector *none = buildoidvector(nullptr, 0);
-    const Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("capture"),
-                                         PointerGetDatum(none), ObjectIdGetDatum(get_namespace_oid("topk", false)));
+    const Oid function = capture_function();
     for (int i = 0; i < triggers->numtriggers; ++i)
         if (triggers->triggers[i].tgfoid == function && !TRIGGER_FOR_ROW(triggers->triggers[i].tgtype))
             return pstrdup(triggers->triggers[i].tgname);
     return nullptr;
 }
 
+// CREATE TRIGGER topk_capture AFTER INSERT ON table REFERENCING NEW TABLE AS topk_rows FOR EACH STATEMENT
+// EXECUTE FUNCTION topk.capture(): as a statement it would need USAGE on schema topk, also of a user who only adds a
+// partition.
+void create_trigger(Oid table) {
+    TriggerTransition *rows = makeNode(TriggerTransition);
+    rows->name = pstrdup("topk_rows");
+    rows->isNew = rows->isTable = true;
+    CreateTrigStmt *statement = makeNode(CreateTrigStmt);
+    statement->trigname = pstrdup(trigger_name);
+    statement->relation = makeRangeVar(get_namespace_name(get_rel_namespace(table)), pstrdup(get_rel_name(table)), -1);
+    statement->funcname = list_make2(makeString(pstrdup("topk")), makeString(pstrdup("capture")));
+    statement->timing = TRIGGER_TYPE_AFTER;
+    statement->events = TRIGGER_TYPE_INSERT;
+    statement->transitionRels = list_make1(rows);
+    CreateTrigger(statement, nullptr, table, InvalidOid, InvalidOid, InvalidOid, capture_function(), InvalidOid, nullptr,
+                  false, false);
+    CommandCounterIncrement();
+}
+
 char *drop_command(const char *trigger, const char *table) {
     return psprintf("DROP TRIGGER %s ON %s", quote_identifier(trigger), table);
 }
 
-// The statements that give a table the triggers that it needs, and no others. counts: its rows count for a rollup.
+// The statements that, with the capture trigger, give a table the triggers that it needs, and no others. counts: its rows
+// count for a rollup.
 List *trigger_commands(Relation relation, bool counts, List *rollups) {
     const char *const table =
         quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation));
     List *commands = NIL;
     const char *capture = find_trigger(relation);
-    if (counts && capture == nullptr)
-        commands = lappend(commands, psprintf("CREATE TRIGGER %s AFTER INSERT ON %s REFERENCING NEW TABLE AS topk_rows "
-                                              "FOR EACH STATEMENT EXECUTE FUNCTION topk.capture()",
-                                              trigger_name, table));
     if (!counts && capture != nullptr)
         commands = lappend(commands, drop_command(capture, table));
     // First, as one that a schema-only dump has left may have the name of a new one
@@ -71,10 +91,12 @@ List *trigger_commands(Relation relation, bool counts, List *rollups) {
 
 // As the owner of the table: a partition may have another one than the table that it is part of. Event triggers run then,
 // which must not get from this session's search_path what its user wants another one to run.
-void run_commands(Oid owner, List *commands) {
-    if (commands == NIL)
+void change_triggers(Oid table, Oid owner, bool create, List *commands) {
+    if (!create && commands == NIL)
         return;
     const auto run = [&] {
+        if (create)
+            create_trigger(table);
         SPI_connect();
         ListCell *cell;
         foreach (cell, commands)
@@ -162,9 +184,11 @@ void sync_triggers(Oid root) {
         if (own && !foreign && relation->rd_rel->relispartition)
             raise_partition(relation);
         const Oid owner = relation->rd_rel->relowner;
-        List *commands = trigger_commands(relation, !foreign && (own || inherited), read_definitions(oid));
+        const bool counts = !foreign && (own || inherited);
+        const bool create = counts && find_trigger(relation) == nullptr;
+        List *commands = trigger_commands(relation, counts, read_definitions(oid));
         table_close(relation, NoLock);
-        run_commands(owner, commands);
+        change_triggers(oid, owner, create, commands);
     }
 }
 

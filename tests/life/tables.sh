@@ -89,6 +89,10 @@ CREATE FOREIGN TABLE owned_stream (item text, ts timestamptz DEFAULT now()) SERV
 SELECT topk.create_rollup('owned', 'owned', 'item', 'ts'), topk.create_rollup('owned_stream', 'owned_stream', 'item', 'ts');
 SQL
 expect 'a column is renamed without USAGE on schema topk' 'thing' 'REVOKE USAGE ON SCHEMA topk FROM PUBLIC' 'SET ROLE life_alice' 'ALTER TABLE owned RENAME item TO thing' 'RESET ROLE' 'GRANT USAGE ON SCHEMA topk TO PUBLIC' "SELECT item FROM topk.rollup WHERE name = 'owned'"
+expect '... and a partition is added' 'a=1' "DO \$\$BEGIN CREATE TABLE owned_parted (item text, ts timestamptz DEFAULT now()) PARTITION BY LIST (item); ALTER TABLE owned_parted OWNER TO life_alice; PERFORM topk.create_rollup('owned_parted', 'owned_parted', 'item', 'ts'); END\$\$" \
+    'REVOKE USAGE ON SCHEMA topk FROM PUBLIC' 'SET ROLE life_alice' 'CREATE TABLE owned_a PARTITION OF owned_parted DEFAULT' 'CREATE TABLE owned_b (LIKE owned_parted)' 'ALTER TABLE owned_parted ATTACH PARTITION owned_b FOR VALUES IN ($$b$$)' 'ALTER TABLE owned_parted DETACH PARTITION owned_b' \
+    "INSERT INTO owned_a VALUES ('a')" 'RESET ROLE' 'GRANT USAGE ON SCHEMA topk TO PUBLIC' "SELECT counts('owned_parted')"
+expect '... and goes' 0 'REVOKE USAGE ON SCHEMA topk FROM PUBLIC' 'SET ROLE life_alice' 'DROP TABLE owned_parted, owned_b' 'RESET ROLE' 'GRANT USAGE ON SCHEMA topk TO PUBLIC' "SELECT count(*) FROM topk.rollup WHERE name = 'owned_parted'"
 expect '... and back' 'item' 'ALTER TABLE owned RENAME thing TO item' "SELECT item FROM topk.rollup WHERE name = 'owned'"
 expect 'ALTER TABLE OWNER TO: the rollup is the new owner'"'"'s' $'ERROR:  42501\n1' 'ALTER TABLE owned OWNER TO life_bob' 'SET ROLE life_alice' "SELECT topk.backfill('owned')" 'SET ROLE life_bob' "INSERT INTO owned VALUES ('x')" "SELECT topk.backfill('owned')"
 expect 'the former owner reads no longer' $'ERROR:  42501\n0' 'SET ROLE life_alice' "SELECT * FROM topk.top('owned', 'day')" "SELECT count(*) FROM topk.rollups WHERE name = 'owned'"
