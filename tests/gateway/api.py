@@ -27,6 +27,7 @@ with gateway as g:
     def ask(query, *parameters):
         return value(query, *parameters, database="api")
 
+    check_true("without keys it says that it listens for this machine alone", any("no keys" in line["message"] and line["level"] == "warning" for line in g.log()), g.log())
     check("health", (200, {"status": "ok"}), ((r := g.get("/healthz")).status, r.json))
     check("a stream that is not there makes it not ready", (503, "stream_unusable", None), g.error(g.get("/readyz")))
     check("... and says so to senders", (503, "stream_unusable", None), g.error(g.send({"item_id": "a"}, path="/api/v1/events?stream=absent")))

@@ -159,13 +159,14 @@ with Gateway("crash", "--database-seconds", "2", "--queue-bytes", "64KB", "--bod
     answers = collections.Counter()
 
     def send():
-        answers[g.error(g.send([{"item_id": "x" * 100}] * 100))[1]] += 1
-    threads = [threading.Thread(target=send) for _ in range(30)]
+        answers[g.error(g.send([{"item_id": "x" * 100}] * 20))[1]] += 1
+    threads = [threading.Thread(target=send) for _ in range(80)]
     for thread in threads:
         thread.start()
+    check_true("a full queue makes it not ready", wait_for(lambda: g.error(g.get("/readyz")) == (503, "queue_full", None), 2))
     for thread in threads:
         thread.join()
-    check_true("a full queue refuses, the rest is told when it takes too long", answers["queue_full"] > 5 and answers["database_timeout"] > 0 and sum(answers.values()) == 30, answers)
+    check_true("a full queue refuses, the rest is told when it takes too long", answers["queue_full"] > 5 and answers["database_timeout"] > 0 and sum(answers.values()) == 80, answers)
     locked.rollback()
     locked.close()
     check_true("... and then it goes on", wait_for(lambda: g.send({"item_id": "later"}).status == 202))

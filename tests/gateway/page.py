@@ -53,6 +53,7 @@ def test():
             check("while events arrive it shows what SQL says", True, between_answers())
         soon("the rate is shown", lambda: 200 < float(text("#rate").replace(",", "")) < 6000)
         check("it is live", "Live", text("#state"))
+        soon("it says how fresh it is", lambda: abs(time.time() % 86400 - sum(int(n) * f for n, f in zip(text("#fresh").split(":"), (3600, 60, 1)))) < 10)
 
         find("#windows input[value=hour]").send_keys(Keys.SPACE)
         soon("the hour, by keyboard", lambda: "window=hour" in driver.current_url and len(look(driver)) == 20)
@@ -102,6 +103,19 @@ def test():
         soon("... and an hour of it", lambda: "10:00–11:00" in text("#span") and len(look(driver)) == 5)
         find("#now").click()
         soon("and back to now", lambda: text("#state") == "Live" and "date" not in driver.current_url)
+
+        # A flat day of very many items has errors
+        for part in range(3):
+            g.send([{"item_id": f"flat {i % 29989}", "timestamp": "2026-01-05T10:30:00Z"} for i in range(part * 10_000, (part + 1) * 10_000)])
+        sql("CALL topk.run()", database="page")
+        wanted = sql("SELECT item, count, error FROM topk.top('views', 'day', '2026-01-05 12:00+00', k => 20)", database="page")
+        check_true("the test's day is not exact", any(error > 0 for _, _, error in wanted), wanted)
+        driver.get(base + "#rollup=views&window=day&date=2026-01-05")
+        driver.refresh()
+        soon("counts have their errors", lambda: [line for line in driver.execute_script("return [...document.querySelectorAll('#top li')].map((li) => [li.dataset.item, li.querySelector('.figure').textContent])")
+                                                  if (match := next((w for w in wanted if w[0] == line[0]), None)) is None
+                                                  or (f"−{match[2]:,}" in line[1]) != (match[2] > 0)] == [] and len(look(driver)) == 20)
+        check("... and it says what they mean", True, "Counts are never too small" in text("#note"))
 
         # Hostile items are text
         g.send([{"item_id": item, "timestamp": "2026-02-01T10:30:00Z"} for i, item in enumerate(hostile) for _ in range(40 - i)])

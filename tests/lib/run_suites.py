@@ -18,7 +18,7 @@ from server import children_of, kill
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '../..'))
 LOGS = os.path.join(ROOT, 'build/test')
 # The longest suites start first, so that short ones fill the end; the others start in alphabetical order.
-FIRST = ('boundary', 'torture', 'life', 'worker')
+FIRST = ('boundary', 'torture', 'life', 'gateway', 'worker')
 OF_MAKE = ('unit', 'unit-asan', 'fuzz', 'installcheck')
 LIMIT = 900 + int(os.environ.get('TORTURE_SECONDS', '0')) + int(os.environ.get('FUZZ_SECONDS', '0'))
 PR_SET_CHILD_SUBREAPER = 36
