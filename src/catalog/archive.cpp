@@ -33,7 +33,8 @@ struct {
     int encoding;
     Array<Restored> rollups;
     Prepared insertions[lengthof(archived_tables)];
-} dump = {-1, {}, {}};
+    int refusal; // how what the user may not restore is reported: WARNING, or ERROR where it would be lost
+} dump = {-1, {}, {}, WARNING};
 
 MemoryContext dump_context = nullptr;
 
@@ -152,7 +153,7 @@ void restore_rollup(const Line &line) {
     Restored rollup = {line.rollup, 0, pstrdup(result_string(0, 3)), strcmp(result_string(0, 2), "t") == 0, false};
     MemoryContextSwitchTo(caller);
     if (!may_restore(line.user, source)) {
-        ereport(WARNING,
+        ereport(dump.refusal,
                 (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                  errmsg("rollup \"%s\" is not restored: must be owner of \"%s\"", rollup.name, get_rel_name(source))));
         return;
@@ -173,8 +174,8 @@ void restore_limit(const Line &line) {
     if (line.valid && may_restore(line.user, source))
         insert_line(line.table, line.json, limit_id());
     else
-        ereport(WARNING, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("a limit is not restored"),
-                          errdetail("Superusers may restore it, and for a source its owner.")));
+        ereport(dump.refusal, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("a limit is not restored"),
+                               errdetail("Superusers may restore it, and for a source its owner.")));
 }
 
 void mark_unusable(Restored *rollup) {
@@ -309,6 +310,7 @@ Datum archive_line(FunctionCallInfo fcinfo) {
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("topk.archive_line() is the trigger of topk.archive")));
     const Oid user = GetUserId();
+    dump.refusal = WARNING;
     as_owner([&] { restore(data->tg_trigtuple, RelationGetDescr(data->tg_relation), user); });
     return PointerGetDatum(nullptr);
 }
@@ -322,6 +324,7 @@ void restore_left_over() {
     if (empty)
         return;
     LockRelationOid(table_oid(Table::archive), ShareRowExclusiveLock);
+    dump.refusal = ERROR;
     as_owner([] {
         const Oid user = database_owner();
         Portal lines = SPI_cursor_open_with_args(nullptr, "SELECT relation, rollup, line FROM topk.archive ORDER BY ctid", 0,

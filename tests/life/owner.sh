@@ -64,6 +64,15 @@ new_target
 check '... the owner of the database restores own ones, and is told of the rest' $'WARNING:  rollup "hidden_name" is not restored: must be owner of "hidden"\nWARNING:  a limit is not restored' "$(psql -d life_target -c 'CREATE FOREIGN TABLE hidden (item text, ts timestamptz, g text) SERVER topk'; as_owner_of_database psql -q -d life_target -v VERBOSITY=terse -f "$scratch/whole" | grep -E 'WARNING' | sed 's,^psql:[^ ]* ,,')"
 check '... everything is there' "$wanted" "$(state_of_own life_target)"
 
+# With triggers disabled, the owner of the database may have inserted lines too: they have the rights of that user, and are not lost.
+new_target
+psql -d life_target -c 'CREATE TABLE own (item text, ts timestamptz, g text)' -c 'ALTER TABLE own OWNER TO life_dba' -c 'CREATE FOREIGN TABLE own_stream (item text, ts timestamptz) SERVER topk' -c 'ALTER FOREIGN TABLE own_stream OWNER TO life_dba' -c 'CREATE FOREIGN TABLE hidden (item text, ts timestamptz, g text) SERVER topk'
+"$bindir/pg_dump" -Fc -a -d life_owner -f "$scratch/whole_data"
+check 'data only, triggers disabled: not with the rights of others' $'ERROR:  42501\nf|0' "$("$bindir/pg_restore" -a --disable-triggers -d life_target "$scratch/whole_data" 2>&1)$(sql life_target -c 'SELECT topk.maintain()')"$'\n'"$(sql life_target -c 'SELECT count(*) = 0, (SELECT count(*) FROM topk.rollup) FROM topk.archive')"
+check '... where a superuser owns the database' 't|3' "$(sql life_target -c 'ALTER DATABASE life_target OWNER TO CURRENT_USER' -c 'DO $$BEGIN PERFORM topk.maintain(); END$$' -c 'SELECT count(*) = 0, (SELECT count(*) FROM topk.rollup) FROM topk.archive')"
+new_target
+psql -d life_target -c 'CREATE TABLE own (item text, ts timestamptz DEFAULT now(), g text)' -c 'ALTER TABLE own OWNER TO life_dba' -c 'CREATE FOREIGN TABLE hidden (item text, ts timestamptz, g text) SERVER topk'
+
 # Lines that somebody has made up
 lines() { # LINE...: inserts lines as the owner of the database, and prints errors and warnings
     local line commands=(-c "INSERT INTO topk.archive VALUES ('dump', NULL, '{\"encoding\": \"UTF8\"}')")
