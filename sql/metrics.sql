@@ -41,7 +41,7 @@ FROM topk.stats AS s, LATERAL (VALUES ('topk_events_total', '', events), ('topk_
     ('topk_level_bytes', ',level="tile"', (levels -> 'tile' ->> 'bytes')::bigint),
     ('topk_level_windows', ',level="day"', (levels -> 'day' ->> 'windows')::bigint),
     ('topk_last_fold_timestamp_seconds', '', extract(epoch FROM last_fold)),
-    ('topk_last_error_timestamp_seconds', '', extract(epoch FROM last_error_at))) AS v (name, label, value)
+    ('topk_last_error_timestamp_seconds', '', extract(epoch FROM last_error_at)), ('topk_capturing', '', capturing::integer)) AS v (name, label, value)
 WHERE s.rollup = 'plays';
 
 -- Users see the rollups that they may read

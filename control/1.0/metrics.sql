@@ -33,7 +33,8 @@ BEGIN
             (15, 'topk_queries', 'counter', NULL, 'Answers since the server started.'),
             (16, 'topk_query_duration_seconds', 'summary', 'seconds', 'Durations of all answers since the server started.'),
             (17, 'topk_errors', 'gauge', NULL, 'Errors of folds and backfills in topk.errors, at most 100.'),
-            (18, 'topk_last_error_timestamp_seconds', 'gauge', 'seconds', 'Time of the last error in topk.errors.')
+            (18, 'topk_last_error_timestamp_seconds', 'gauge', 'seconds', 'Time of the last error in topk.errors.'),
+            (19, 'topk_capturing', 'gauge', NULL, '1 if the rows that are inserted are counted, 0 if a capture trigger is disabled or gone.')
         ), rollup AS MATERIALIZED (
             SELECT s.*, (SELECT string_agg(l.name || '="' || replace(replace(replace(l.value, '\', '\\'), '"', '\"'), chr(10), '\n') || '"', ','
                                           ORDER BY l.name DESC)
@@ -49,7 +50,8 @@ BEGIN
                 (11, '', extract(epoch FROM r.last_fold)::text), (12, '', extract(epoch FROM r.last_fold_duration)::text),
                 (15, '', r.queries::text), (16, ',quantile="0.5"', (r.query_p50_ms / 1000)::text),
                 (16, ',quantile="0.95"', (r.query_p95_ms / 1000)::text), (16, ',quantile="0.99"', (r.query_p99_ms / 1000)::text),
-                (17, '', r.errors::text), (18, '', extract(epoch FROM r.last_error_at)::text)
+                (17, '', r.errors::text), (18, '', extract(epoch FROM r.last_error_at)::text),
+                (19, '', r.capturing::integer::text)
             ) AS v (place, more, value)
             UNION ALL
             SELECT v.place, r.rollup, r.labels || ',level="' || l.key || '"', l.value ->> v.field
