@@ -112,10 +112,7 @@ SELECT 'restored', 'dumped', 'a', 'ts', '{b}', 't', grain, windows, timezone, k,
 CREATE VIEW trees AS SELECT r.name, t.trigger <> 0 AS has_trigger FROM topk.expression_tree t JOIN topk.rollup r ON r.id = t.rollup WHERE r.name = 'restored';
 CREATE TRIGGER capture AFTER INSERT ON dumped REFERENCING NEW TABLE AS rows FOR EACH STATEMENT EXECUTE FUNCTION topk.capture();
 TABLE trees;
-DO $$BEGIN
-    EXECUTE format('CREATE TRIGGER holds AFTER TRUNCATE ON dumped FOR EACH STATEMENT EXECUTE FUNCTION topk.expressions(%L)',
-                   (SELECT id FROM topk.rollup WHERE name = 'restored'));
-END$$;
+CREATE TRIGGER holds AFTER TRUNCATE ON dumped FOR EACH STATEMENT EXECUTE FUNCTION topk.expressions('restored');
 TABLE trees;
 INSERT INTO dumped VALUES ('group', 'item');
 SELECT item, count FROM topk.top('restored', 'day', group_key => '{group}');

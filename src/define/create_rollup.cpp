@@ -170,8 +170,8 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     lock_source(oid);
     sync_triggers(oid);
     source = table_open(oid, NoLock);
-    store_expressions(source, rollup.id, expressions);
-    lock_needed(source, rollup.id);
+    store_expressions(source, &rollup, expressions);
+    lock_needed(source, rollup.name);
     print_expressions(source, expressions, &rollup); // with the names of now
     as_owner([&] { update_expressions(rollup); });
     unpin_settings(level);

@@ -89,15 +89,15 @@ void record_dependencies(Relation source, const Trigger *holder, const Expressio
 void store_missing(Relation source, const RollupDefinition *row) {
     Expressions expressions = {};
     as_source_owner(source->rd_rel->relowner, nullptr, [&] { expressions = stream::read_expressions(source, row); });
-    store_expressions(source, row->id, expressions);
+    store_expressions(source, row, expressions);
     CacheInvalidateRelcacheByRelid(RelationGetRelid(source));
 }
 
-bool is_stored(Relation source, int32 rollup) {
+bool is_stored(Relation source, const RollupDefinition *row) {
     TreeHolder tree;
-    if (!find_tree(rollup, &tree) || tree.source != RelationGetRelid(source))
+    if (!find_tree(row->id, &tree) || tree.source != RelationGetRelid(source))
         return false;
-    const Trigger *holder = find_holder(source, rollup);
+    const Trigger *holder = find_holder(source, row->name);
     return tree.trigger == (holder == nullptr ? InvalidOid : holder->tgoid);
 }
 
@@ -113,60 +113,62 @@ void store_missing_of(Oid oid) {
     ListCell *cell;
     foreach (cell, read_definitions(oid)) {
         const auto *row = static_cast<const RollupDefinition *>(lfirst(cell));
-        if (!is_stored(source, row->id))
-            in_subtransaction([&] { store_missing(source, row); });
+        if (is_stored(source, row))
+            continue;
+        if (ErrorData *error = in_subtransaction([&] { store_missing(source, row); }))
+            ereport(LOG, (errcode(error->sqlerrcode),
+                          errmsg("could not analyse the expressions of rollup \"%s\": %s", row->name, error->message)));
     }
     relation_close(source, NoLock);
 }
 
 } // namespace
 
-int32 held_rollup(const Trigger *trigger) {
-    if (trigger->tgnargs != 1 || trigger->tgfoid != holder_function())
-        return 0;
-    return static_cast<int32>(strtol(trigger->tgargs[0], nullptr, 10));
+const char *held_rollup(const Trigger *trigger) {
+    return trigger->tgnargs == 1 && trigger->tgfoid == holder_function() ? trigger->tgargs[0] : nullptr;
 }
 
-const Trigger *find_holder(Relation source, int32 rollup) {
+const Trigger *find_holder(Relation source, const char *rollup) {
     const TriggerDesc *triggers = source->trigdesc;
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i)
-        if (held_rollup(&triggers->triggers[i]) == rollup)
+        if (const char *held = held_rollup(&triggers->triggers[i]); held != nullptr && strcmp(held, rollup) == 0)
             return &triggers->triggers[i];
     return nullptr;
 }
 
 // The trigger fires when there is nothing to do for it, and rarely: at TRUNCATE, or of a stream at DELETE, which fails.
-char *holder_command(Relation source, int32 rollup, const char *name) {
-    char *trigger = psprintf("topk_expressions_%s", name);
+char *holder_command(Relation source, const RollupDefinition *rollup) {
+    char *trigger = psprintf("topk_expressions_%s", rollup->name);
     if (strlen(trigger) >= NAMEDATALEN)
-        trigger = makeObjectName("topk_expressions", name, psprintf("%d", rollup));
+        trigger = makeObjectName("topk_expressions", rollup->name, psprintf("%d", rollup->id));
     const bool stream = source->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
     return psprintf(
-        "CREATE TRIGGER %s AFTER %s ON %s FOR EACH STATEMENT EXECUTE FUNCTION topk.expressions('%d')",
+        "CREATE TRIGGER %s AFTER %s ON %s FOR EACH STATEMENT EXECUTE FUNCTION topk.expressions(%s)",
         quote_identifier(trigger), stream ? "DELETE" : "TRUNCATE",
         quote_qualified_identifier(get_namespace_name(RelationGetNamespace(source)), RelationGetRelationName(source)),
-        rollup);
+        quote_literal_cstr(rollup->name));
 }
 
-void store_expressions(Relation source, int32 rollup, const Expressions &expressions) {
-    const Trigger *holder = find_holder(source, rollup);
+void store_expressions(Relation source, const RollupDefinition *rollup, const Expressions &expressions) {
+    const Trigger *holder = find_holder(source, rollup->name);
     const Oid trigger = holder == nullptr ? InvalidOid : holder->tgoid;
     if (holder != nullptr)
         record_dependencies(source, holder, expressions);
     as_owner([&] {
-        write_tree({rollup, RelationGetRelid(source), trigger}, list_make2(expressions.written, expressions.coerced));
+        write_tree({rollup->id, RelationGetRelid(source), trigger}, list_make2(expressions.written, expressions.coerced));
     });
 }
 
-void lock_needed(Relation source, int32 rollup) {
+void lock_needed(Relation source, const char *rollup) {
     const Trigger *holder = find_holder(source, rollup);
     if (holder == nullptr)
         return;
     for_each_needed(holder->tgoid, [&](const ObjectAddress &needed) {
+        // ALTER TYPE RENAME VALUE takes ExclusiveLock, other statements AccessExclusiveLock.
         if (needed.classId == RelationRelationId)
             LockRelationOid(needed.objectId, RowShareLock);
         else
-            LockDatabaseObject(needed.classId, needed.objectId, 0, RowShareLock); // ALTER TYPE RENAME VALUE is Exclusive
+            LockDatabaseObject(needed.classId, needed.objectId, 0, RowShareLock);
         const int cache = get_object_catcache_oid(needed.classId);
         if (cache >= 0 && !SearchSysCacheExists1(static_cast<SysCacheIdentifier>(cache), ObjectIdGetDatum(needed.objectId)))
             ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),

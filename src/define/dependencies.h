@@ -8,20 +8,21 @@
 
 namespace topk::define {
 
-// The trigger of a rollup on its source. nullptr: there is none.
-const Trigger *find_holder(Relation source, int32 rollup);
-// The rollup whose trigger it is; 0: another trigger.
-int32 held_rollup(const Trigger *trigger);
+// The trigger of a rollup on its source. nullptr: there is none. By the name of the rollup, as a restored rollup may get
+// another id.
+const Trigger *find_holder(Relation source, const char *rollup);
+// The name of the rollup whose trigger it is. nullptr: another trigger.
+const char *held_rollup(const Trigger *trigger);
 // CREATE TRIGGER for a rollup.
-char *holder_command(Relation source, int32 rollup, const char *name);
+char *holder_command(Relation source, const RollupDefinition *rollup);
 
 // Writes the tree and the dependencies. Raises 0A000 if an expression needs a temporary object.
-void store_expressions(Relation source, int32 rollup, const stream::Expressions &expressions);
+void store_expressions(Relation source, const RollupDefinition *rollup, const stream::Expressions &expressions);
 
 // Waits for transactions that rename or drop what the expressions need, and keeps others from it until this transaction
 // ends. PostgreSQL takes no lock where it renames a type or a schema, so these can still change. Raises 42704 if something
 // is gone.
-void lock_needed(Relation source, int32 rollup);
+void lock_needed(Relation source, const char *rollup);
 
 // Does the same as store_expressions() for rollups whose trees are missing, as after a restore or pg_upgrade: those of a
 // source, or of all with InvalidOid. A rollup whose expressions do not work stays as it is.

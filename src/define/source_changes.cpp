@@ -80,7 +80,7 @@ void renew(Relation source, const RollupDefinition *row) {
     });
     const bool changed = before.written == NIL || !equal(before.coerced, e.coerced) || !equal(before.written, e.written);
     if (changed)
-        store_expressions(source, row->id, e);
+        store_expressions(source, row, e);
     if (as_owner([&] { return update_expressions(renewed); }) || changed)
         CacheInvalidateRelcacheByRelid(RelationGetRelid(source));
 }
@@ -295,13 +295,22 @@ bool cascades(const Node *statement) {
     }
 }
 
-void drop_by_cascade(Oid source, int32 rollup, const char *name) {
+void drop_by_cascade(int32 rollup, const char *name) {
     ereport(NOTICE, (errmsg("drop cascades to rollup \"%s\"", name)));
     lock_rollup(rollup, true);
     delete_rollup(rollup);
+}
+
+// When all rollups are gone that go: otherwise those that wait would get new triggers.
+void sync_after_cascade(List *sources) {
+    if (sources == NIL)
+        return;
     CommandCounterIncrement();
-    sync_triggers(source);
-    CacheInvalidateRelcacheByRelid(source);
+    ListCell *cell;
+    foreach (cell, sources) {
+        sync_triggers(lfirst_oid(cell));
+        CacheInvalidateRelcacheByRelid(lfirst_oid(cell));
+    }
 }
 
 [[noreturn]] void raise_needed(const char *what, const char *rollup) {
@@ -340,8 +349,9 @@ void drop_rollups_of_columns(Oid oid, bool cascade) {
     table_close(source, NoLock);
     foreach (cell, dropped) {
         const auto *row = static_cast<const RollupDefinition *>(lfirst(cell));
-        drop_by_cascade(oid, row->id, row->name);
+        drop_by_cascade(row->id, row->name);
     }
+    sync_after_cascade(dropped == NIL ? NIL : list_make1_oid(oid));
 }
 
 // A trigger of dependencies goes with what its rollup needs, by CASCADE, and the rollup goes with it. By itself it stays,
@@ -354,16 +364,20 @@ void drop_rollups_of_triggers() {
                                " WHERE classid = 'pg_trigger'::regclass AND NOT original");
     if (originals == NIL && cascaded == NIL)
         return;
+    List *sources = NIL;
     for (const TreeHolder &tree : list_trees()) {
         const bool cascade = list_member_oid(cascaded, tree.trigger);
         RollupRow row;
         if ((!cascade && !list_member_oid(originals, tree.trigger)) || !read_rollup(tree.rollup, nullptr, &row))
             continue;
-        if (cascade)
-            drop_by_cascade(tree.source, tree.rollup, row.name);
-        else if (check_function_bodies)
+        if (cascade) {
+            drop_by_cascade(tree.rollup, row.name);
+            sources = list_append_unique_oid(sources, tree.source);
+        } else if (check_function_bodies) {
             raise_needed("the trigger", row.name);
+        }
     }
+    sync_after_cascade(sources);
 }
 
 Datum after_drop(FunctionCallInfo fcinfo) {

@@ -74,17 +74,17 @@ List *trigger_commands(Relation relation, bool counts, List *rollups) {
     ListCell *cell;
     const TriggerDesc *triggers = relation->trigdesc;
     for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
-        const int32 held = held_rollup(&triggers->triggers[i]);
-        bool needed = held == 0;
+        const char *held = held_rollup(&triggers->triggers[i]);
+        bool needed = held == nullptr;
         foreach (cell, rollups)
-            needed = needed || static_cast<const RollupDefinition *>(lfirst(cell))->id == held;
+            needed = needed || strcmp(static_cast<const RollupDefinition *>(lfirst(cell))->name, held) == 0;
         if (!needed)
             commands = lappend(commands, drop_command(triggers->triggers[i].tgname, table));
     }
     foreach (cell, rollups) {
         const auto *row = static_cast<const RollupDefinition *>(lfirst(cell));
-        if (find_holder(relation, row->id) == nullptr)
-            commands = lappend(commands, holder_command(relation, row->id, row->name));
+        if (find_holder(relation, row->name) == nullptr)
+            commands = lappend(commands, holder_command(relation, row));
     }
     return commands;
 }

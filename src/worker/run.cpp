@@ -61,7 +61,6 @@ Datum run(FunctionCallInfo fcinfo) {
     const bool atomic = fcinfo->context == nullptr || !IsA(fcinfo->context, CallContext) ||
                         reinterpret_cast<CallContext *>(fcinfo->context)->atomic;
     SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
-    store_missing_expressions(InvalidOid);
     const Array<Due> list = list_due();
     for (int i = 0; i < list.count; ++i) {
         if (list[i].backfill)
@@ -71,6 +70,7 @@ Datum run(FunctionCallInfo fcinfo) {
     if (ErrorData *error = in_subtransaction([] {
             rotate_log();
             restore_left_over();
+            store_missing_expressions(InvalidOid);
         })) {
         rethrow_cancel(error);
         ereport(WARNING, (errcode(error->sqlerrcode), errmsg("could not maintain the delta log: %s", error->message)));

@@ -134,6 +134,12 @@ check 'a snapshot from before folds: the log has turned' 'active|folded|folded|f
 check 'a snapshot from before folds: pg_dump' '' "$(dump -Fc --snapshot="$snapshot" -f "$scratch/snapshot")"
 echo '\q' >&"${HOLDER[1]}"
 wait "$HOLDER_PID"
+# Other rollups have the ids of the dump
+empty_target
+psql -d life_target -c 'CREATE EXTENSION pg_topk' -c 'CREATE TABLE busy (item text, ts timestamptz)' \
+    -c "SELECT topk.create_rollup('busy' || i, 'busy', 'item', 'ts') FROM generate_series(1, 8) AS i" >/dev/null
+check 'ids that are taken: restoring' '' "$(restore -e "$scratch/custom")"
+check 'ids that are taken: what an expression needs is known' '2BP01|0' "$(sql life_target -c "SELECT sqlstate_of('DROP FUNCTION \"z''s\".\"the norm\"'), (SELECT count(*) FROM topk.rollup AS r LEFT JOIN topk.expression_tree AS t ON t.rollup = r.id AND t.trigger <> 0 WHERE t.rollup IS NULL)")"
 empty_target
 restored life_target 'a snapshot from before folds' "$(restore -e "$scratch/snapshot")"
 psql -d postgres -c 'DROP DATABASE life_target'
