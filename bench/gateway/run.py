@@ -115,19 +115,18 @@ class Bench:
         response = connection.getresponse()
         return response.status, response.read()
 
-    def wrk(self, script, connections, seconds, environment=None):
-        """Requests per second that were answered by 2xx; counted by the database as well."""
+    def wrk(self, bodies, each, connections, seconds):
+        """Events per second of bodies of so many that were acknowledged; the database has to count as many."""
         before = self.events()
-        out = subprocess.run(['wrk', '-t1', f'-c{connections}', f'-d{seconds}s', '--timeout', '20s', '-s', os.path.join(HERE, script),
-                              f'http://127.0.0.1:{self.port}'], check=True, text=True, stdout=subprocess.PIPE, env={**os.environ, **(environment or {})}).stdout
+        out = subprocess.run(['wrk', '-t1', f'-c{connections}', f'-d{seconds}s', '--timeout', '20s', '-s', os.path.join(HERE, 'post.lua'),
+                              f'http://127.0.0.1:{self.port}'], check=True, text=True, stdout=subprocess.PIPE, env={**os.environ, 'BODIES': bodies}).stdout
         requests, errors, took = re.search(r'requests (\d+) errors (\d+) seconds ([\d.]+)', out).groups()
         if int(errors):
             raise RuntimeError(f'{errors} errors: {out}')
         counted = self.events() - before
-        each = 1 if script == 'single.lua' else BODY
         if counted < int(requests) * each:
             raise RuntimeError(f'{requests} requests acknowledged, {counted} events counted')
-        return int(requests) / float(took)
+        return int(requests) * each / float(took)
 
     def pgbench(self, seconds):
         """Calls of topk_api.ingest_event per second, each with its commit."""
@@ -141,9 +140,11 @@ class Bench:
     def write_events(self):
         """The same events as bodies and as a file for COPY."""
         draw = random.Random(1)
-        self.bodies, self.rows = os.path.join(self.server.directory, 'bodies'), os.path.join(self.server.directory, 'rows')
-        os.chmod(self.server.directory, 0o755)
+        self.bodies, self.singles, self.rows = (os.path.join(self.server.directory, name) for name in ('bodies', 'singles', 'rows'))
         now = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
+        with open(self.singles, 'w') as singles:
+            for n in draw.sample(range(10_007), 10_007):
+                singles.write(json.dumps({'item_id': f'item_{n}', 'timestamp': now, 'source': f'source_{n % 10}'}) + '\n')
         with open(self.bodies, 'w') as bodies, open(self.rows, 'w') as rows:
             for _ in range(200):
                 events = [{'item_id': f'item_{int(draw.paretovariate(1)) % 100_000}', 'timestamp': now, 'source': f'source_{draw.randrange(10)}'} for _ in range(BODY)]
@@ -161,7 +162,7 @@ class Bench:
         seconds = self.options.seconds
         gateway, calls = [], []
         for _ in range(self.options.rounds):
-            gateway.append(self.wrk('single.lua', CONNECTIONS, seconds))
+            gateway.append(self.wrk(self.singles, 1, CONNECTIONS, seconds))
             calls.append(self.pgbench(seconds))
         a, b = statistics.median(gateway), statistics.median(calls)
         table(f'Single events, {CONNECTIONS} connections', '', 'events/s', 'ratio', 'at least', '')
@@ -171,7 +172,7 @@ class Bench:
     def many(self):
         gateway, copy = [], []
         for _ in range(self.options.rounds):
-            gateway.append(self.wrk('bodies.lua', 16, self.options.seconds, {'BODIES': self.bodies}) * BODY)
+            gateway.append(self.wrk(self.bodies, BODY, 16, self.options.seconds))
             copy.append(self.copy())
         a, b = statistics.median(gateway), statistics.median(copy)
         limit = max(400_000, 0.6 * b)
@@ -212,7 +213,7 @@ class Bench:
 
         begun, sizes = self.events(), []
         while self.events() - begun < 10_000_000:
-            self.wrk('bodies.lua', 16, 2, {'BODIES': self.bodies})
+            self.wrk(self.bodies, BODY, 16, 2)
             sizes.append((self.events() - begun, resident()))
         warm = next(size for events, size in sizes if events >= 1_000_000)
         highest = max(size for events, size in sizes if events >= 1_000_000)

@@ -65,6 +65,19 @@ with Gateway("keys", "--keys", path, "--stream", "who", environment={"PGUSER": "
     check("later it fits again", 202, g.send([event] * 5, by("l")).status)
     check("what was refused was not counted", 1 + 20 + 30 + 5 + 1, value("SELECT events FROM topk.stats WHERE rollup = 'views'", database="keys"))
 
+# How questions are asked: read-only, under the role of the key, and for a limited time
+new_database("asking")
+sql("""CREATE OR REPLACE FUNCTION topk_api.get_topk(rollup text, k integer DEFAULT 10, time_window text DEFAULT 'hour',
+                                                   window_start timestamptz DEFAULT NULL, group_key text[] DEFAULT NULL)
+           RETURNS jsonb LANGUAGE plpgsql AS $$
+       BEGIN
+           RETURN jsonb_build_object('role', current_user, 'read_only', current_setting('transaction_read_only'),
+                                     'statement_timeout', current_setting('statement_timeout'), 'timezone', current_setting('timezone'));
+       END $$""", database="asking")
+with Gateway("asking", "--keys", path, "--database-seconds", "7", environment={"PGUSER": "gateway_login", "PGTZ": "Asia/Tokyo"}) as g:
+    for secret, role in [("a", "asker"), ("b", "stranger"), ("a", "asker")]:
+        check(f"a question of {role}", {"role": role, "read_only": "on", "statement_timeout": "7s", "timezone": "UTC"}, g.get("/api/v1/topk", by(secret)).json)
+
 # Limits of an address, also behind a proxy
 new_database("addresses")
 with Gateway("addresses", "--address-rate", "2", "--address-burst", "10", "--trusted-proxy", "127.0.0.1") as g:
