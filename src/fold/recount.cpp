@@ -99,10 +99,10 @@ Datum discard_function(FunctionCallInfo fcinfo) {
     require_read_committed("topk.discard()");
     Recount r = {};
     r.mode = Mode::discard;
+    lock_owned(text_to_cstring(PG_GETARG_TEXT_PP(0)), &r.row);
     const Span span = {PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2)};
     if (span.stop <= span.start)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("until must be later than since")));
-    lock_owned(text_to_cstring(PG_GETARG_TEXT_PP(0)), &r.row);
     PG_RETURN_INT64(discard(&r, span));
 }
 
