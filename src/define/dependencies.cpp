@@ -102,9 +102,13 @@ bool is_stored(Relation source, const RollupDefinition *row) {
 }
 
 void store_missing_of(Oid oid) {
-    // Whoever changes the table waits for nobody.
-    if (!ConditionalLockRelationOid(oid, AccessShareLock))
+    // The statement that runs need not wait until somebody else has changed this table.
+    if (!ConditionalLockRelationOid(oid, AccessShareLock)) {
+        ereport(LOG, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+                      errmsg("could not analyse the expressions of the rollups of \"%s\": the table is locked",
+                             get_rel_name(oid))));
         return;
+    }
     Relation source = try_relation_open(oid, NoLock);
     if (source == nullptr) {
         UnlockRelationOid(oid, AccessShareLock);

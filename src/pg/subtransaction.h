@@ -18,6 +18,8 @@ template <class Work>
     MemoryContext context = CurrentMemoryContext;
     ResourceOwner owner = CurrentResourceOwner;
     ErrorData *volatile error = nullptr;
+    // PostgreSQL refuses invalidations in a subtransaction while some of the command around it have not been processed.
+    CommandCounterIncrement();
     BeginInternalSubTransaction(nullptr);
     MemoryContextSwitchTo(context);
     PG_TRY();
