@@ -1,4 +1,4 @@
--- What ./run live shows: a stream of titles that are played in countries, and two rollups of it.
+-- ./run live shows a stream of titles that are played in countries, with two rollups.
 \set QUIET on
 SET client_min_messages = warning;
 CREATE EXTENSION pg_topk;

@@ -99,7 +99,7 @@ ALTER TABLE orders ADD more integer;
 SELECT item, filter FROM topk.rollups WHERE name IN ('orders_enum', 'orders_function') ORDER BY name;
 SELECT * FROM counts WHERE name IN ('orders_enum', 'orders_function');
 
--- What is needed is not dropped, or takes its rollups along, and those alone
+-- Objects that are needed are not dropped, or takes its rollups along, and those alone
 SELECT statement, state_of(statement) FROM unnest(ARRAY[
     'DROP FUNCTION lib.norm', 'DROP FUNCTION other.twice', 'DROP OPERATOR other.=== (text, text)', 'DROP COLLATION lib."by byte"',
     'DROP DOMAIN lib.sku', 'DROP TYPE lib.status', 'DROP TYPE other.place', 'DROP TABLE lib."renamed''s"',

@@ -45,7 +45,7 @@ SELECT try(format($$SELECT item FROM topk.top('grouped', 'day', %L, group_key =>
 SELECT item, count FROM topk.top('other', 'day', :'day'::timestamptz);
 SELECT window_kind, window_start - :'day' AS since, item, count FROM topk.history('weighty', 'hour') AS h, LATERAL (SELECT 'hour' AS window_kind) AS k ORDER BY window_start;
 SELECT count(*) FROM topk.history('weighty', 'day', :'day');
--- What comes later to the same hour is folded
+-- Events that come later to the same hour are folded
 INSERT INTO ev VALUES ('d', 7, :'day'::timestamptz + interval '3 hours', 'x');
 \set VERBOSITY sqlstate
 CALL topk.run();

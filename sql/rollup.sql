@@ -116,7 +116,7 @@ CREATE TRIGGER holds AFTER TRUNCATE ON dumped FOR EACH STATEMENT EXECUTE FUNCTIO
 TABLE trees;
 INSERT INTO dumped VALUES ('group', 'item');
 SELECT item, count FROM topk.top('restored', 'day', group_key => '{group}');
--- What another cluster or version wrote is not read; it is written again before names change
+-- A tree that another cluster or version wrote is not read; it is written again before names change
 UPDATE topk.expression_tree SET cluster = cluster + 1 WHERE source = 'dumped'::regclass;
 UPDATE topk.rollup SET item = 'lower(a)' WHERE name = 'restored';
 \c -
@@ -176,7 +176,7 @@ RESET TimeZone;
 SELECT item, count FROM topk.top('dated', 'day', '2024-02-01 20:00+00', group_key => '{2024-02-02}');
 DROP TABLE dated;
 
--- What an expression must not use: the session, the transaction, and for an item, nothing of the row
+-- An expression must not use the session, the transaction, and for an item, nothing of the row
 CREATE TABLE keywords ("user" text, "current_date" date, n integer, at timestamptz);
 SELECT p, try($$'new', 'keywords', event_time => 'at', $$ || p) FROM unnest(ARRAY[
     $$item => 'user'$$, $$item => '"user" || current_user'$$, $$item => 'n', group_by => '{session_user}'$$,

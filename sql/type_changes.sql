@@ -47,7 +47,7 @@ SELECT role, e AS expression, a || ' to ' || b AS change, change(role, e, a, b) 
     ('group_by', 'c', 'timestamp', 'timestamptz'), ('group_by', 'c', 'date', 'date'), ('group_by', 'c::date', 'timestamp', 'timestamptz'),
     ('group_by', 'c + 1', 'integer', 'numeric')) AS v (role, e, a, b);
 
--- What was reported: half an item is no item
+-- Half an item is no item
 CREATE TABLE halves (i integer, at timestamptz DEFAULT now());
 SELECT topk.create_rollup('halves', 'halves', 'i', 'at') > 0 AS created;
 INSERT INTO halves VALUES (2);

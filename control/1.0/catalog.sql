@@ -145,7 +145,7 @@ CREATE INDEX tile_stop ON topk.tile (rollup, level, stop);
 COMMENT ON INDEX topk.tile_stop IS 'index by which retention finds old windows';
 COMMENT ON SEQUENCE topk.tile_row_id_seq IS 'numbers for topk.tile.row_id';
 
--- What a fold could not merge into a tile. The first columns are those of the delta log.
+-- Deltas that a fold could not merge into a tile. The first columns are those of the delta log.
 CREATE TABLE topk.set_aside (
     LIKE topk.delta_0,
     weight bigint NOT NULL,
@@ -257,7 +257,7 @@ COMMENT ON COLUMN topk.limit_rule.cluster IS 'system identifier of that cluster'
 COMMENT ON COLUMN topk.limit_rule.source IS 'stream or table that the limit is for; NULL for every source';
 COMMENT ON SEQUENCE topk.limit_rule_id_seq IS 'numbers for topk.limit_rule.id';
 
--- What a dump contains. pg_dump copies topk.archive, which is empty, and with it the lines of topk.archived_rows(): rows of the other
+-- The contents of dumps. pg_dump copies topk.archive, which is empty, and with it the lines of topk.archived_rows(): rows of the other
 -- tables, as far as the user may read them. When a dump is restored, a trigger makes rows of the lines. topk.log_slot is not among
 -- them: its rows are about transactions of this server, and topk.log_restored() marks the slots that a restored dump fills.
 

@@ -71,7 +71,7 @@ void add_deltas(Collector *c, Span span) {
     }
 }
 
-// What folds could not merge is read like the log.
+// Deltas that folds could not merge are read like the log.
 void add_set_aside(Collector *c, Span span) {
     RowScan scan;
     begin_set_aside(&scan, c->row->id, span, c->snapshot);

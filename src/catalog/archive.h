@@ -27,8 +27,8 @@ inline constexpr const char *archive_missing = "missing";
 // Unicode: of them, bytes are escaped.
 inline bool escapes_bytes(int encoding) { return encoding == PG_SQL_ASCII || encoding == PG_MULE_INTERNAL; }
 
-// Restores lines that were inserted while the trigger was disabled, with the rights of the owner of the database, who may have
-// inserted them. Raises an error, and leaves the lines there, if these rights do not suffice.
+// Restores lines that were inserted while the trigger was disabled, with the rights of the owner of the database, who may
+// have inserted them. Raises an error, and leaves the lines there, if these rights do not suffice.
 void restore_left_over();
 
 } // namespace topk::catalog

@@ -69,7 +69,7 @@ struct RollupSource {
 };
 Array<RollupSource> list_rollups(Snapshot snapshot); // by id
 RollupSource read_source(HeapTuple tuple, TupleDesc descriptor);
-bool find_source(int32 id, Oid *source);             // by the latest snapshot
+bool find_source(int32 id, Oid *source); // by the latest snapshot
 
 // Within as_owner().
 

@@ -1,4 +1,4 @@
-// What an expression reads besides the row.
+// The settings and the session: expressions may read the former, which are pinned, and not the latter.
 #pragma once
 
 #include "../pg/executor.h"

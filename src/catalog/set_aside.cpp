@@ -7,7 +7,14 @@
 namespace topk::catalog {
 namespace {
 
-enum Column { tile = 1, rollup = 3, weight = 10, column_count = weight }; // the others are those of a delta
+enum Column {
+    tile = 1,
+    rollup = 3,
+    summary = 7,
+    sketch,
+    weight = 10,
+    column_count = weight
+}; // the others are those of a delta
 
 constexpr const char *by_tile = "set_aside_tile"; // rollup, tile
 
@@ -43,8 +50,8 @@ void insert_set_aside(const SetAside &row, const char *sqlstate, bool readable) 
     const FormData_topk_delta &form = row.delta.form;
     execute(&statement, {Value::time(form.tile), Value::int8(form.events), Value::int4(form.rollup),
                          Value::of(CHAROID, CharGetDatum(static_cast<char>(form.scope))), Value::strings(row.delta.grp),
-                         Value::pointer(BYTEAOID, values.items), Value::pointer(type(7), values.summary),
-                         Value::pointer(type(8), values.sketch), Value::pointer(BYTEAOID, values.registers),
+                         Value::pointer(BYTEAOID, values.items), Value::pointer(type(summary), values.summary),
+                         Value::pointer(type(sketch), values.sketch), Value::pointer(BYTEAOID, values.registers),
                          Value::int8(row.weight), Value::string(sqlstate)});
 }
 

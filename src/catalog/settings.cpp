@@ -21,7 +21,7 @@ const char *const pinned[][2] = {
     {"backslash_quote", "safe_encoding"},
     {"transform_null_equals", "off"},
     {"array_nulls", "on"},
-    // What users' expressions can read besides
+    // Only expressions of users read these.
     {"timezone_abbreviations", "Default"},
     {"xmlbinary", "base64"},
     {"xmloption", "content"},

@@ -1,4 +1,4 @@
-// What the counts of a window take when they are stored: exact, or as a summary with a sketch and registers.
+// The bytes that the counts of a window take when they are stored: exact, or as a summary with a sketch and registers.
 #pragma once
 
 #include "cms.h"

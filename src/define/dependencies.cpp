@@ -19,13 +19,6 @@ namespace {
 
 using stream::Expressions;
 
-// Not by a name in a statement: the user may lack USAGE on the schema.
-Oid holder_function() {
-    oidvector *none = buildoidvector(nullptr, 0);
-    return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("expressions"), PointerGetDatum(none),
-                           ObjectIdGetDatum(get_namespace_oid("topk", false)));
-}
-
 // A column is known by its number, and after_ddl() follows its changes. If the trigger depended on it, PostgreSQL would
 // refuse every change of its type. What the type needs is needed all the same.
 Node *without_columns(Node *node, void *context) {
@@ -128,8 +121,14 @@ void store_missing_of(Oid oid) {
 
 } // namespace
 
+Oid trigger_function(const char *name) {
+    oidvector *none = buildoidvector(nullptr, 0);
+    return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name), PointerGetDatum(none),
+                           ObjectIdGetDatum(get_namespace_oid("topk", false)));
+}
+
 const char *held_rollup(const Trigger *trigger) {
-    return trigger->tgnargs == 1 && trigger->tgfoid == holder_function() ? trigger->tgargs[0] : nullptr;
+    return trigger->tgnargs == 1 && trigger->tgfoid == trigger_function("expressions") ? trigger->tgargs[0] : nullptr;
 }
 
 const Trigger *find_holder(Relation source, const char *rollup) {

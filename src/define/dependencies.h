@@ -1,6 +1,6 @@
-// What the expressions of rollups need: functions, types, operators and collations, in pg_depend. The depender is a trigger
-// on the source, one for each rollup, which never has anything to do. So DROP of what an expression needs is refused, or
-// takes the trigger with CASCADE, and after_drop() the rollup.
+// The functions, types, operators and collations that the expressions of rollups need, in pg_depend. The depender is a
+// trigger on the source, one for each rollup, which never has anything to do. So DROP of what an expression needs is
+// refused, or takes the trigger with CASCADE, and after_drop() the rollup.
 #pragma once
 
 #include "../pg/executor.h"
@@ -8,6 +8,8 @@
 
 namespace topk::define {
 
+// A trigger function of schema topk, found without USAGE on the schema, which a user who adds a partition may lack.
+Oid trigger_function(const char *name);
 // The trigger of a rollup on its source. nullptr: there is none. By the name of the rollup, as a restored rollup may get
 // another id.
 const Trigger *find_holder(Relation source, const char *rollup);

@@ -19,19 +19,12 @@ namespace {
 
 constexpr const char *trigger_name = "topk_capture";
 
-// Not by a name in a statement: the user may lack USAGE on the schema.
-Oid capture_function() {
-    oidvector *none = buildoidvector(nullptr, 0);
-    return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("capture"), PointerGetDatum(none),
-                           ObjectIdGetDatum(get_namespace_oid("topk", false)));
-}
-
 // By its function, as the owner may have renamed it; nullptr: there is none.
 const char *find_trigger(Relation relation) {
     const TriggerDesc *triggers = relation->trigdesc;
     if (triggers == nullptr || triggers->numtriggers == 0)
         return nullptr;
-    const Oid function = capture_function();
+    const Oid function = trigger_function("capture");
     for (int i = 0; i < triggers->numtriggers; ++i)
         if (triggers->triggers[i].tgfoid == function && !TRIGGER_FOR_ROW(triggers->triggers[i].tgtype))
             return pstrdup(triggers->triggers[i].tgname);
@@ -52,8 +45,8 @@ void create_trigger(Oid table) {
     statement->timing = TRIGGER_TYPE_AFTER;
     statement->events = TRIGGER_TYPE_INSERT;
     statement->transitionRels = list_make1(rows);
-    CreateTrigger(statement, nullptr, table, InvalidOid, InvalidOid, InvalidOid, capture_function(), InvalidOid, nullptr,
-                  false, false);
+    CreateTrigger(statement, nullptr, table, InvalidOid, InvalidOid, InvalidOid, trigger_function("capture"), InvalidOid,
+                  nullptr, false, false);
     CommandCounterIncrement();
 }
 

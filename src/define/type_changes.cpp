@@ -30,8 +30,8 @@ bool same_meaning(Oid before, Oid after) {
            b < FirstUnpinnedObjectId;
 }
 
-// What of a type modifier decides how a value reads as text: of numeric(10,2), the scale; of others, such as timestamp(3),
-// all.
+// The part of a type modifier that decides how a value reads as text: of numeric(10,2) it is the scale, of others, such as
+// timestamp(3), the whole.
 int32 text_modifier(Oid base, int32 modifier) {
     return base == NUMERICOID && modifier >= VARHDRSZ ? (modifier - VARHDRSZ) & 0x7ff : modifier;
 }

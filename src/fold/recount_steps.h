@@ -12,7 +12,7 @@ enum class Mode {
     discard,  // all are removed, and nothing is counted
 };
 
-// What the table has in a tile.
+// The rows of the table in a tile.
 struct CountedTile {
     TimestampTz start;
     int64 events; // rows that were counted; others have rows that the filter excludes

@@ -57,7 +57,7 @@ Array<Span> without(const Span &span, const Array<Span> &others) {
     return parts;
 }
 
-// ---- What is replaced
+// ---- The counts that are replaced
 
 // Whether the table has a row in the span. Adds up the events that were counted there.
 bool has_row(const Recount *recount, Span span, int64 *events) {
@@ -185,7 +185,7 @@ void remove_deltas(const Recount *recount, Sum *sum) {
     }
 }
 
-// What folds could not merge.
+// Deltas that folds could not merge go as well.
 void remove_set_aside(const Recount *recount, Span part, Sum *sum) {
     RowScan scan;
     SetAside row;
@@ -196,7 +196,7 @@ void remove_set_aside(const Recount *recount, Span part, Sum *sum) {
     delete_set_aside(recount->row.id, part);
 }
 
-// What is left may be merged now.
+// Deltas that are left may be merged now.
 void retry_failures(const Recount *recount) {
     const int32 id = recount->row.id;
     RowScan scan;

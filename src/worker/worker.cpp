@@ -290,7 +290,7 @@ void work() {
     worker.round = AllocSetContextCreate(TopMemoryContext, "pg_topk round", ALLOCSET_DEFAULT_SIZES);
     check_extension(&worker);
     mark_running();
-    // What a restore or pg_upgrade has brought as text
+    // A restore or pg_upgrade brings expressions as text.
     if (ErrorData *error = in_transaction(worker.round, [] { store_missing_expressions(InvalidOid); })) {
         check_extension(&worker);
         ereport(LOG, (errcode(error->sqlerrcode), errmsg("could not store expressions of rollups: %s", error->message)));

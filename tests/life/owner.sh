@@ -45,7 +45,7 @@ check '... there is something' 4 "$(grep -c '=\|^own' <<<"$wanted")"
 new_target() {
     psql -d postgres -c 'DROP DATABASE IF EXISTS life_target' -c 'CREATE DATABASE life_target OWNER life_dba' && psql -d life_target -c 'CREATE EXTENSION pg_topk' -c 'GRANT ALL ON SCHEMA public TO life_dba'
 }
-# What the owner of a database cannot do, in any dump with an extension or with another user's table
+# Errors of statements that the owner of a database may not run, in any dump with an extension or with another user's table
 not_theirs='must be owner of extension|must be member of role|must be able to SET ROLE|no privileges could be revoked|no privileges were granted'
 for form in owned owned_inserts; do
     new_target
