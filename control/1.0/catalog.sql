@@ -203,6 +203,8 @@ CREATE TABLE topk.rollup_state (
     level_bytes bigint[] NOT NULL DEFAULT '{0,0,0,0,0}',
     lost_since timestamptz[] NOT NULL DEFAULT '{infinity,infinity,infinity,infinity,infinity}',
     lost_until timestamptz[] NOT NULL DEFAULT '{-infinity,-infinity,-infinity,-infinity,-infinity}',
+    backfill_tries integer NOT NULL DEFAULT 0,
+    backfill_at timestamptz,
     CHECK (pg_catalog.cardinality(level_windows) = 5 AND pg_catalog.array_position(level_windows, NULL::bigint) IS NULL),
     CHECK (pg_catalog.cardinality(level_bytes) = 5 AND pg_catalog.array_position(level_bytes, NULL::bigint) IS NULL),
     CHECK (pg_catalog.cardinality(lost_since) = 5 AND pg_catalog.array_position(lost_since, NULL::timestamptz) IS NULL),
@@ -218,6 +220,8 @@ COMMENT ON COLUMN topk.rollup_state.retained_at IS 'last time when retention rem
 COMMENT ON COLUMN topk.rollup_state.level_windows IS 'number of rows of topk.tile in each level, from level 0 on';
 COMMENT ON COLUMN topk.rollup_state.level_bytes IS 'bytes of the summaries, sketches and registers of these rows';
 COMMENT ON COLUMN topk.rollup_state.lost_since IS 'start of the first window of each level that retention has removed; infinity if it has removed none';
+COMMENT ON COLUMN topk.rollup_state.backfill_tries IS 'failed attempts of the backfill; after ten of them it is failed';
+COMMENT ON COLUMN topk.rollup_state.backfill_at IS 'time at which the backfill began, or at which it is tried again';
 COMMENT ON COLUMN topk.rollup_state.lost_until IS 'end of the last window of each level that retention has removed; -infinity if it has removed none';
 
 CREATE TABLE topk.error_log (

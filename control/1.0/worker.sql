@@ -13,7 +13,7 @@ CREATE PROCEDURE topk.run()
     LANGUAGE C
     AS 'MODULE_PATHNAME', 'topk_run';
 COMMENT ON PROCEDURE topk.run() IS
-    'does one round of the work of the background worker: folds every rollup, runs the backfills that were asked for, and maintains the delta log. It folds each rollup in a transaction of its own, or all in the transaction block in which it is called. If one rollup fails, it raises a warning, records the error in topk.errors and goes on. Requires READ COMMITTED (SQLSTATE 25001).';
+    'does one round of the work of the background worker: folds every rollup that has something to fold, runs the backfills that were asked for, and maintains the delta log. It waits 10 s at most for rollups whose lock another transaction holds, and warns of those that it left out. It folds each rollup in a transaction of its own, or all in the transaction block in which it is called. If one rollup fails, it raises a warning, records the error in topk.errors and goes on. Requires READ COMMITTED (SQLSTATE 25001).';
 REVOKE ALL ON PROCEDURE topk.run() FROM PUBLIC;
 
 CREATE FUNCTION topk.worker_slots(OUT database oid, OUT state text, OUT pid integer, OUT backfill_pid integer,

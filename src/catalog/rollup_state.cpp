@@ -61,13 +61,14 @@ Lost read_lost(int32 rollup, Snapshot snapshot) {
 }
 
 Array<RollupState> read_states() {
-    const uint64 count = execute("SELECT r.id, s.backfill, coalesce(s.failures, 0), coalesce(s.retry_at, '-infinity')"
+    const uint64 count = execute("SELECT r.id, s.backfill, coalesce(s.failures, 0), coalesce(s.retry_at, '-infinity'),"
+                                 " coalesce(s.backfill_at, '-infinity')"
                                  " FROM topk.rollup AS r LEFT JOIN topk.rollup_state AS s ON s.rollup = r.id"
                                  " ORDER BY r.id");
     Array<RollupState> states = {};
     for (uint64 i = 0; i < count; ++i)
         states.add({DatumGetInt32(result_value(i, 1)), backfill_of(result_string(i, 2)), DatumGetInt32(result_value(i, 3)),
-                    DatumGetTimestampTz(result_value(i, 4))});
+                    DatumGetTimestampTz(result_value(i, 4)), DatumGetTimestampTz(result_value(i, 5))});
     return states;
 }
 
@@ -139,18 +140,24 @@ void clear_failures(int32 rollup) {
 }
 
 void mark_backfill_started(int32 rollup) {
-    execute("UPDATE topk.rollup_state SET backfill = $2 WHERE rollup = $1 AND backfill = $3",
+    execute("UPDATE topk.rollup_state SET backfill = $2, backfill_at = clock_timestamp()"
+            " WHERE rollup = $1 AND backfill IN ($2, $3)",
             {Value::int4(rollup), backfill_value(Backfill::running), backfill_value(Backfill::wanted)});
 }
 
 void mark_backfill_done(int32 rollup) {
-    execute("UPDATE topk.rollup_state SET backfill = $2, failures = 0, retry_at = NULL WHERE rollup = $1",
+    execute("UPDATE topk.rollup_state SET backfill = $2, failures = 0, retry_at = NULL,"
+            " backfill_tries = 0, backfill_at = NULL WHERE rollup = $1",
             {Value::int4(rollup), backfill_value(Backfill::done)});
 }
 
 void mark_backfill_failed(int32 rollup, bool try_again) {
-    execute("UPDATE topk.rollup_state SET backfill = $2 WHERE rollup = $1",
-            {Value::int4(rollup), backfill_value(try_again ? Backfill::wanted : Backfill::failed)});
+    execute("UPDATE topk.rollup_state SET backfill = CASE WHEN $2 AND backfill_tries < 9 THEN $3 ELSE $4 END,"
+            " backfill_tries = backfill_tries + 1,"
+            " backfill_at = clock_timestamp() + least(10 * 2 ^ least(backfill_tries, 20), 3600) * interval '1 s'"
+            " WHERE rollup = $1",
+            {Value::int4(rollup), Value::boolean(try_again), backfill_value(Backfill::wanted),
+             backfill_value(Backfill::failed)});
 }
 
 } // namespace topk::catalog

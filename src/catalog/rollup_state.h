@@ -12,8 +12,9 @@ enum class Backfill { none, wanted, running, done, failed };
 struct RollupState {
     int32 rollup;
     Backfill backfill;
-    int32 failures;       // folds that failed since the last one that succeeded
-    TimestampTz retry_at; // DT_NOBEGIN: at once
+    int32 failures;          // folds that failed since the last one that succeeded
+    TimestampTz retry_at;    // DT_NOBEGIN: at once
+    TimestampTz backfill_at; // when the backfill was tried last, or may be tried again; DT_NOBEGIN: not yet tried
 };
 
 struct FoldTotals {
@@ -53,6 +54,7 @@ void clear_failures(int32 rollup);
 
 void mark_backfill_started(int32 rollup); // does nothing if it is not wanted any more
 void mark_backfill_done(int32 rollup);
+// A backfill is tried ten times at most, 10 s, 20 s, ... an hour after each other.
 void mark_backfill_failed(int32 rollup, bool try_again);
 
 } // namespace topk::catalog

@@ -148,6 +148,15 @@ bool next_tile(RowScan *scan, Tile *tile) {
     return true;
 }
 
+Array<int32> list_rollups_over() {
+    const uint64 count =
+        execute("SELECT DISTINCT rollup FROM topk.tile WHERE NOT finished AND NOT failed AND stop <= now() ORDER BY 1");
+    Array<int32> rollups = {};
+    for (uint64 i = 0; i < count; ++i)
+        rollups.add(DatumGetInt32(result_value(i, 1)));
+    return rollups;
+}
+
 Array<LevelSpan> list_windows(int32 id, Span span) {
     const uint64 count = execute("SELECT level, start, stop FROM topk.tile WHERE rollup = $1 AND level > 0 AND grp IS NULL"
                                  " AND start < $3 AND stop > $2 ORDER BY level, start",

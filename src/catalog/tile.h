@@ -56,6 +56,9 @@ bool next_tile(RowScan *scan, Tile *tile);
 
 // Within as_owner(). Later statements and scans see the changes.
 
+// Returns the rollups that have rows which are over and not finished, without those that failed.
+Array<int32> list_rollups_over();
+
 // Returns the windows above the grain that have a row and overlap the span, shorter ones first.
 Array<LevelSpan> list_windows(int32 rollup, Span span);
 

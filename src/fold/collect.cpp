@@ -8,17 +8,18 @@ namespace {
 constexpr int max_deltas = 200000;
 constexpr size_t max_bytes = 64 << 20;
 
-void collect(Fold *fold, const DeltaScan *scan, HeapTuple tuple) {
+// The tuple is a copy.
+void collect(Fold *fold, HeapTuple tuple, int slot, SlotState state) {
     CollectedDelta &collected = fold->deltas.add({});
-    collected.tuple = heap_copytuple(tuple);
+    collected.tuple = tuple;
     collected.form = *delta_form(tuple);
     const Delta delta = read_delta(collected.tuple, fold->descriptor);
     collected.group =
         delta.grp == nullptr ? -1 : group_number(&fold->groups, DatumGetArrayTypeP(PointerGetDatum(delta.grp)));
     collected.bytes = payload_size(delta.values);
-    collected.slot = static_cast<int8>(scan->slot);
+    collected.slot = static_cast<int8>(slot);
     collected.is_list = delta.values.items != nullptr;
-    collected.draining = is_draining(scan);
+    collected.draining = state != SlotState::active;
     collected.taken = false;
 }
 
@@ -32,20 +33,51 @@ size_t payload_size(const StoredTally &values) {
     return size;
 }
 
-void collect_deltas(Fold *fold) {
+namespace {
+
+// True when the fold has as many as one call takes on.
+bool is_full(Fold *fold) {
     size_t bytes = 0;
+    if (fold->deltas.count != 0)
+        bytes = fold->bytes += fold->deltas[fold->deltas.count - 1].bytes;
+    fold->more = fold->deltas.count == max_deltas || bytes > max_bytes;
+    return fold->more;
+}
+
+void collect_found(Fold *fold) {
+    LogReader reader;
+    begin_reading(&reader, fold->snapshot);
+    for (int i = 0; i < fold->found->count; ++i) {
+        CHECK_FOR_INTERRUPTS();
+        const LogEntry &entry = fold->found->entries[i];
+        HeapTuple tuple = read_entry(&reader, entry);
+        if (tuple == nullptr)
+            continue;
+        if (is_full(fold))
+            break;
+        collect(fold, tuple, entry.slot, reader.states[entry.slot]);
+    }
+    end_reading(&reader);
+    fold->more |= !fold->found->complete;
+}
+
+} // namespace
+
+void collect_deltas(Fold *fold) {
+    if (fold->found != nullptr) {
+        collect_found(fold);
+        return;
+    }
     DeltaScan scan;
     begin_delta_scan(&scan, fold->snapshot);
     while (HeapTuple tuple = next_delta(&scan)) {
         if (delta_form(tuple)->rollup != fold->row.id)
             continue;
-        if (fold->deltas.count == max_deltas || bytes > max_bytes) {
-            fold->more = true;
+        if (is_full(fold)) {
             end_delta_scan(&scan);
             break;
         }
-        collect(fold, &scan, tuple);
-        bytes += fold->deltas[fold->deltas.count - 1].bytes;
+        collect(fold, heap_copytuple(tuple), scan.slot, scan.states[scan.slot]);
     }
 }
 

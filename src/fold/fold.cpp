@@ -21,7 +21,7 @@ void fold_deltas(Fold *fold, FoldResult *result) {
     fold->descriptor = CreateTupleDescCopy(RelationGetDescr(log));
     table_close(log, AccessShareLock);
 
-    const FoldMark mark = mark_fold(fold->row.id);
+    const FoldMark mark = fold->found != nullptr ? fold->found->mark : mark_fold(fold->row.id);
     // Taken after the lock: it sees what the last fold did.
     fold->snapshot = RegisterSnapshot(GetLatestSnapshot());
     collect_deltas(fold);
@@ -43,8 +43,9 @@ void fold_deltas(Fold *fold, FoldResult *result) {
     result->more = fold->more;
 }
 
-void fold_as_owner(int32 id, bool alone, FoldResult *result) {
+void fold_as_owner(int32 id, const FoundRows *found, bool alone, FoldResult *result) {
     auto *fold = static_cast<Fold *>(palloc0(sizeof(Fold)));
+    fold->found = found;
     fold->alone = alone;
     if (read_rollup(id, nullptr, &fold->row))
         as_owner([&] { fold_deltas(fold, result); });
@@ -85,7 +86,7 @@ void require_read_committed(const char *what) {
                          "COMMITTED.")));
 }
 
-FoldResult fold_rollup(int32 id, bool wait) {
+FoldResult fold_rollup(int32 id, bool wait, const FoundRows *found) {
     require_read_committed("topk.fold()");
     FoldResult result = {};
     if (!lock_rollup(id, wait))
@@ -93,13 +94,13 @@ FoldResult fold_rollup(int32 id, bool wait) {
     result.locked = true;
     // Most folds have no error. After one that lies in the data, each job gets a subtransaction, so that it fails alone.
     const FoldResult before = result;
-    ErrorData *error = in_subtransaction([&] { fold_as_owner(id, false, &result); });
+    ErrorData *error = in_subtransaction([&] { fold_as_owner(id, found, false, &result); });
     if (error == nullptr)
         return result;
     if (!lies_in_data(error))
         ReThrowError(error);
     result = before;
-    fold_as_owner(id, true, &result);
+    fold_as_owner(id, found, true, &result);
     return result;
 }
 

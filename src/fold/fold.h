@@ -2,6 +2,8 @@
 #pragma once
 
 #include "../catalog/rollup.h"
+#include "../statistics/statistics.h"
+#include "../stream/delta_log.h"
 
 namespace topk::fold {
 
@@ -12,9 +14,17 @@ struct FoldResult {
     int64 tiles;  // rows written
 };
 
+// The rows of one rollup in the log, found before the fold.
+struct FoundRows {
+    FoldMark mark; // from before they were found
+    const LogEntry *entries;
+    int count;
+    bool complete; // there are no others
+};
+
 // Folds what the latest snapshot sees of one rollup, in the current transaction, which must be READ COMMITTED (25001). A
-// rollup that does not exist is none to fold.
-FoldResult fold_rollup(int32 id, bool wait);
+// rollup that does not exist is none to fold. found: nullptr to search the log.
+FoldResult fold_rollup(int32 id, bool wait, const FoundRows *found = nullptr);
 
 // 25001 otherwise, and 25006 on a standby.
 void require_read_committed(const char *what);

@@ -4,7 +4,7 @@
 #include "../catalog/rollup_state.h"
 #include "../pg/array.h"
 #include "../pg/subtransaction.h"
-#include "../stream/delta_log.h"
+#include "fold.h"
 #include "groups.h"
 #include "window_writer.h"
 
@@ -31,11 +31,13 @@ struct Part {
 
 struct Fold {
     RollupRow row;
-    TupleDesc descriptor; // of deltas
+    TupleDesc descriptor;   // of deltas
+    const FoundRows *found; // nullptr: the log is searched
     Snapshot snapshot;
     TimestampTz now;
     Groups groups;
     Array<CollectedDelta> deltas;
+    size_t bytes;      // of their values
     Array<Part> parts; // sorted by job
     bool more;
     bool alone; // each job in a subtransaction: one of them fails

@@ -3,6 +3,7 @@
 
 #include "../catalog/delta.h"
 #include "../catalog/log_slot.h"
+#include "../pg/array.h"
 
 namespace topk::stream {
 
@@ -28,8 +29,31 @@ void begin_delta_scan(DeltaScan *scan, Snapshot snapshot);
 // Returns a row that is valid until the next call. Returns nullptr at the end, and has then ended the scan.
 HeapTuple next_delta(DeltaScan *scan);
 void end_delta_scan(DeltaScan *scan);
-// Returns whether the row that was read last lies in a slot that is to be emptied.
-inline bool is_draining(const DeltaScan *scan) { return scan->states[scan->slot] != SlotState::active; }
+
+// Where a row of the log is.
+struct LogEntry {
+    int32 rollup;
+    ItemPointerData place;
+    int8 slot;
+};
+// The rows that a snapshot sees, by rollup and place. One pass over the log finds the rows of all rollups.
+struct LogIndex {
+    Array<LogEntry> entries;
+    bool complete; // there were not too many for memory
+};
+LogIndex index_log(Snapshot snapshot);
+
+// Reads rows by such entries, as far as a snapshot sees them.
+struct LogReader {
+    Snapshot snapshot;
+    SlotState states[slot_count];
+    Relation slots[slot_count];
+    BlockNumber blocks[slot_count];
+};
+void begin_reading(LogReader *reader, Snapshot snapshot);
+// Returns a copy of the row, or nullptr if the snapshot sees no row of this rollup there.
+HeapTuple read_entry(LogReader *reader, const LogEntry &entry);
+void end_reading(LogReader *reader);
 
 // Makes an empty slot the active one if the active one has grown, and empties slots that no snapshot can need. Returns at
 // once if another transaction is doing this. The transaction must be READ COMMITTED.

@@ -7,6 +7,8 @@
 
 extern "C" {
 #include "access/stratnum.h"
+#include "utils/guc.h"
+#include "utils/timeout.h"
 #include "access/tableam.h"
 #include "catalog/pg_extension.h"
 #include "commands/dbcommands.h"
@@ -35,21 +37,88 @@ void write_failure(int32 id, bool backfill, const char *sqlstate, const char *me
 
 } // namespace
 
-Array<Due> list_due() {
+Array<Due> list_due(bool over) {
     MemoryContext caller = CurrentMemoryContext;
     const TimestampTz now = GetCurrentTimestamp();
     Array<Due> list = {};
     as_owner([&] {
         const Array<RollupState> states = read_states();
+        const Array<int32> ended = over ? list_rollups_over() : Array<int32>{};
         MemoryContext old = MemoryContextSwitchTo(caller);
         for (const RollupState &state : states) {
             const bool backfill = state.backfill == Backfill::wanted || state.backfill == Backfill::running;
             const int64 wait = state.retry_at <= now ? 0 : TimestampDifferenceMilliseconds(now, state.retry_at);
-            list.add({state.rollup, backfill, state.failures > 0, wait});
+            const bool ends = std::binary_search(ended.begin(), ended.end(), state.rollup);
+            list.add({state.rollup,
+                      backfill,
+                      state.backfill_at,
+                      ends || state.failures > 0,
+                      state.failures > 0,
+                      wait,
+                      {mark_fold(state.rollup), nullptr, 0, true}});
         }
         MemoryContextSwitchTo(old);
     });
+    // The snapshot is newer than the marks.
+    Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+    const LogIndex index = index_log(snapshot);
+    UnregisterSnapshot(snapshot);
+    const LogEntry *next = index.entries.begin();
+    for (Due &due : list) {
+        while (next != index.entries.end() && next->rollup < due.id)
+            ++next; // of a rollup that is new
+        due.found.entries = next;
+        while (next != index.entries.end() && next->rollup == due.id)
+            ++next;
+        due.found.count = static_cast<int>(next - due.found.entries);
+        due.found.complete = index.complete;
+        due.fold |= due.found.count != 0 || !index.complete;
+    }
     return list;
+}
+
+Due *next_backfill(Array<Due> &list) {
+    const TimestampTz now = GetCurrentTimestamp();
+    Due *next = nullptr;
+    for (Due &due : list)
+        if (due.backfill && due.since <= now && (next == nullptr || due.since < next->since))
+            next = &due;
+    return next;
+}
+
+bool is_cancel(const ErrorData *error) {
+    return error->sqlerrcode == ERRCODE_QUERY_CANCELED && error->funcname != nullptr &&
+           strcmp(error->funcname, "ProcessInterrupts") == 0;
+}
+
+Bounds begin_bounds(int lock_ms, int total_ms) {
+    Bounds bounds = {NewGUCNestLevel(), DT_NOEND, false};
+    if (LockTimeout == 0 || LockTimeout > lock_ms)
+        set_config_option("lock_timeout", psprintf("%d", lock_ms), PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                          false);
+    if (total_ms == 0)
+        return bounds;
+    bounds.until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), total_ms);
+    bounds.armed = !get_timeout_active(STATEMENT_TIMEOUT);
+    if (bounds.armed)
+        enable_timeout_after(STATEMENT_TIMEOUT, total_ms);
+    return bounds;
+}
+
+void end_bounds(const Bounds &bounds) {
+    if (bounds.armed)
+        disable_timeout(STATEMENT_TIMEOUT, false);
+    AtEOXact_GUC(false, bounds.settings);
+}
+
+bool is_time_up(const Bounds &bounds, const ErrorData *error) {
+    return bounds.armed && is_cancel(error) && GetCurrentTimestamp() >= bounds.until;
+}
+
+void explain_timeout(ErrorData *error) {
+    error->sqlerrcode = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+    error->message = pstrdup("the backfill took longer than pg_topk.backfill_timeout");
+    error->hint = pstrdup("Call topk.backfill, which has no limit.");
 }
 
 void start_backfill(int32 id) {
@@ -67,6 +136,7 @@ void record_failure(int32 id, bool backfill, const ErrorData *error, int level) 
                                     : "could not fold rollup %d of database \"%s\": %s",
                            id, get_database_name(MyDatabaseId), error->message),
                     error->detail != nullptr ? errdetail_internal("%s", error->detail) : 0,
+                    error->hint != nullptr ? errhint("%s", error->hint) : 0,
                     error->context != nullptr ? errcontext("%s", error->context) : 0));
     write_failure(id, backfill, unpack_sql_state(error->sqlerrcode), error->message);
 }

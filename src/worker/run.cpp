@@ -6,9 +6,11 @@
 #include "../stream/delta_log.h"
 #include "../fold/recount.h"
 #include "round.h"
+#include "settings.h"
 
 extern "C" {
 #include "nodes/parsenodes.h"
+#include "utils/timeout.h"
 }
 
 namespace {
@@ -16,9 +18,12 @@ namespace {
 using namespace topk;
 using namespace topk::worker;
 
+constexpr int64 max_waiting = lock_patience; // ms, for the locks of all rollups together
+constexpr int record_patience = 1000;        // ms
+
 // The cancellation of the query ends the call; any other error concerns one rollup alone.
 void rethrow_cancel(ErrorData *error) {
-    if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+    if (is_cancel(error))
         ReThrowError(error);
 }
 
@@ -28,30 +33,80 @@ void finish_step(bool atomic) {
     CHECK_FOR_INTERRUPTS();
 }
 
+// A transaction that holds the lock of the rollup may have changed its state too.
+void record(int32 id, bool backfill, const ErrorData *error) {
+    ErrorData *second = in_subtransaction([&] {
+        const Bounds bounds = begin_bounds(record_patience, 0);
+        record_failure(id, backfill, error, WARNING);
+        end_bounds(bounds);
+    });
+    if (second == nullptr)
+        return;
+    rethrow_cancel(second);
+    ereport(WARNING,
+            (errcode(second->sqlerrcode), errmsg("could not record a failure of rollup %d: %s", id, second->message)));
+}
+
 void backfill(int32 id, bool atomic) {
-    if (ErrorData *error = in_subtransaction([&] { run_backfill(id); })) {
-        rethrow_cancel(error);
-        record_failure(id, true, error, WARNING);
+    Bounds bounds = {};
+    ErrorData *error = in_subtransaction([&] {
+        bounds = begin_bounds(lock_patience, backfill_timeout);
+        start_backfill(id);
+        run_backfill(id);
+        end_bounds(bounds);
+    });
+    if (error != nullptr) {
+        if (bounds.armed)
+            disable_timeout(STATEMENT_TIMEOUT, false);
+        if (is_time_up(bounds, error))
+            explain_timeout(error);
+        else
+            rethrow_cancel(error);
+        record(id, true, error);
     }
     finish_step(atomic);
 }
 
-// Waits for the lock, so that after the call all is folded that was committed before it.
-void fold(const Due &due, bool atomic) {
+// Returns whether the lock of the rollup was there, for which it waits so many ms.
+bool fold(const Due &due, bool atomic, int64 wait) {
+    const FoundRows *found = &due.found;
     for (;;) {
         FoldResult result = {};
         ErrorData *error = in_subtransaction([&] {
-            result = fold_rollup(due.id, true);
-            if (due.failed)
+            const Bounds bounds = begin_bounds(static_cast<int>(std::max<int64>(wait, 1)), 0);
+            result = fold_rollup(due.id, wait != 0, found);
+            if (due.failed && result.locked)
                 forget_failures(due.id);
+            end_bounds(bounds);
         });
+        if (error != nullptr && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE && !result.locked) {
+            finish_step(atomic);
+            return false;
+        }
         if (error != nullptr) {
             rethrow_cancel(error);
-            record_failure(due.id, false, error, WARNING);
+            record(due.id, false, error);
         }
         finish_step(atomic);
         if (error != nullptr || !result.more || atomic)
-            return;
+            return error != nullptr || result.locked;
+        found = nullptr; // what was found is folded
+    }
+}
+
+// So that after the call all is folded that was committed before it, it waits for the locks of rollups, but not for ever:
+// any owner may hold one.
+void fold_all(const Array<Due> &list, bool atomic) {
+    Array<Due> waiting = {};
+    for (const Due &due : list)
+        if (due.fold && !fold(due, atomic, 0))
+            waiting.add(due);
+    const TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), max_waiting);
+    for (const Due &due : waiting) {
+        const int64 left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
+        if (!fold(due, atomic, left))
+            ereport(WARNING, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+                              errmsg("rollup %d was not folded: another transaction holds its lock", due.id)));
     }
 }
 
@@ -61,12 +116,17 @@ Datum run(FunctionCallInfo fcinfo) {
     const bool atomic = fcinfo->context == nullptr || !IsA(fcinfo->context, CallContext) ||
                         reinterpret_cast<CallContext *>(fcinfo->context)->atomic;
     SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
-    const Array<Due> list = list_due();
-    for (int i = 0; i < list.count; ++i) {
-        if (list[i].backfill)
-            backfill(list[i].id, atomic);
-        fold(list[i], atomic);
+    Array<Due> list = list_due(true);
+    fold_all(list, atomic);
+    // Backfills may take long, so they come when all else is folded.
+    bool any = false;
+    while (Due *next = next_backfill(list)) {
+        backfill(next->id, atomic);
+        next->backfill = false;
+        any = true;
     }
+    if (any)
+        fold_all(list_due(true), atomic);
     if (ErrorData *error = in_subtransaction([] {
             rotate_log();
             restore_left_over();

@@ -13,6 +13,7 @@ bool worker_enabled = true;
 int fold_interval = 1000;
 int wake_deltas = 1000;
 int launcher_interval = 10;
+int backfill_timeout = 60 * 60 * 1000;
 
 // They are defined without shared_preload_libraries too, although nothing reads them then, so that a line in postgresql.conf
 // is never wrong.
@@ -27,6 +28,9 @@ void define_settings() {
                             nullptr, &wake_deltas, 1000, 1, INT_MAX / 2, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_topk.launcher_interval", "Time between two looks at the list of databases.", nullptr,
                             &launcher_interval, 10, 1, 60 * 60, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_topk.backfill_timeout", "Longest time of a backfill that topk.create_rollup asked for.",
+                            "0 turns this off. topk.backfill has no limit.", &backfill_timeout, 60 * 60 * 1000, 0, INT_MAX,
+                            PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     // A session cannot define a setting that only the postmaster may change.
     DefineCustomIntVariable(
         "pg_topk.max_rollups", "Number of rollups, of all databases, that the server keeps statistics of.",

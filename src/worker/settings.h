@@ -7,6 +7,7 @@ extern bool worker_enabled;
 extern int fold_interval;     // ms
 extern int wake_deltas;       // rows
 extern int launcher_interval; // s
+extern int backfill_timeout;  // ms; 0: none
 
 void define_settings(); // and pg_topk.max_rollups of statistics.h
 

@@ -60,7 +60,7 @@ bool sleep_until_woken(int64 ms) {
 namespace {
 
 constexpr int64 longest_sleep = 10 * 1000; // ms; no commit wakes the worker for windows that are over, nor COMMIT PREPARED
-constexpr int64 backfill_retry = 10 * 1000;
+constexpr int64 backfill_pause = 1000;     // between the beginnings of two backfills
 constexpr int64 never = PG_INT64_MAX;
 
 Assignment assignment; // of this process
@@ -71,6 +71,7 @@ struct Worker {
     char *version;
     BackgroundWorkerHandle *backfill;
     TimestampTz next_backfill;
+    TimestampTz looked_for_over; // the minute in which it looked for tiles and windows that are over
     TimestampTz next_maintenance;
     int maintenance_failures;
 };
@@ -102,7 +103,7 @@ void set_options() {
     set_option("default_transaction_deferrable", "off");
     set_option("session_replication_role", "origin");
     set_option("statement_timeout", "0");
-    set_option("lock_timeout", "0");
+    set_option("lock_timeout", "10s"); // any owner may hold the lock of a rollup
     set_option("idle_in_transaction_session_timeout", "0");
 #if PG_VERSION_NUM >= 170000
     set_option("transaction_timeout", "0");
@@ -185,7 +186,7 @@ int64 fold(Worker *worker, const Due &due) {
     report("fold of rollup", due.id);
     FoldResult result = {};
     if (ErrorData *error = in_transaction(worker->round, [&] {
-            result = fold_rollup(due.id, false);
+            result = fold_rollup(due.id, false, &due.found);
             if (due.failed && result.locked)
                 forget_failures(due.id);
         })) {
@@ -194,11 +195,13 @@ int64 fold(Worker *worker, const Due &due) {
     }
     if (result.more)
         return 0;
+    if (!result.locked)
+        worker->looked_for_over = 0;
     return result.locked ? never : fold_interval;
 }
 
 // Starts one backfill at a time, in a process of its own, as it may take hours.
-void look_after_backfill(Worker *worker, const Array<Due> &list) {
+void look_after_backfill(Worker *worker, Array<Due> &list) {
     pid_t pid;
     if (worker->backfill != nullptr && GetBackgroundWorkerPid(worker->backfill, &pid) == BGWH_STOPPED) {
         pfree(worker->backfill);
@@ -207,18 +210,16 @@ void look_after_backfill(Worker *worker, const Array<Due> &list) {
     const TimestampTz now = GetCurrentTimestamp();
     if (worker->backfill != nullptr || has_backfill() || now < worker->next_backfill)
         return;
-    for (int i = 0; i < list.count; ++i) {
-        if (!list[i].backfill)
-            continue;
-        MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-        worker->backfill = start_process(backfill_process, backfill_assignment(list[i].id));
-        MemoryContextSwitchTo(old);
-        if (worker->backfill == nullptr)
-            ereport(LOG, (errmsg("could not start a process for the backfill of rollup %d", list[i].id),
-                          errhint("You might need to increase max_worker_processes.")));
-        worker->next_backfill = after(now, backfill_retry);
+    const Due *next = next_backfill(list);
+    if (next == nullptr)
         return;
-    }
+    MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+    worker->backfill = start_process(backfill_process, backfill_assignment(next->id));
+    MemoryContextSwitchTo(old);
+    if (worker->backfill == nullptr)
+        ereport(LOG, (errmsg("could not start a process for the backfill of rollup %d", next->id),
+                      errhint("You might need to increase max_worker_processes.")));
+    worker->next_backfill = after(now, backfill_pause);
 }
 
 void maintain(Worker *worker) {
@@ -257,9 +258,12 @@ int64 run_round(Worker *worker) {
     report("list of rollups", 0);
     check_extension(worker);
     Array<Due> list = {};
+    const TimestampTz minute = GetCurrentTimestamp() / USECS_PER_MINUTE + 1;
+    const bool over = worker->looked_for_over != minute;
+    worker->looked_for_over = minute;
     if (ErrorData *error = in_transaction(worker->round, [&] {
             MemoryContext old = MemoryContextSwitchTo(worker->round);
-            list = list_due();
+            list = list_due(over);
             MemoryContextSwitchTo(old);
         })) {
         check_extension(worker);
@@ -268,12 +272,14 @@ int64 run_round(Worker *worker) {
     int64 wait = longest_sleep;
     for (int i = 0; i < list.count; ++i) {
         const Due &due = list[i];
-        if (due.wait == 0)
-            wait = Min(wait, fold(worker, due));
-        else
+        if (due.wait != 0)
             wait = Min(wait, due.wait);
+        else if (due.fold)
+            wait = Min(wait, fold(worker, due));
     }
     look_after_backfill(worker, list);
+    if (next_backfill(list) != nullptr)
+        wait = Min(wait, backfill_pause);
     sweep_statistics(list);
     maintain(worker);
     MemoryContextSwitchTo(TopMemoryContext);
@@ -323,9 +329,16 @@ void backfill() {
     MemoryContextSwitchTo(context);
     report("backfill of rollup", assignment.rollup);
     ErrorData *error = in_transaction(context, [] { start_backfill(assignment.rollup); });
+    Bounds bounds = {};
     if (error == nullptr)
-        error = in_transaction(context, [] { run_backfill(assignment.rollup); });
+        error = in_transaction(context, [&] {
+            bounds = begin_bounds(lock_patience, backfill_timeout);
+            run_backfill(assignment.rollup);
+            end_bounds(bounds);
+        });
     if (error != nullptr) {
+        if (is_time_up(bounds, error))
+            explain_timeout(error);
         if (ErrorData *second = in_transaction(context, [&] { record_failure(assignment.rollup, true, error, LOG); }))
             fail(second);
     }
