@@ -103,6 +103,18 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT topk.fold(1);
 ROLLBACK;
 
+-- Long items need memory for what is there, not for the capacity: in an answer from a tile and the log, and in a fold
+CREATE FOREIGN TABLE fold_long (item text, ts timestamptz) SERVER topk;
+SELECT topk.create_rollup('long', 'fold_long', item => 'item', event_time => 'ts', k => 10, capacity => 1000000) > 0 AS created;
+INSERT INTO fold_long SELECT 'short' || i, :'today'::timestamptz - interval '3 hours' FROM generate_series(1, 300) AS i;
+INSERT INTO fold_long SELECT repeat('x', 8100) || i, :'today'::timestamptz - interval '3 hours' FROM generate_series(1, 1500) AS i;
+CALL topk.run();
+INSERT INTO fold_long VALUES ('short1', :'today'::timestamptz - interval '3 hours'), ('new', :'today'::timestamptz - interval '30 hours');
+SELECT item, count, error FROM topk.top('long', 'hour', :'today'::timestamptz - interval '3 hours', 1);
+INSERT INTO fold_long SELECT repeat('y', 8100) || i, :'today'::timestamptz - interval '3 hours' FROM generate_series(1, 500) AS i;
+CALL topk.run();
+SELECT sum(count), count(*) FROM topk.range('long', :'today'::timestamptz - interval '2 days', :'today'::timestamptz, 10000);
+DROP FOREIGN TABLE fold_long;
 DROP FOREIGN TABLE fold_stream;
 SELECT count(*) FROM topk.rollup WHERE name IN ('berlin', 'minutes', 'few');
 DROP FUNCTION fold_differences;

@@ -75,8 +75,11 @@ SpaceSaving::Layout SpaceSaving::load_layout(const Shape &stored) {
 }
 
 SpaceSaving::Layout SpaceSaving::roomy_layout(const Shape &stored) {
-    const uint64_t key_bytes = stored.key_bytes / std::max(stored.entries, 1u) * stored.capacity;
-    return layout_for(stored.capacity, stored.capacity, std::max(stored.key_bytes, key_bytes), stored.purged);
+    // The room for bytes of items is bounded, as items may be long: more is made when they come.
+    constexpr uint64_t most = 1 << 20;
+    const uint64_t full = stored.key_bytes / std::max(stored.entries, 1u) * stored.capacity;
+    const uint64_t key_bytes = std::max(stored.key_bytes, std::min(full, stored.key_bytes + most));
+    return layout_for(stored.capacity, stored.capacity, key_bytes, stored.purged);
 }
 
 SpaceSaving *SpaceSaving::create(void *block, const Layout &layout, uint32_t k) {

@@ -69,7 +69,7 @@ void backfill(int32 id, bool atomic) {
 
 // Returns whether the lock of the rollup was there, for which it waits so many ms.
 bool fold(const Due &due, bool atomic, int64 wait) {
-    const FoundRows *found = &due.found;
+    const FoundRows *found = wait == 0 ? &due.found : nullptr; // after a wait there may be more
     for (;;) {
         FoldResult result = {};
         ErrorData *error = in_subtransaction([&] {

@@ -57,6 +57,7 @@ BEGIN
     RETURN (SELECT count(*) FROM (SELECT rollup FROM topk.delta_0 UNION ALL SELECT rollup FROM topk.delta_1
                                   UNION ALL SELECT rollup FROM topk.delta_2 UNION ALL SELECT rollup FROM topk.delta_3
                                   UNION ALL SELECT rollup FROM topk.tile UNION ALL SELECT rollup FROM topk.group_key
+                                  UNION ALL SELECT rollup FROM topk.set_aside
                                   UNION ALL SELECT rollup FROM topk.snapshot UNION ALL SELECT rollup FROM topk.rollup_state
                                   UNION ALL SELECT rollup FROM topk.error_log UNION ALL SELECT id FROM topk.rollup) AS x);
 END$$;
