@@ -37,7 +37,7 @@ $(SCRIPT): $(PARTS)
 $(OBJS): $(wildcard src/*/*.h)
 endif
 
-.PHONY: check bench format gateway install-gateway
+.PHONY: check bench dist format gateway install-gateway
 # The HTTP service: libraries of its own, nothing of the extension's (gateway/README.md).
 gateway:
 	$(MAKE) -C gateway
@@ -47,3 +47,10 @@ bench: all
 	$(MAKE) -C bench bench
 format:
 	clang-format -i $(shell git ls-files '*.h' '*.cpp')
+# The archive for PGXN, with the generated script that META.json names. DIST is the directory for it.
+DIST = build
+VERSION = $(shell sed -nE 's/^    "version": "(.*)",/\1/p' META.json)
+dist: $(SCRIPT)
+	mkdir -p $(DIST)
+	git archive --format=zip -o $(DIST)/pg_topk-$(VERSION).zip --prefix=pg_topk-$(VERSION)/control/ --add-file=$(SCRIPT) \
+	    --prefix=pg_topk-$(VERSION)/ HEAD

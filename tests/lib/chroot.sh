@@ -1,0 +1,33 @@
+# Chroots of Debian releases. Sourced after server.sh; they need root, debootstrap and the network.
+
+# Releases that debootstrap has no script for are made by that of sid.
+# make_chroot DIRECTORY CODENAME [PACKAGE...]
+make_chroot() {
+    local directory=$1 codename=$2 script=()
+    [[ -e /usr/share/debootstrap/scripts/$codename ]] || script=(/usr/share/debootstrap/scripts/sid)
+    if [[ ! -e $directory/etc/debian_version ]]; then
+        debootstrap --variant=minbase "$codename" "$directory" http://deb.debian.org/debian "${script[@]}" >"$scratch/debootstrap.log" 2>&1 ||
+            die "debootstrap $codename failed" "$(tail "$scratch/debootstrap.log")"
+    fi
+    # A mirror may be older than its Release file allows.
+    echo 'Acquire::Check-Valid-Until "false";' >"$directory/etc/apt/apt.conf.d/90valid"
+    printf '#!/bin/sh\nexit 101\n' >"$directory/usr/sbin/policy-rc.d" # packages start no services
+    chmod +x "$directory/usr/sbin/policy-rc.d"
+    local mount
+    for mount in proc dev dev/shm sys; do
+        mountpoint -q "$directory/$mount" || { mkdir -p "$directory/$mount" && mount --bind "/$mount" "$directory/$mount"; }
+    done
+    (($# == 2)) || in_chroot "$directory" sh -c "apt-get update -qq && apt-get install -y -qq --no-install-recommends ${*:3}" >"$scratch/chroot.log" 2>&1 ||
+        die "packages for $codename failed" "$(tail "$scratch/chroot.log")"
+}
+
+in_chroot() { chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive TERM=dumb "${@:2}"; }
+
+# Ends what mounted file systems hold before it removes them.
+remove_chroot() {
+    local mount
+    for mount in dev/shm dev proc sys; do
+        if mountpoint -q "$1/$mount"; then umount -l "$1/$mount"; fi
+    done
+    rm -rf --one-file-system "$1"
+}
