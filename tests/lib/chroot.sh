@@ -13,21 +13,18 @@ make_chroot() {
     echo 'Acquire::Check-Valid-Until "false";' >"$directory/etc/apt/apt.conf.d/90valid"
     printf '#!/bin/sh\nexit 101\n' >"$directory/usr/sbin/policy-rc.d" # packages start no services
     chmod +x "$directory/usr/sbin/policy-rc.d"
-    local mount
-    for mount in proc dev dev/shm sys; do
-        mountpoint -q "$directory/$mount" || { mkdir -p "$directory/$mount" && mount --bind "/$mount" "$directory/$mount"; }
-    done
+    # Nothing of this machine is mounted in it, so that nothing of this machine can be removed with it.
+    mountpoint -q "$directory/proc" || mount -t proc proc "$directory/proc"
+    mkdir -p -m 1777 "$directory/dev/shm"
     (($# == 2)) || in_chroot "$directory" sh -c "apt-get update -qq && apt-get install -y -qq --no-install-recommends ${*:3}" >"$scratch/chroot.log" 2>&1 ||
         die "packages for $codename failed" "$(tail "$scratch/chroot.log")"
 }
 
 in_chroot() { chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive TERM=dumb "${@:2}"; }
 
-# Ends what mounted file systems hold before it removes them.
+unmount_chroot() { if mountpoint -q "$1/proc"; then umount -l "$1/proc"; fi; }
+
 remove_chroot() {
-    local mount
-    for mount in dev/shm dev proc sys; do
-        if mountpoint -q "$1/$mount"; then umount -l "$1/$mount"; fi
-    done
+    unmount_chroot "$1"
     rm -rf --one-file-system "$1"
 }
