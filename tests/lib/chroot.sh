@@ -9,6 +9,10 @@ make_chroot() {
         debootstrap --variant=minbase "$codename" "$directory" http://deb.debian.org/debian "${script[@]}" >"$scratch/debootstrap.log" 2>&1 ||
             die "debootstrap $codename failed" "$(tail "$scratch/debootstrap.log")"
     fi
+    # Packages that were built here may need the updates that this machine gets.
+    if [[ $codename == "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" ]]; then
+        cp /etc/apt/sources.list.d/debian.sources "$directory/etc/apt/sources.list.d/" 2>/dev/null || cp /etc/apt/sources.list "$directory/etc/apt/"
+    fi
     # A mirror may be older than its Release file allows.
     echo 'Acquire::Check-Valid-Until "false";' >"$directory/etc/apt/apt.conf.d/90valid"
     printf '#!/bin/sh\nexit 101\n' >"$directory/usr/sbin/policy-rc.d" # packages start no services
