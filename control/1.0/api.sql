@@ -236,7 +236,7 @@ DECLARE
     asked record;
     fault text;
 BEGIN
-    SELECT r.windows, cardinality(r.group_by) AS groups INTO asked FROM topk.rollups AS r WHERE r.name = check_question.rollup;
+    SELECT r.windows, cardinality(r.group_by) AS groups INTO asked FROM topk.readable_rollups() AS r WHERE r.name = check_question.rollup;
     IF NOT FOUND THEN
         -- If the rollup exists, topk.window_info raises the error that the user may not read it.
         BEGIN
