@@ -3,80 +3,26 @@
 //
 // usage: accuracy [--events N] [--seed N] [capacity...]
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
 
-#include "bench_events.h"
 #include "cms_format.h"
+#include "score.h"
 #include "summary.h"
 
 namespace {
 
 using bench::Events;
+using bench::Score;
+using bench::score;
+using bench::top_items;
+using bench::Truth;
 using support::Summary;
 
 constexpr uint32_t tuned_capacity = 2000;
-constexpr uint32_t top_items = 100;
 constexpr int hours = 24;
-
-struct Truth {
-    std::vector<uint32_t> counts;  // by rank
-    std::vector<uint32_t> largest; // the ranks of the top 100
-
-    explicit Truth(const std::vector<uint32_t> &ranks) : counts(*std::max_element(ranks.begin(), ranks.end()) + size_t{1}) {
-        for (uint32_t r : ranks)
-            ++counts[r];
-        largest.resize(counts.size());
-        for (uint32_t i = 0; i < counts.size(); ++i)
-            largest[i] = i;
-        std::partial_sort(largest.begin(), largest.begin() + top_items, largest.end(),
-                          [&](uint32_t a, uint32_t b) { return counts[a] != counts[b] ? counts[a] > counts[b] : a < b; });
-        largest.resize(top_items);
-    }
-    // Items that tie with the last place are right.
-    bool belongs(uint32_t rank, uint32_t k) const { return counts[rank] >= counts[largest[k - 1]]; }
-};
-
-struct Score {
-    double precision10 = 0;
-    double precision100 = 0;
-    double mean_relative_error = 0;
-    uint32_t guaranteed = 0;
-    uint32_t wrong = 0; // answers outside their bounds, and items that are guaranteed but not in the true top; must be 0
-    size_t bytes = 0;
-    uint64_t floor = 0;
-};
-
-Score score(const std::vector<uint8_t> &packed, const Truth &truth) {
-    topk::StoredSpaceSaving::validate(packed.data(), packed.size());
-    const topk::StoredSpaceSaving stored(packed.data(), packed.size());
-    Score s;
-    s.bytes = packed.size();
-    s.floor = stored.floor();
-    std::vector<topk::Ranked> top(top_items + 1);
-    const uint32_t n = stored.top(top_items, top.data());
-    for (uint32_t i = 0; i < n; ++i) {
-        const topk::Ranked &r = top[i];
-        const std::string name(reinterpret_cast<const char *>(r.key), r.length);
-        const auto rank = static_cast<uint32_t>(strtoul(name.c_str() + strlen("item_"), nullptr, 10));
-        const uint64_t exact = truth.counts[rank];
-        s.precision10 += i < 10 && truth.belongs(rank, 10) ? 1.0 / 10 : 0;
-        s.precision100 += truth.belongs(rank, top_items) ? 1.0 / top_items : 0;
-        s.guaranteed += r.guaranteed;
-        s.wrong += exact > r.count || exact < r.count - r.error || (r.guaranteed && !truth.belongs(rank, top_items));
-    }
-    for (uint32_t rank : truth.largest) {
-        const std::string name = bench::item_name(rank);
-        const topk::Frequency f = stored.frequency(topk::Item(name.data(), name.size()));
-        const double exact = truth.counts[rank];
-        s.mean_relative_error += std::fabs(static_cast<double>(f.count) - exact) / exact / top_items;
-        s.wrong += truth.counts[rank] > f.upper || truth.counts[rank] < f.lower;
-    }
-    return s;
-}
 
 std::vector<uint8_t> count(const Events &events, size_t from, size_t to, uint32_t capacity) {
     Summary summary(capacity);
