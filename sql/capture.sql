@@ -103,7 +103,7 @@ DROP FOREIGN TABLE strict;
 -- Filters, weights, groups and expressions; several rollups of one stream
 CREATE FOREIGN TABLE orders (at timestamp, product text, amount numeric, country text, ok boolean, ref uuid, raw bytea, meta jsonb)
     SERVER topk;
--- A weight is a whole number. What a fraction means is for the user to say.
+-- A weight is a whole number. The user says how to count a fraction.
 SELECT topk.create_rollup('sold', 'orders', item => 'product', event_time => 'at', weight => 'amount');
 SELECT topk.create_rollup('sold', 'orders', item => 'product', event_time => 'at', weight => '0.4::float8');
 SELECT topk.create_rollup('sold', 'orders', item => 'lower(product)', event_time => 'at', weight => 'amount::bigint', filter => 'ok',

@@ -44,7 +44,7 @@ FROM (SELECT a, b FROM generate_series(0, 20) AS a, generate_series(0, 20) AS b 
      LATERAL (SELECT count(*) AS exact FROM twenty WHERE at >= :'today'::timestamptz - a * interval '1 day' AND at < :'today'::timestamptz - b * interval '1 day') AS e,
      sum_of_range('twenty', :'today'::timestamptz - a * interval '1 day', :'today'::timestamptz - b * interval '1 day') AS d;
 
--- Tiles are gone, days are kept. What lies in a day is missing, and that is said; whole days are there.
+-- Tiles are gone, days are kept. Parts of a day are missing, and that is said; whole days are there.
 CREATE TABLE forty (item text, at timestamptz, w bigint DEFAULT 1);
 SELECT topk.create_rollup('forty', 'forty', 'item', 'at', weight => 'w', windows => '{hour,day}') > 0 AS created;
 INSERT INTO forty SELECT 'i' || h % 7, :'today'::timestamptz - h * interval '1 hour' FROM generate_series(1, 60 * 24) AS h;

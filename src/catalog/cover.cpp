@@ -20,7 +20,7 @@ void add(Array<Span> *spans, TimestampTz start, TimestampTz stop) {
         spans->add({start, stop});
 }
 
-// Covers what it can of a span with windows of one level. What is left is added to `left`.
+// Covers as much of a span as it can with windows of one level, and adds the rest to `left`.
 void cover_with(Cover *cover, const RollupRow *row, const Lost &lost, Level level, Span span, Array<Span> *left) {
     const Span gone = lost.levels[static_cast<int>(level)];
     Span kept[2] = {span, {span.stop, span.stop}};

@@ -20,7 +20,7 @@ namespace {
 using stream::Expressions;
 
 // A column is known by its number, and after_ddl() follows its changes. If the trigger depended on it, PostgreSQL would
-// refuse every change of its type. What the type needs is needed all the same.
+// refuse every change of its type. The dependencies of the type itself are kept.
 Node *without_columns(Node *node, void *context) {
     if (node == nullptr)
         return nullptr;

@@ -9,7 +9,7 @@ namespace topk::define {
 
 // The columns that are parts of expressions, which were analysed before the change.
 void refuse_other_columns(Relation source, const char *rollup, List *before);
-// The result of one expression. What is counted as text must have the same text.
+// The result of one expression. A result that is counted as text must have the same text.
 void refuse_other_result(Role role, const char *rollup, const Expr *before, const Expr *after);
 
 } // namespace topk::define

@@ -152,12 +152,6 @@ void run_job(Fold *fold, Part *parts, int n) {
         compact_or_merge(fold, first, static_cast<int>(end - first));
 }
 
-// The weight of the values; 0 if they cannot be read.
-int64 readable_weight(const StoredTally &values) {
-    int64 weight = 0;
-    return in_subtransaction([&] { weight = static_cast<int64>(stored_weight(values)); }) == nullptr ? weight : 0;
-}
-
 // Moves the deltas of a job out of the log. Those that cannot even be copied are counted without their values, and make an
 // answer an error.
 void set_aside(Fold *fold, const Part *parts, int n) {
@@ -166,7 +160,7 @@ void set_aside(Fold *fold, const Part *parts, int n) {
     ArrayType *grp = group_of(fold, parts[0]);
     for (int i = 0; i < n; ++i) {
         SetAside row = {read_delta(delta_of(fold, parts[i]).tuple, fold->descriptor), 0};
-        row.weight = readable_weight(row.delta.values);
+        row.weight = static_cast<int64>(readable_weight(row.delta.values));
         row.delta.form.scope = all ? DeltaScope::all : DeltaScope::group;
         row.delta.grp = grp;
         if (in_subtransaction([&] { insert_set_aside(row, sqlstate, true); }) != nullptr)

@@ -2,7 +2,6 @@
 #include "../catalog/rollup_state.h"
 #include "../catalog/set_aside.h"
 #include "../catalog/snapshot.h"
-#include "../pg/subtransaction.h"
 #include "../stream/delta_log.h"
 #include "recount_steps.h"
 #include "window_writer.h"
@@ -20,12 +19,6 @@ struct Sum {
 void add(Sum *sum, int64 events, uint64 weight) {
     sum->events += events;
     sum->weight += weight;
-}
-
-// The weight of a tile. A damaged one must not be in the way of its removal, so it counts as 0.
-uint64_t readable_weight(const StoredTally &values) {
-    uint64_t weight = 0;
-    return in_subtransaction([&] { weight = stored_weight(values); }) == nullptr ? weight : 0;
 }
 
 bool overlap(const Span &a, const Span &b) { return a.start < b.stop && b.start < a.stop; }

@@ -6,6 +6,7 @@
 #include "../core/cms_format.h"
 #include "../core/item_list.h"
 #include "../core/window_size.h"
+#include "subtransaction.h"
 
 extern "C" {
 #include "access/toast_internals.h"
@@ -403,6 +404,11 @@ uint64_t stored_weight(const StoredTally &stored) {
                                          : StoredSpaceSaving(bytes.data, bytes.size).total();
     });
     return weight;
+}
+
+uint64_t readable_weight(const StoredTally &stored) {
+    uint64_t weight = 0;
+    return in_subtransaction([&] { weight = stored_weight(stored); }) == nullptr ? weight : 0;
 }
 
 uint64_t tally_weight(const Tally *tally) { return tally->summary->total(); }

@@ -82,6 +82,8 @@ void require_stored_kind(Kind stored, Kind wanted);
 
 // Returns the weight of a stored tally. Raises XX001 if it has neither items nor a summary.
 uint64_t stored_weight(const StoredTally &stored);
+// The same, but 0 for a damaged tally, which must not be in the way of its removal.
+uint64_t readable_weight(const StoredTally &stored);
 // Return the weight, and the number of distinct items, which is exact or estimated from the registers.
 uint64_t tally_weight(const Tally *tally);
 int64 tally_distinct(const Tally *tally);
