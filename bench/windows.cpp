@@ -26,7 +26,7 @@ Counts count(const Events &events, size_t from, size_t to, uint32_t capacity) {
 } // namespace
 
 int main(int argc, char **argv) {
-    uint64_t events = 2000000, seed = 42, capacity = 2000;
+    uint64_t events = 2000000, seed = 42, capacity = 2050;
     for (int i = 1; i + 1 < argc; i += 2) {
         const uint64_t value = strtoull(argv[i + 1], nullptr, 10);
         (strcmp(argv[i], "--events") == 0 ? events : strcmp(argv[i], "--seed") == 0 ? seed : capacity) = value;
