@@ -6,18 +6,18 @@ EXTENSION = control/pg_topk
 # CREATE EXTENSION reads one file; its parts are in control/1.0, in the order of the rooms of src/ (control/README.md).
 SCRIPT = control/pg_topk--1.0.sql
 PARTS = $(patsubst %,control/1.0/%.sql,spacesaving spacesaving_aggregates cms cms_aggregates catalog roles stream statistics metrics \
-                               fold answer chart accuracy define worker api)
+                               cluster fold answer chart accuracy define worker api)
 DATA_built = $(SCRIPT)
 OBJS = $(patsubst %.cpp,%.o,$(wildcard src/*/*.cpp))
 
 REGRESS = $(patsubst sql/%.sql,%,$(wildcard sql/*.sql))
 REGRESS_OPTS = --load-extension=pg_topk
 
-PG_CPPFLAGS = $(if $(DEBUG),,-DNDEBUG)
+PG_CPPFLAGS = $(if $(DEBUG),,-DNDEBUG) -I$(libpq_srcdir)
 # The constructor of Error has the format attribute, but gcc misses it on clones of the constructor, and warns.
 # -O3: only from there on, gcc vectorizes the loops that add and unpack arrays when states are merged.
 PG_CXXFLAGS = $(if $(DEBUG),-O1,-O3) -std=c++20 -Wall -Wextra -Wshadow=compatible-local $(WERROR) -Wno-suggest-attribute=format -fvisibility=hidden
-SHLIB_LINK = -lstdc++
+SHLIB_LINK = -lstdc++ $(libpq)
 
 ifeq ($(MAKECMDGOALS),check)
 # PGXS has a target of this name too, which only prints that it is not supported.

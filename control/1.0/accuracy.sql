@@ -42,7 +42,7 @@ CREATE FUNCTION topk.accuracy(rollup text, window_kind text, at timestamptz DEFA
                               OUT largest_error bigint, OUT guaranteed bigint, OUT guaranteed_wrong bigint,
                               OUT bound_violations bigint, OUT events bigint, OUT exact_events bigint)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
-    SET search_path = pg_catalog, pg_temp
+    SET search_path = pg_catalog, pg_temp SET pg_topk.ask_nodes = off -- the exact counts are of the rows of this database
 AS $$
 #variable_conflict use_column
 DECLARE

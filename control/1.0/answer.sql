@@ -62,11 +62,33 @@ COMMENT ON FUNCTION topk.history(text, text, timestamptz, timestamptz, integer, 
 CREATE FUNCTION topk.window_info(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(),
                                  group_key text[] DEFAULT NULL,
                                  OUT window_start timestamptz, OUT window_end timestamptz, OUT events bigint, OUT weight bigint,
-                                 OUT distinct_items bigint, OUT error_bound bigint, OUT complete boolean)
+                                 OUT distinct_items bigint, OUT error_bound bigint, OUT complete boolean,
+                                 OUT nodes integer, OUT missing_nodes text[])
     LANGUAGE C STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'topk_window_info';
 COMMENT ON FUNCTION topk.window_info(text, text, timestamptz, text[]) IS
-    'returns the start and end of the window that contains a time, its events and weight (exact), its number of distinct items (exact if error_bound is 0, otherwise the estimate of HyperLogLog, with a standard error of 0.8 %), and in error_bound the largest weight that an item can have that the summary does not monitor. complete is false if retention has removed counts of the window and no level has all of them; then the other columns are of what is left.';
+    'returns the start and end of the window that contains a time, its events and weight (exact), its number of distinct items (exact if error_bound is 0, otherwise the estimate of HyperLogLog, with a standard error of 0.8 %), and in error_bound the largest weight that an item can have that the summary does not monitor. complete is false if retention has removed counts of the window and no level has all of them; then the other columns are of what is left. nodes is the number of databases that the answer is of: 1, and one for each node (topk.add_node) that has answered. missing_nodes has the others, which pg_topk.allow_partial tolerates; complete is false then too.';
+
+CREATE FUNCTION topk.window_state(rollup text, since timestamptz[], until timestamptz[], group_key text[] DEFAULT NULL,
+                                  content text DEFAULT 'summary', item text DEFAULT NULL,
+                                  OUT part integer, OUT events bigint, OUT weight bigint, OUT summary @extschema@.spacesaving,
+                                  OUT sketch @extschema@.cms, OUT registers bytea, OUT lost_since timestamptz,
+                                  OUT lost_until timestamptz, OUT unassigned bigint, OUT lower bigint, OUT upper bigint,
+                                  OUT estimate bigint, OUT identity text)
+    RETURNS SETOF record
+    LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1
+    AS 'MODULE_PATHNAME', 'topk_window_state';
+COMMENT ON FUNCTION topk.window_state(text, timestamptz[], timestamptz[], text[], text, text) IS
+    'returns what this database alone has counted in each of 1 to 1000 spans (since[part] to until[part], whole tiles), for another database that merges it: events, weight and the summary, NULL without events. With content distinct it adds the HyperLogLog registers, and with content sketch the Count-Min sketch too; both are NULL while the summary is exact. lost_since to lost_until is the first span whose counts retention has removed. unassigned is the number of events of the overflow group if group_key has no counts of its own, as some may be of that group. lower, upper and estimate are the bounds of the item, if one is given (topk.frequency). identity names the database: the system identifier of its cluster, and its OID. Otherwise like topk.range.';
+
+CREATE FUNCTION topk.counted_windows(rollup text, window_kind text, since timestamptz DEFAULT '-infinity',
+                                     until timestamptz DEFAULT 'infinity', group_key text[] DEFAULT NULL,
+                                     OUT window_start timestamptz, OUT window_end timestamptz)
+    RETURNS SETOF record
+    LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
+    AS 'MODULE_PATHNAME', 'topk_counted_windows';
+COMMENT ON FUNCTION topk.counted_windows(text, text, timestamptz, timestamptz, text[]) IS
+    'returns the windows of a kind that are over and of which this database alone may have counts, in the order of time: from the window that contains since to the last one that begins before until. Another database asks it for topk.history. Otherwise like topk.top.';
 
 CREATE VIEW topk.rollups AS
     SELECT r.name, r.source, r.item, r.time AS event_time, r.group_by, r.weight, r.filter, r.windows, r.grain, r.timezone, r.k,

@@ -261,6 +261,14 @@ COMMENT ON COLUMN topk.limit_rule.cluster IS 'system identifier of that cluster'
 COMMENT ON COLUMN topk.limit_rule.source IS 'stream or table that the limit is for; NULL for every source';
 COMMENT ON SEQUENCE topk.limit_rule_id_seq IS 'numbers for topk.limit_rule.id';
 
+-- Not dumped: a copy of a database would ask the nodes of the original.
+CREATE TABLE topk.node (
+    server text COLLATE "C" PRIMARY KEY,
+    added timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE topk.node IS 'the other databases whose counts answers include; topk.add_node writes it, and the view topk.nodes shows it';
+COMMENT ON COLUMN topk.node.server IS 'name of the foreign server';
+
 -- The contents of dumps. pg_dump copies topk.archive, which is empty, and with it the lines of topk.archived_rows(): rows of the other
 -- tables, as far as the user may read them. When a dump is restored, a trigger makes rows of the lines. topk.log_slot is not among
 -- them: its rows are about transactions of this server, and topk.log_restored() marks the slots that a restored dump fills.

@@ -60,9 +60,8 @@ BEGIN
         TABLE kept
         UNION ALL -- the snapshot, if retention has removed the window
         SELECT s.item, s.rank
-        FROM topk.snapshots AS s
-        WHERE NOT EXISTS (TABLE kept) AND s.rollup = chart.rollup AND s.window_kind = chart.window_kind AND s.window_end = info.window_start
-          AND s.group_key IS NOT DISTINCT FROM chart.group_key
+        FROM topk.history(rollup, window_kind, info.window_start - interval '1 microsecond', info.window_start, 10000, group_key) AS s
+        WHERE NOT EXISTS (TABLE kept)
     ), columns AS (
         SELECT p.rank, p.count, CASE WHEN p.guaranteed THEN ' ' ELSE '~' END || p.rank AS place,
                CASE WHEN v.rank > p.rank THEN up || v.rank - p.rank WHEN v.rank < p.rank THEN down || p.rank - v.rank

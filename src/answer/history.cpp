@@ -1,7 +1,10 @@
-// topk.history(): the snapshots of windows that are over.
+// topk.history(): the snapshots of windows that are over. The first items of several databases together need not be among
+// those of any of them, so with nodes the windows themselves are added up.
 #include "../catalog/snapshot.h"
 #include "../pg/array.h"
 #include "arguments.h"
+#include "counted_windows.h"
+#include "ranking.h"
 #include "rows.h"
 
 extern "C" {
@@ -42,6 +45,76 @@ void add_snapshot(Array<Line> *lines, const SnapshotRow &snapshot, int32 k) {
     }
 }
 
+void read_snapshots(const RollupRow *row, const char *kind, const ArrayType *grp, Span starts, int32 k, Array<Line> *lines) {
+    RowScan scan;
+    SnapshotRow snapshot;
+    begin_snapshots(&scan, row->id, kind, grp, starts, GetActiveSnapshot());
+    while (next_snapshot(&scan, &snapshot)) {
+        CHECK_FOR_INTERRUPTS();
+        add_snapshot(lines, snapshot, k);
+    }
+}
+
+void add_ranking(Array<Line> *lines, Span window, const Ranking &ranking, MemoryContext context) {
+    for (uint32_t i = 0; i < ranking.n; ++i) {
+        const Ranked &entry = ranking.entries[i];
+        MemoryContext caller = MemoryContextSwitchTo(context);
+        Line *line = &lines->add({});
+        line->window = window;
+        line->weight = static_cast<int64>(ranking.total);
+        line->entry[entry_rank] = Int32GetDatum(static_cast<int32>(i + 1));
+        line->entry[entry_item] = item_text(ranking, entry);
+        line->entry[entry_count] = Int64GetDatum(static_cast<int64>(entry.count));
+        line->entry[entry_error] = Int64GetDatum(static_cast<int64>(entry.error));
+        line->entry[entry_guaranteed] = BoolGetDatum(entry.guaranteed);
+        MemoryContextSwitchTo(caller);
+    }
+}
+
+// Windows whose counts are not whole any more have no answer, because a part of them might show other items.
+void warn_of_lost(const Span &first, int count) {
+    char *start = pstrdup(timestamptz_to_str(first.start));
+    ereport(WARNING, (errmsg_plural("the answer lacks %d window whose counts retention has removed",
+                                    "the answer lacks %d windows whose counts retention has removed",
+                                    static_cast<unsigned long>(count), count),
+                      errdetail("The first is the one from %s to %s.", start, timestamptz_to_str(first.stop)),
+                      errhint("topk.snapshots has what each node kept of them by itself.")));
+}
+
+// Adds up the windows of all nodes, some at a time.
+void read_across(const RollupRow *row, Level level, const CountedWindows &counted, ArrayType *grp, int32 k,
+                 Array<Line> *lines) {
+    constexpr int most = 32;
+    MemoryContext context = CurrentMemoryContext;
+    MemoryContext scratch = AllocSetContextCreate(context, "pg_topk history", ALLOCSET_DEFAULT_SIZES);
+    Answered answered = counted.answered;
+    Span first_lost = {0, 0};
+    int lost = 0;
+    for (int i = 0; i < counted.windows.count; i += most) {
+        const Span *windows = &counted.windows[i];
+        const int n = std::min(most, counted.windows.count - i);
+        MemoryContextSwitchTo(scratch);
+        auto *pieces = static_cast<Pieces *>(palloc0(n * sizeof(Pieces)));
+        Across *across = ask_across(row, windows, n, grp, Content::summary, nullptr, &answered);
+        for (int j = 0; j < n; ++j)
+            pieces[j] = window_pieces(row, {level, windows[j], grp});
+        const Answered now = add_across(across, pieces);
+        for (int j = 0; j < n; ++j) {
+            CHECK_FOR_INTERRUPTS();
+            if (pieces[j].missing.count == 0)
+                add_ranking(lines, windows[j], ranking_of(row, pieces[j], static_cast<uint32_t>(k)), context);
+            else if (++lost == 1)
+                first_lost = windows[j];
+        }
+        MemoryContextSwitchTo(context);
+        for (const char *name : now.missing)
+            answered.missing.add(pstrdup(name));
+        MemoryContextReset(scratch);
+    }
+    if (lost != 0)
+        warn_of_lost(first_lost, lost);
+}
+
 // history(rollup, window_kind, since, until, k, group_key)
 Datum history(FunctionCallInfo fcinfo, const RollupRow *row) {
     const Level level = level_argument(fcinfo, 1, row);
@@ -53,16 +126,14 @@ Datum history(FunctionCallInfo fcinfo, const RollupRow *row) {
         starts.start = window_of(row, level, starts.start).start;
     require_later(starts.stop, starts.start);
     const int32 k = k_argument(fcinfo, 4);
-    const ArrayType *grp = group_argument(fcinfo, 5, row);
+    ArrayType *grp = group_argument(fcinfo, 5, row);
 
     Array<Line> lines = {};
-    RowScan scan;
-    SnapshotRow snapshot;
-    begin_snapshots(&scan, row->id, kind, grp, starts, GetActiveSnapshot());
-    while (next_snapshot(&scan, &snapshot)) {
-        CHECK_FOR_INTERRUPTS();
-        add_snapshot(&lines, snapshot, k);
-    }
+    const Array<const char *> nodes = nodes_to_ask(nullptr);
+    if (nodes.count == 0)
+        read_snapshots(row, kind, grp, starts, k, &lines);
+    else
+        read_across(row, level, counted_everywhere(nodes, row, level, kind, starts, grp), grp, std::min(k, row->k), &lines);
     return return_items<9>(
         fcinfo, row, lines.count, [&](int i) { return lines[i].entry[entry_item]; },
         [&](int i, Datum, Datum *values, bool *) {

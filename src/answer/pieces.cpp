@@ -139,11 +139,20 @@ Pieces range_pieces(const RollupRow *row, Span span, ArrayType *grp) {
     return c.result;
 }
 
+int64 unassigned_events(const RollupRow *row, Span span, ArrayType *grp) {
+    return has_counts(row, grp) ? 0 : events_of(range_pieces(row, span, construct_empty_array(TEXTOID)));
+}
+
+const Span *first_missing(const Pieces &pieces) {
+    return pieces.missing.count == 0 ? nullptr
+                                     : std::min_element(pieces.missing.begin(), pieces.missing.end(),
+                                                        [](const Span &a, const Span &b) { return a.start < b.start; });
+}
+
 void warn_of_missing(const Pieces &pieces) {
-    if (pieces.missing.count == 0)
+    const Span *first = first_missing(pieces);
+    if (first == nullptr)
         return;
-    const Span *first = std::min_element(pieces.missing.begin(), pieces.missing.end(),
-                                         [](const Span &a, const Span &b) { return a.start < b.start; });
     char *start = pstrdup(timestamptz_to_str(first->start));
     ereport(WARNING, (errmsg("the answer lacks counts that retention has removed"),
                       pieces.missing.count == 1
@@ -159,6 +168,24 @@ int64 events_of(const Pieces &pieces) {
     for (const Piece &piece : pieces.parts)
         events += piece.events;
     return events;
+}
+
+// To the total weight at most.
+static uint64_t add_bound(uint64_t a, uint64_t b) { return std::min(a + b, max_total); }
+
+void add_frequency(Frequency *sum, const Frequency &part) {
+    sum->lower = add_bound(sum->lower, part.lower);
+    sum->upper = add_bound(sum->upper, part.upper);
+    sum->estimate = add_bound(sum->estimate, part.estimate);
+}
+
+Frequency frequency_of(const RollupRow *row, const Pieces &pieces, const void *data, size_t length) {
+    Frequency sum = {};
+    for (const Piece &piece : pieces.parts) {
+        CHECK_FOR_INTERRUPTS();
+        add_frequency(&sum, stored_frequency(piece.values, row->shape.kind, data, length));
+    }
+    return sum;
 }
 
 Sum sum_of(const RollupRow *row, const Pieces &all) {

@@ -31,10 +31,19 @@ Pieces window_pieces(const RollupRow *row, const AskedWindow &window);
 Pieces range_pieces(const RollupRow *row, Span span, ArrayType *grp);
 extern Span asked_span; // of the last call, for messages
 
+// Returns how many events of a span the overflow group has, if the group is another one without counts of its own: some of
+// them may be of the group. Returns 0 otherwise.
+int64 unassigned_events(const RollupRow *row, Span span, ArrayType *grp);
+
+// The first span whose counts are missing; nullptr: there is none.
+const Span *first_missing(const Pieces &pieces);
 // Warns if counts are missing.
 void warn_of_missing(const Pieces &pieces);
 // The number of events in them.
 int64 events_of(const Pieces &pieces);
+// The bounds of an item. The sum of the parts' bounds is never worse than the bound of their sum.
+Frequency frequency_of(const RollupRow *row, const Pieces &pieces, const void *data, size_t length);
+void add_frequency(Frequency *sum, const Frequency &part);
 
 // Their sum: a stored summary when that is all there is, otherwise a tally; both nullptr when there is nothing.
 struct Sum {

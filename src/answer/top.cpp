@@ -1,4 +1,5 @@
 // topk.top(), topk.range(), topk.heavy_hitters(), topk.frequency(), topk.window_info(): the answers about one span of time.
+#include "across.h"
 #include "arguments.h"
 #include "ranking.h"
 
@@ -7,9 +8,11 @@ namespace {
 using namespace topk;
 using namespace topk::answer;
 
-// Warns of what is missing, once for an answer.
+// What this database and its nodes hold, for a ranking. Warns of what is missing, once for an answer.
 Pieces pieces_of(const RollupRow *row, const AskedWindow &window) {
-    const Pieces pieces = window_pieces(row, window);
+    Across *across = ask_across(row, &window.span, 1, window.grp, Content::summary);
+    Pieces pieces = window_pieces(row, window);
+    add_across(across, &pieces);
     warn_of_missing(pieces);
     return pieces;
 }
@@ -33,7 +36,11 @@ Datum range(FunctionCallInfo fcinfo, const RollupRow *row) {
     const Span asked = {limit_argument(fcinfo, 1), limit_argument(fcinfo, 2)};
     require_later(asked.stop, asked.start);
     const auto k = static_cast<uint32_t>(k_argument(fcinfo, 3));
-    const Pieces pieces = range_pieces(row, whole_tiles(row, asked), group_argument(fcinfo, 4, row));
+    const Span span = whole_tiles(row, asked);
+    ArrayType *grp = group_argument(fcinfo, 4, row);
+    Across *across = ask_across(row, &span, 1, grp, Content::summary);
+    Pieces pieces = range_pieces(row, span, grp);
+    add_across(across, &pieces);
     warn_of_missing(pieces);
     return return_ranking(fcinfo, row, ranking_of(row, pieces, k));
 }
@@ -59,22 +66,15 @@ Datum heavy_hitters(FunctionCallInfo fcinfo, const RollupRow *row) {
     return return_ranking(fcinfo, row, ranking);
 }
 
-// The bounds of disjoint parts of a window add up, to the total weight at most.
-uint64_t add_bound(uint64_t a, uint64_t b) { return std::min(a + b, max_total); }
-
 // frequency(rollup, item, window_kind, at, group_key)
 Datum frequency(FunctionCallInfo fcinfo, const RollupRow *row) {
     const ItemArgument item = item_argument(fcinfo, 1, row->shape.kind);
-    const Pieces pieces = pieces_of(row, window_arguments(fcinfo, row, 2, 3, 4));
-    Frequency sum = {};
-    for (const Piece &piece : pieces.parts) {
-        CHECK_FOR_INTERRUPTS();
-        // The sum of the parts' bounds is never worse than the bound of their sum.
-        const Frequency part = stored_frequency(piece.values, row->shape.kind, item.data, item.length);
-        sum.lower = add_bound(sum.lower, part.lower);
-        sum.upper = add_bound(sum.upper, part.upper);
-        sum.estimate = add_bound(sum.estimate, part.estimate);
-    }
+    const AskedWindow window = window_arguments(fcinfo, row, 2, 3, 4);
+    Across *across = ask_across(row, &window.span, 1, window.grp, Content::summary, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+    Pieces pieces = window_pieces(row, window);
+    Frequency sum = frequency_of(row, pieces, item.data, item.length);
+    add_across(across, &pieces, &sum);
+    warn_of_missing(pieces);
     const Ranking ranking = ranking_of(row, pieces, all_entries);
     uint32_t rank = 0;
     while (rank < ranking.n &&
@@ -87,20 +87,34 @@ Datum frequency(FunctionCallInfo fcinfo, const RollupRow *row) {
     return return_row(fcinfo, values, nulls);
 }
 
+Datum names_array(const Array<const char *> &names) {
+    auto *elements = static_cast<Datum *>(palloc((names.count + 1) * sizeof(Datum)));
+    for (int i = 0; i < names.count; ++i)
+        elements[i] = CStringGetTextDatum(names[i]);
+    return PointerGetDatum(construct_array(elements, names.count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
 // window_info(rollup, window_kind, at, group_key)
 Datum window_info(FunctionCallInfo fcinfo, const RollupRow *row) {
     const AskedWindow window = window_arguments(fcinfo, row, 1, 2, 3);
-    const Pieces pieces = window_pieces(row, window);
+    Across *across = ask_across(row, &window.span, 1, window.grp, Content::distinct);
+    Pieces pieces = window_pieces(row, window);
+    const Answered answered = add_across(across, &pieces);
     Tally *tally = make_tally(row->shape, Purpose::distinct);
     for (const Piece &piece : pieces.parts) {
         CHECK_FOR_INTERRUPTS();
         merge_stored(tally, piece.values);
     }
-    Datum values[] = {TimestampTzGetDatum(window.span.start), TimestampTzGetDatum(window.span.stop),
-                      Int64GetDatum(events_of(pieces)),       Int64GetDatum(static_cast<int64>(tally_weight(tally))),
-                      Int64GetDatum(tally_distinct(tally)),   Int64GetDatum(static_cast<int64>(tally->summary->floor())),
-                      BoolGetDatum(pieces.missing.count == 0)};
-    bool nulls[7] = {};
+    Datum values[] = {TimestampTzGetDatum(window.span.start),
+                      TimestampTzGetDatum(window.span.stop),
+                      Int64GetDatum(events_of(pieces)),
+                      Int64GetDatum(static_cast<int64>(tally_weight(tally))),
+                      Int64GetDatum(tally_distinct(tally)),
+                      Int64GetDatum(static_cast<int64>(tally->summary->floor())),
+                      BoolGetDatum(pieces.missing.count == 0 && answered.missing.count == 0),
+                      Int32GetDatum(answered.nodes),
+                      names_array(answered.missing)};
+    bool nulls[9] = {};
     return return_row(fcinfo, values, nulls);
 }
 

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "../core/growth.h"
+#include "across.h"
 #include "arguments.h"
 #include "ranking.h"
 #include "rows.h"
@@ -41,23 +42,56 @@ Pieces pieces_of(const RollupRow *row, Span span, ArrayType *grp) {
     return span.start < span.stop ? range_pieces(row, span, grp) : Pieces{};
 }
 
+// Asks the nodes about the spans that are not empty.
+Across *ask_spans(const RollupRow *row, const Span *spans, int count, ArrayType *grp, const Answered *before) {
+    auto *asked = static_cast<Span *>(palloc(count * sizeof(Span)));
+    int n = 0;
+    for (int i = 0; i < count; ++i)
+        if (spans[i].start < spans[i].stop)
+            asked[n++] = spans[i];
+    return ask_across(row, asked, n, grp, Content::sketch, nullptr, before);
+}
+
+// Adds the answers to the pieces of these spans.
+void add_spans(Across *across, const Span *spans, Pieces *pieces) {
+    if (across == nullptr)
+        return;
+    auto *answers = static_cast<Pieces *>(palloc0(across->count * sizeof(Pieces)));
+    add_across(across, answers);
+    for (int i = 0, n = 0; n < across->count; ++i) {
+        if (spans[i].start >= spans[i].stop)
+            continue;
+        for (const Piece &piece : answers[n].parts)
+            pieces[i].parts.add(piece);
+        for (const Span &span : answers[n].missing)
+            pieces[i].missing.add(span);
+        ++n;
+    }
+}
+
 // Reads the first part of the window before this one; passed is its share of that window.
-Before read_before(const RollupRow *row, const AskedWindow &window, double passed) {
+Before read_before(const RollupRow *row, const AskedWindow &window, double passed, const Answered &answered) {
     const Span span = window_of(row, window.level, window.span.start - 1);
-    const Pieces all = window_pieces(row, {window.level, span, window.grp});
-    warn_of_missing(all);
-    if (passed >= 1)
-        return {sum_with_sketch(row, all), nullptr, 0};
-    if (window.level == Level::tile)
-        return {nullptr, sum_with_sketch(row, all), passed};
+    // All of that window, and where that is not enough its tiles before the one in which the part ends, that tile, and the
+    // rest.
+    enum { all, whole, part, rest, most };
     const auto cut = span.start + static_cast<int64>(passed * static_cast<double>(span.stop - span.start));
     const Span tile = window_of(row, Level::tile, cut);
-    const Pieces whole = pieces_of(row, {span.start, tile.start}, window.grp), part = pieces_of(row, tile, window.grp),
-                 rest = pieces_of(row, {tile.stop, span.stop}, window.grp);
+    const bool split = passed < 1 && window.level != Level::tile;
+    const Span spans[most] = {span, {span.start, tile.start}, tile, {tile.stop, span.stop}};
+    Pieces pieces[most] = {};
+    Across *across = ask_spans(row, spans, split ? most : 1, window.grp, &answered);
+    pieces[all] = window_pieces(row, {window.level, span, window.grp});
+    for (int i = whole; split && i < most; ++i)
+        pieces[i] = pieces_of(row, spans[i], window.grp);
+    add_spans(across, spans, pieces);
+    warn_of_missing(pieces[all]);
+    if (passed >= 1)
+        return {sum_with_sketch(row, pieces[all]), nullptr, 0};
     // Where tiles are gone and no smaller windows are there instead, the events are taken as spread evenly over the window.
-    if (events_of(whole) + events_of(part) + events_of(rest) != events_of(all))
-        return {nullptr, sum_with_sketch(row, all), passed};
-    return {sum_with_sketch(row, whole), sum_with_sketch(row, part),
+    if (!split || events_of(pieces[whole]) + events_of(pieces[part]) + events_of(pieces[rest]) != events_of(pieces[all]))
+        return {nullptr, sum_with_sketch(row, pieces[all]), passed};
+    return {sum_with_sketch(row, pieces[whole]), sum_with_sketch(row, pieces[part]),
             static_cast<double>(cut - tile.start) / static_cast<double>(tile.stop - tile.start)};
 }
 
@@ -113,10 +147,12 @@ Datum trending(FunctionCallInfo fcinfo, const RollupRow *row) {
     const Span span = window.span;
     const TimestampTz now = std::clamp(GetCurrentTransactionStartTimestamp(), span.start, span.stop);
     const double passed = static_cast<double>(now - span.start) / static_cast<double>(span.stop - span.start);
-    const Pieces pieces = window_pieces(row, window);
+    Across *across = ask_across(row, &span, 1, window.grp, Content::summary);
+    Pieces pieces = window_pieces(row, window);
+    const Answered answered = add_across(across, &pieces);
     warn_of_missing(pieces);
     const Ranking ranking = ranking_of(row, pieces, all_entries);
-    const Before before = read_before(row, window, passed);
+    const Before before = read_before(row, window, passed, answered);
     int n;
     const Trend *trends = find_trends(ranking, before, static_cast<uint64_t>(min_count), k, &n);
     return return_items<7>(

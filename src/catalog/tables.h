@@ -19,9 +19,10 @@ enum class Table {
     error_log,
     limit_rule,
     expression_tree,
-    archive
+    archive,
+    node
 };
-inline constexpr int table_count = static_cast<int>(Table::archive) + 1;
+inline constexpr int table_count = static_cast<int>(Table::node) + 1;
 
 // Raises an error if the extension is not installed in this database.
 Oid table_oid(Table table);

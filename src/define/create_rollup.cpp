@@ -3,6 +3,7 @@
 #include "../pg/function.h"
 #include "../catalog/as_owner.h"
 #include "../catalog/calendar.h"
+#include "../catalog/citus.h"
 #include "../catalog/rollup_state.h"
 #include "../stream/expressions.h"
 #include "../catalog/lock.h"
@@ -53,6 +54,12 @@ void check_source(Relation source) {
                         errhint("Create a stream with CREATE FOREIGN TABLE ... SERVER topk.")));
     if (source->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot create a rollup on a temporary table")));
+    // Their rows are inserted into shards, on other nodes too, where nothing would count them.
+    const Oid oid = RelationGetRelid(source);
+    if (is_distributed(oid) || is_shard(oid))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot create a rollup on \"%s\", because Citus spreads its rows over shards", name),
+                        errhint("Create a stream with a rollup on each node (docs/citus.md).")));
 }
 
 char *text_argument(FunctionCallInfo fcinfo, Argument argument) {

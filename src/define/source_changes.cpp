@@ -220,6 +220,8 @@ Datum before_ddl(FunctionCallInfo fcinfo) {
 Datum after_ddl(FunctionCallInfo fcinfo) {
     require_event(fcinfo, "ddl_command_end");
     const Node *statement = reinterpret_cast<EventTriggerData *>(fcinfo->context)->parsetree;
+    if (IsA(statement, CreateTrigStmt))
+        refuse_trigger_of_shard(reinterpret_cast<const CreateTrigStmt *>(statement));
     if (changes_owner_alone(statement) || !any_rollups())
         PG_RETURN_VOID(); // most databases run far more DDL than they have rollups
     // With the tables of a composite type, which share its columns.

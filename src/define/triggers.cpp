@@ -1,6 +1,7 @@
 #include "triggers.h"
 
 #include "../catalog/as_owner.h"
+#include "../catalog/citus.h"
 #include "../catalog/rollup.h"
 #include "../catalog/statement.h"
 #include "dependencies.h"
@@ -111,6 +112,25 @@ void change_triggers(Oid table, Oid owner, bool create, List *commands) {
 }
 
 } // namespace
+
+void refuse_trigger_of_shard(const CreateTrigStmt *statement) {
+    // The shard gets the name of the table, and the trigger that of its trigger, with the same number.
+    const char *shard = strrchr(statement->relation->relname, '_'), *number = strrchr(statement->trigname, '_');
+    if (shard == nullptr || number == nullptr || strcmp(shard, number) != 0 ||
+        strspn(number + 1, "0123456789") != strlen(number + 1) || !has_citus())
+        return;
+    const Oid oid = RangeVarGetRelid(statement->relation, NoLock, true);
+    if (!OidIsValid(oid) || has_rollups(oid))
+        return;
+    Relation relation = table_open(oid, NoLock);
+    const bool captures = find_trigger(relation) != nullptr;
+    table_close(relation, NoLock);
+    if (captures)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("a table with rollups cannot be distributed: its shard \"%s\" would count nothing",
+                               statement->relation->relname),
+                        errhint("Drop its rollups with topk.drop_rollup() first.")));
+}
 
 bool has_rollups_above(Oid relation) {
     List *ancestors = get_rel_relispartition(relation) ? get_partition_ancestors(relation) : NIL;

@@ -16,6 +16,9 @@ bool has_rollups_below(Oid relation);
 // Raises an error when rows of the table count for a rollup and the trigger is gone.
 void require_trigger(Oid relation);
 
+// Raises an error when Citus makes the capture trigger for a shard: what goes into shards is not counted.
+void refuse_trigger_of_shard(const CreateTrigStmt *statement);
+
 // Creates the capture trigger where rows of the table, or of one of its partitions, count for a rollup, and drops it
 // elsewhere; streams have none. Gives each rollup of the table its trigger of dependencies, and drops those of other
 // rollups. Raises an error where no trigger can do that.

@@ -16,6 +16,10 @@ using namespace pg;
 using namespace catalog;
 using namespace stream;
 } // namespace statistics
+namespace cluster {
+using namespace pg;
+using namespace catalog;
+} // namespace cluster
 namespace fold {
 using namespace pg;
 using namespace catalog;
@@ -27,6 +31,7 @@ using namespace pg;
 using namespace catalog;
 using namespace stream;
 using namespace statistics;
+using namespace cluster;
 } // namespace answer
 namespace define {
 using namespace pg;
@@ -40,6 +45,7 @@ using namespace pg;
 using namespace catalog;
 using namespace stream;
 using namespace statistics;
+using namespace cluster;
 using namespace fold;
 using namespace define;
 } // namespace worker

@@ -3,6 +3,7 @@
 #include "counter.h"
 #include "limits.h"
 #include "../catalog/as_owner.h"
+#include "../catalog/citus.h"
 
 namespace topk::stream {
 namespace {
@@ -265,6 +266,12 @@ Capture *begin_capture(Relation relation, Ancestors ancestors) {
 bool has_rollups(const Capture *capture) { return capture->target_count != 0; }
 
 void warn_without_rollups(const Capture *capture, Relation relation) {
+    // Asked each time: a table may become a shard after the session has seen it.
+    if (is_shard(RelationGetRelid(relation)))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("the rows of shard \"%s\" would not be counted", RelationGetRelationName(relation)),
+                        errdetail("Citus has given it the trigger of a table with rollups, which shards do not have."),
+                        errhint("Drop the trigger that calls topk.capture() (docs/citus.md).")));
     if (capture->source->warned)
         return;
     capture->source->warned = true;

@@ -1,5 +1,6 @@
 #include "settings.h"
 
+#include "../cluster/question.h"
 #include "../pg/pg.h"
 #include "../statistics/statistics.h"
 
@@ -31,6 +32,14 @@ void define_settings() {
     DefineCustomIntVariable("pg_topk.backfill_timeout", "Longest time of a backfill that topk.create_rollup asked for.",
                             "0 turns this off. topk.backfill has no limit.", &backfill_timeout, 60 * 60 * 1000, 0, INT_MAX,
                             PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_topk.node_timeout", "Longest time that an answer waits for other nodes.", nullptr,
+                            &node_timeout, 5000, 1, 60 * 60 * 1000, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable("pg_topk.allow_partial", "Answers although other nodes do not.",
+                             "A warning names the nodes whose counts are missing.", &allow_partial, false, PGC_USERSET, 0,
+                             nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable("pg_topk.ask_nodes", "Answers with the counts of all nodes.",
+                             "If off, with those of this database alone.", &ask_nodes, true, PGC_USERSET, 0, nullptr,
+                             nullptr, nullptr);
     // A session cannot define a setting that only the postmaster may change.
     DefineCustomIntVariable(
         "pg_topk.max_rollups", "Number of rollups, of all databases, that the server keeps statistics of.",

@@ -1,0 +1,54 @@
+// What the nodes of this database (src/cluster) hold of spans of a rollup, beside what this database holds.
+#pragma once
+
+#include "../cluster/question.h"
+#include "pieces.h"
+
+namespace topk::answer {
+
+// What an answer needs of each node. Less takes less time.
+enum class Content {
+    summary,  // a ranking
+    distinct, // and the registers
+    sketch,   // and the sketch
+};
+
+Content content_of(const char *name); // raises 22023
+const char *content_name(Content content);
+
+// The name of this database that no other has: the system identifier of its cluster, and its OID.
+const char *own_identity();
+
+// The databases that an answer is of.
+struct Answered {
+    int nodes; // with this one
+    Array<const char *> missing;
+};
+
+// The nodes to ask, without those that have not answered an earlier question for the same answer.
+Array<const char *> nodes_to_ask(const Answered *before);
+
+// Parameters of questions.
+Parameter text_parameter(const char *text);
+Parameter group_parameter(ArrayType *grp);
+
+// A question on its way.
+struct Across {
+    Question *question;
+    const RollupRow *row;
+    const Span *spans;
+    int count;
+    ArrayType *grp;
+    bool item;
+};
+
+// Asks all nodes about some spans of whole tiles, and does not wait for them, so that this database can be read meanwhile.
+// item: as text; nullptr: no bounds are asked for. Returns nullptr if there are no nodes.
+Across *ask_across(const RollupRow *row, const Span *spans, int count, ArrayType *grp, Content content,
+                   const char *item = nullptr, const Answered *before = nullptr);
+
+// Waits for the nodes. Adds one part to the pieces of each span for every node that has counts of it, and with an item its
+// bounds to `frequency`. Does nothing when `across` is nullptr.
+Answered add_across(Across *across, Pieces *pieces, Frequency *frequency = nullptr);
+
+} // namespace topk::answer

@@ -1,0 +1,46 @@
+#include "citus.h"
+
+#include "as_owner.h"
+#include "statement.h"
+
+extern "C" {
+#include "catalog/pg_namespace.h"
+}
+
+namespace topk::catalog {
+namespace {
+
+// The digits at the end of "name_digits", or 0.
+int64 number_at_end(const char *name) {
+    const char *digits = strrchr(name, '_');
+    if (digits == nullptr || strlen(digits + 1) > 18 || strspn(digits + 1, "0123456789") != strlen(digits + 1))
+        return 0;
+    return strtoll(digits + 1, nullptr, 10);
+}
+
+} // namespace
+
+bool has_citus() { return OidIsValid(get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE)); }
+
+bool is_distributed(Oid table) {
+    return has_citus() && as_owner([&] {
+               return query("SELECT FROM pg_dist_partition WHERE logicalrelid = $1", {Value::oid(table)}) != 0;
+           });
+}
+
+// By the exact name that Citus gives the shard: anybody may name a table like one.
+bool is_shard(Oid table) {
+    if (!has_citus())
+        return false;
+    const char *name = get_rel_name(table);
+    const int64 shard = name == nullptr ? 0 : number_at_end(name);
+    return shard != 0 && as_owner([&] {
+               return query("SELECT FROM pg_dist_shard AS s JOIN pg_class AS l ON l.oid = s.logicalrelid"
+                            " JOIN pg_class AS c ON c.oid = $1 AND c.relnamespace = l.relnamespace"
+                            " WHERE s.shardid = $2 AND (parse_ident(shard_name(s.logicalrelid, s.shardid)))"
+                            "[array_upper(parse_ident(shard_name(s.logicalrelid, s.shardid)), 1)] = c.relname",
+                            {Value::oid(table), Value::int8(shard)}) != 0;
+           });
+}
+
+} // namespace topk::catalog
