@@ -1,6 +1,18 @@
 # Installs packages that ./run needs. Each is recognised by a file that it contains, so apt is not called if nothing is missing. ./run
 # sources this after server.sh.
 
+# The suites that ./run test was asked for; empty if it runs all but those that run by name only.
+named=()
+# is_named | runs SUITE...: whether one of these suites was asked for; is run
+is_named() {
+    local suite
+    for suite; do
+        [[ " ${named[*]} " != *" $suite "* ]] || return 0
+    done
+    return 1
+}
+runs() { ((${#named[@]} == 0)) || is_named "$@"; }
+
 has_header() { g++ -x c++ -fsyntax-only -include "$1" /dev/null 2>/dev/null; }
 finds_header() { g++ -x c++ -E -o /dev/null - 2>/dev/null <<<"$(printf '#if !__has_include(<%s>)\n#error\n#endif' "$1")"; }
 has_fuzzer() {
@@ -10,18 +22,35 @@ has_fuzzer() {
 }
 
 # Prints the packages that `./run test` can do without, if Debian has them; the tests that use them are skipped otherwise: extensions for a
-# server of Debian's, a browser, and the schema of OpenAPI.
+# server of Debian's, a browser, the schema of OpenAPI, and what makes packages and images.
 missing_optional() {
-    local version
-    command -v chromium >/dev/null || has_package chromium
-    command -v chromedriver >/dev/null || has_package chromium-driver
-    /usr/bin/python3 -c 'import selenium' 2>/dev/null || has_package python3-selenium
-    /usr/bin/python3 -c 'import jsonschema' 2>/dev/null || has_package python3-jsonschema
-    [[ -e /usr/share/openapi-specification/schemas ]] || has_package openapi-specification
+    local version program
+    if runs gateway; then
+        command -v chromium >/dev/null || has_package chromium
+        command -v chromedriver >/dev/null || has_package chromium-driver
+        /usr/bin/python3 -c 'import selenium' 2>/dev/null || has_package python3-selenium
+        /usr/bin/python3 -c 'import jsonschema' 2>/dev/null || has_package python3-jsonschema
+        [[ -e /usr/share/openapi-specification/schemas ]] || has_package openapi-specification
+    fi
+    if is_named packages; then
+        command -v dh >/dev/null || has_package debhelper
+        command -v pg_buildext >/dev/null || has_package postgresql-server-dev-all
+        for program in lintian unzip zip; do
+            command -v $program >/dev/null || has_package $program
+        done
+    fi
+    if is_named packages docker; then
+        command -v debootstrap >/dev/null || has_package debootstrap
+    fi
+    if is_named docker; then
+        command -v buildah >/dev/null || has_package buildah
+        command -v docker-compose >/dev/null || has_package docker-compose
+        command -v curl >/dev/null || has_package curl
+    fi
     version=$(grep -oP '^/usr/lib/postgresql/\K[0-9]+' <<<"$1") ||
         { [[ -z $1 ]] && version=$(apt-cache depends postgresql 2>/dev/null | grep -oPm 1 'Depends: postgresql-\K[0-9]+'); } || return 0
-    [[ -e /usr/lib/postgresql/$version/lib/pg_cron.so ]] || has_package "postgresql-$version-cron"
-    [[ -e /usr/share/postgresql/$version/extension/pg_partman.control ]] || has_package "postgresql-$version-partman"
+    ! runs worker || [[ -e /usr/lib/postgresql/$version/lib/pg_cron.so ]] || has_package "postgresql-$version-cron"
+    ! runs life || [[ -e /usr/share/postgresql/$version/extension/pg_partman.control ]] || has_package "postgresql-$version-partman"
 }
 # The libraries that topk-gateway is made of.
 missing_libraries() {
@@ -36,32 +65,42 @@ missing_libraries() {
 }
 has_package() { if apt-cache show "$1" >/dev/null 2>&1; then echo "$1"; fi; }
 
-# Prints the packages that `./run $1` needs and that are missing.
+# Prints the packages that are needed and missing. $1 is a command of ./run (demo, live, test), what is only built (extension, gateway), or
+# chroot.
 missing_packages() {
     local config version
-    config=$(find_pg_config)
+    if [[ $1 == chroot ]]; then
+        command -v debootstrap >/dev/null || echo debootstrap
+        command -v wget >/dev/null || echo wget
+        return
+    fi
     command -v make >/dev/null || echo make
     command -v g++ >/dev/null || echo g++
-    has_header xxhash.h || echo libxxhash-dev
-    if [[ -z $config || ! -x $("$config" --bindir 2>/dev/null)/postgres ]]; then
-        [[ -x ${config%/pg_config}/postgres ]] || echo postgresql
-    fi
-    # pgxs.mk would not show that it is missing, as Debian's client package has that too.
-    if [[ -z $config || ! -e $("$config" --includedir-server 2>/dev/null)/postgres.h ]]; then
-        version=$(grep -oP 'postgresql/\K[0-9]+' <<<"$config") ||
-            version=$(apt-cache depends postgresql 2>/dev/null | grep -oPm 1 'Depends: postgresql-\K[0-9]+') || version=all
-        echo "postgresql-server-dev-$version"
+    if [[ $1 != gateway ]]; then
+        config=$(find_pg_config)
+        has_header xxhash.h || echo libxxhash-dev
+        if [[ $1 != extension && (-z $config || ! -x $("$config" --bindir 2>/dev/null)/postgres) ]]; then
+            [[ -x ${config%/pg_config}/postgres ]] || echo postgresql
+        fi
+        # pgxs.mk would not show that it is missing, as Debian's client package has that too.
+        if [[ -z $config || ! -e $("$config" --includedir-server 2>/dev/null)/postgres.h ]]; then
+            version=$(grep -oP 'postgresql/\K[0-9]+' <<<"$config") ||
+                version=$(apt-cache depends postgresql 2>/dev/null | grep -oPm 1 'Depends: postgresql-\K[0-9]+') || version=all
+            echo "postgresql-server-dev-$version"
+        fi
     fi
     if [[ $1 == test ]]; then
-        has_header gtest/gtest.h || echo libgtest-dev
-        has_header zlib.h || echo zlib1g-dev
-        command -v objdump >/dev/null || echo binutils
-        command -v openssl >/dev/null || echo openssl
-        /usr/bin/python3 -c 'import psycopg2' 2>/dev/null || echo python3-psycopg2
-        has_fuzzer || echo clang libclang-rt-dev
+        ! runs unit unit-asan gateway || has_header gtest/gtest.h || echo libgtest-dev
+        ! runs unit unit-asan || has_header zlib.h || echo zlib1g-dev
+        ! runs boundary || command -v objdump >/dev/null || echo binutils
+        ! runs gateway || command -v openssl >/dev/null || echo openssl
+        ! runs failover gateway torture || /usr/bin/python3 -c 'import psycopg2' 2>/dev/null || echo python3-psycopg2
+        ! runs fuzz gateway || has_fuzzer || echo clang libclang-rt-dev
     fi
     if [[ $1 == test || $1 == live ]]; then
         command -v python3 >/dev/null || echo python3
+    fi
+    if [[ $1 == gateway || $1 == live ]] || { [[ $1 == test ]] && runs gateway; }; then
         missing_libraries
     fi
 }
@@ -109,6 +148,7 @@ install_optional() {
 tool_packages='prometheus prometheus-postgres-exporter prometheus-sql-exporter python3-prometheus-client nginx'
 unpack_tools() {
     local package missing=()
+    runs monitoring gateway || return 0
     for package in $tool_packages; do
         [[ -d build/tools/$package ]] || missing+=("$package")
     done

@@ -17,7 +17,7 @@ from server import children_of, kill
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '../..'))
 LOGS = os.path.join(ROOT, 'build/test')
-ON_REQUEST = ('packages',)  # these take long, or change more than a temporary directory
+ON_REQUEST = ('docker', 'packages')  # these take long, or change more than a temporary directory
 # The longest suites start first, so that short ones fill the end; the others start in alphabetical order.
 FIRST = ('boundary', 'torture', 'life', 'gateway', 'worker')
 OF_MAKE = ('unit', 'unit-asan', 'fuzz', 'installcheck')

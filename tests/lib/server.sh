@@ -56,13 +56,13 @@ clean_up() {
     if [[ -n ${KEEP:-} ]]; then
         echo "kept: $scratch" >&2
     else
-        rm -rf "$scratch"
+        rm -rf --one-file-system "$scratch"
     fi
 }
 
-# Builds the checkout for $PG_CONFIG, and installs it.
-build_and_install() {
-    local built log=$root/build/make.log target
+# Builds the checkout for $PG_CONFIG.
+build() {
+    local built log=$root/build/make.log
     say "Building for $("$PG_CONFIG" --version)"
     cd "$root"
     mkdir -p build
@@ -73,6 +73,10 @@ build_and_install() {
         echo "$built" >build/server
     fi
     make -j "$(nproc)" PG_CONFIG="$PG_CONFIG" WERROR=-Werror >"$log" 2>&1 || die 'The build failed.' "$(cat "$log")"
+}
+build_and_install() {
+    local log=$root/build/make.log target
+    build
     target=$("$PG_CONFIG" --pkglibdir)
     # Running servers would break if the same library were installed over itself.
     if installed; then
@@ -110,6 +114,7 @@ as_server_user() {
 }
 
 server_settings=()    # lines of postgresql.conf for all servers of a script
+initdb_options=()
 server_environment=() # NAME=VALUE, or a command that runs them
 
 # start_server NAME [LINE...]: creates a server with these lines in its postgresql.conf, starts it, and makes it the server of psql. Its
@@ -117,7 +122,7 @@ server_environment=() # NAME=VALUE, or a command that runs them
 start_server() {
     local directory=$scratch/$1 log=$scratch/initdb.log
     as_server_user mkdir "$directory" || die "Cannot make $directory as the user of the server."
-    as_server_user "$bindir/initdb" -D "$directory/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$log" 2>&1 ||
+    as_server_user "$bindir/initdb" -D "$directory/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync "${initdb_options[@]}" >"$log" 2>&1 ||
         die 'initdb failed.' "$(cat "$log")"
     configure "$1" "listen_addresses = ''" "unix_socket_directories = '$directory'" 'fsync = off' "timezone = 'UTC'" \
         "${server_settings[@]}" "${@:2}"
