@@ -137,7 +137,7 @@ int main(int argc, char **argv) {
            "|---|--:|--:|--:|--:|--:|--:|--:|--:|\n");
     for (const std::string stream : all_streams) {
         const std::vector<uint32_t> ranks = bench::ranks(stream, events, seed);
-        const Truth truth(ranks);
+        const Truth truth = Truth::of(ranks);
         const Events items(ranks, 0);
         for (uint32_t capacity : capacities)
             for (const bool merged : {false, true}) {
@@ -158,7 +158,7 @@ int main(int argc, char **argv) {
            topk::CmsParameters::default_width, topk::CmsParameters::default_depth);
     for (const std::string stream : all_streams) {
         const std::vector<uint32_t> ranks = bench::ranks(stream, events, seed);
-        const Truth truth(ranks);
+        const Truth truth = Truth::of(ranks);
         const Events items(ranks, 0);
         for (const int states : {1, hours})
             met &= report_cms(stream, items, truth, states);

@@ -18,15 +18,21 @@ struct Truth {
     std::vector<uint32_t> counts;  // by rank
     std::vector<uint32_t> largest; // the ranks of the top 100
 
-    explicit Truth(const std::vector<uint32_t> &ranks) : counts(*std::max_element(ranks.begin(), ranks.end()) + size_t{1}) {
-        for (uint32_t r : ranks)
-            ++counts[r];
+    // counts_by_rank: the number of events of each item
+    explicit Truth(std::vector<uint32_t> counts_by_rank) : counts(std::move(counts_by_rank)) {
         largest.resize(counts.size());
         for (uint32_t i = 0; i < counts.size(); ++i)
             largest[i] = i;
         std::partial_sort(largest.begin(), largest.begin() + top_items, largest.end(),
                           [&](uint32_t a, uint32_t b) { return counts[a] != counts[b] ? counts[a] > counts[b] : a < b; });
         largest.resize(top_items);
+        largest.shrink_to_fit();
+    }
+    static Truth of(const std::vector<uint32_t> &ranks) {
+        std::vector<uint32_t> counts(*std::max_element(ranks.begin(), ranks.end()) + size_t{1});
+        for (uint32_t r : ranks)
+            ++counts[r];
+        return Truth(std::move(counts));
     }
     // Items that tie with the last place are right.
     bool belongs(uint32_t rank, uint32_t k) const { return counts[rank] >= counts[largest[k - 1]]; }

@@ -37,7 +37,7 @@ int main(int argc, char **argv) {
            "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
     for (const std::string stream : {"zipf0.5", "zipf0.7", "zipf0.8", "zipf1.1", "drift", "equal", "singletons"}) {
         const std::vector<uint32_t> ranks = bench::ranks(stream, events, seed);
-        const Truth truth(ranks);
+        const Truth truth = Truth::of(ranks);
         const uint64_t last = truth.counts[truth.largest.back()];
         const Events items(ranks, 0);
         for (const size_t parts : {1, 24, 168, 720}) {

@@ -2,13 +2,23 @@
 //
 // usage: rows STREAM ROWS START SECONDS SOURCES [scattered]
 //   STREAM is a name of bench_events.h, START is in seconds since 1970. Times are in order unless scattered is given.
+// usage: rows STREAM ROWS top
+//   prints the number of different items in these rows, and then the 100 most frequent with their counts.
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 
 #include "rows.h"
+#include "score.h"
 
 int main(int argc, char **argv) {
+    if (argc == 4 && strcmp(argv[3], "top") == 0) {
+        const bench::Truth truth = bench::Truth::of(bench::ranks(argv[1], strtoull(argv[2], nullptr, 10), 1));
+        printf("%zu\n", truth.counts.size() - static_cast<size_t>(std::count(truth.counts.begin(), truth.counts.end(), 0u)));
+        for (const uint32_t rank : truth.largest)
+            printf("%s\t%u\n", bench::item_name(rank).c_str(), truth.counts[rank]);
+        return ferror(stdout) || fflush(stdout) != 0;
+    }
     if (argc < 6) {
         fprintf(stderr, "usage: rows STREAM ROWS START SECONDS SOURCES [scattered]\n");
         return 2;

@@ -6,11 +6,9 @@ extern "C" {
 #include "catalog/pg_user_mapping.h"
 #include "storage/latch.h"
 #include "utils/syscache.h"
+#include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 180000
 #include "storage/waiteventset.h"
-#endif
-#if PG_VERSION_NUM < 170000
-#include "utils/wait_event.h"
 #endif
 }
 

@@ -39,13 +39,13 @@ make_chroot() {
         die "packages for $codename failed" "$(tail "$scratch/chroot.log")"
 }
 
-# add_server DIRECTORY CODENAME MAJOR: adds the server of an older release, with its headers. These are only unpacked, as they would bring a
-# compiler with them.
+# add_server DIRECTORY MAJOR [CODENAME]: adds a server with its headers, of an older release if that is named. The headers are only
+# unpacked, as their package would bring compilers with it that are not needed.
 add_server() {
-    echo "deb http://deb.debian.org/debian $2 main" >"$1/etc/apt/sources.list.d/$2.list"
-    in_chroot "$1" sh -c "apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql-$3 && cd /tmp &&
-        apt-get download -qq postgresql-server-dev-$3 && dpkg-deb -x postgresql-server-dev-${3}_*.deb /" >"$scratch/chroot.log" 2>&1 ||
-        die "PostgreSQL $3 cannot be added" "$(tail "$scratch/chroot.log")"
+    [[ -z ${3:-} ]] || echo "deb http://deb.debian.org/debian $3 main" >"$1/etc/apt/sources.list.d/$3.list"
+    in_chroot "$1" sh -c "apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql-$2 && cd /tmp &&
+        apt-get download -qq postgresql-server-dev-$2 && dpkg-deb -x postgresql-server-dev-${2}_*.deb / && rm postgresql-server-dev-*" \
+        >"$scratch/chroot.log" 2>&1 || die "PostgreSQL $2 cannot be added" "$(tail "$scratch/chroot.log")"
 }
 
 in_chroot() { chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive TERM=dumb "${@:2}"; }

@@ -72,7 +72,7 @@ build() {
         make clean PG_CONFIG="$PG_CONFIG" >/dev/null
         echo "$built" >build/server
     fi
-    make -j "$(nproc)" PG_CONFIG="$PG_CONFIG" WERROR=-Werror >"$log" 2>&1 || die 'The build failed.' "$(cat "$log")"
+    make -j "$(nproc)" PG_CONFIG="$PG_CONFIG" WERROR=-Werror >"$log" 2>&1 || die 'The build failed.' "$(grep -v -- ' -c -o ' "$log")"
 }
 build_and_install() {
     local log=$root/build/make.log target
