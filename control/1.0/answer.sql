@@ -74,12 +74,12 @@ CREATE FUNCTION topk.window_state(rollup text, since timestamptz[], until timest
                                   OUT part integer, OUT events bigint, OUT weight bigint, OUT summary @extschema@.spacesaving,
                                   OUT sketch @extschema@.cms, OUT registers bytea, OUT lost_since timestamptz,
                                   OUT lost_until timestamptz, OUT unassigned bigint, OUT lower bigint, OUT upper bigint,
-                                  OUT estimate bigint, OUT identity text)
+                                  OUT estimate bigint, OUT identity text, OUT absorbed text[])
     RETURNS SETOF record
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1
     AS 'MODULE_PATHNAME', 'topk_window_state';
 COMMENT ON FUNCTION topk.window_state(text, timestamptz[], timestamptz[], text[], text, text) IS
-    'returns what this database alone has counted in each of 1 to 1000 spans (since[part] to until[part], whole tiles), for another database that merges it: events, weight and the summary, NULL without events. With content distinct it adds the HyperLogLog registers, and with content sketch the Count-Min sketch too; both are NULL while the summary is exact. lost_since to lost_until is the first span whose counts retention has removed. unassigned is the number of events of the overflow group if group_key has no counts of its own, as some may be of that group. lower, upper and estimate are the bounds of the item, if one is given (topk.frequency). identity names the database: the system identifier of its cluster, and its OID. Otherwise like topk.range.';
+    'returns what this database alone has counted in each of 1 to 1000 spans (since[part] to until[part], whole tiles), for another database that merges it: events, weight and the summary, NULL without events. With content distinct it adds the HyperLogLog registers, and with content sketch the Count-Min sketch too; both are NULL while the summary is exact. lost_since to lost_until is the first span whose counts retention has removed. unassigned is the number of events of the overflow group if group_key has no counts of its own, as some may be of that group. lower, upper and estimate are the bounds of the item, if one is given (topk.frequency). identity names the database: the system identifier of its cluster, and its OID. absorbed has the identities of databases whose counts of the rollup are among these (topk.absorb). Otherwise like topk.range.';
 
 CREATE FUNCTION topk.counted_windows(rollup text, window_kind text, since timestamptz DEFAULT '-infinity',
                                      until timestamptz DEFAULT 'infinity', group_key text[] DEFAULT NULL,

@@ -269,6 +269,17 @@ CREATE TABLE topk.node (
 COMMENT ON TABLE topk.node IS 'the other databases whose counts answers include; topk.add_node writes it, and the view topk.nodes shows it';
 COMMENT ON COLUMN topk.node.server IS 'name of the foreign server';
 
+CREATE TABLE topk.moved (
+    rollup integer NOT NULL,
+    identity text COLLATE "C" NOT NULL,
+    outgoing boolean NOT NULL,
+    at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    PRIMARY KEY (rollup, identity, outgoing)
+);
+COMMENT ON TABLE topk.moved IS 'rollups whose counts have moved from one database to another; topk.absorb writes it on both';
+COMMENT ON COLUMN topk.moved.identity IS 'the other database: the system identifier of its cluster, and its OID';
+COMMENT ON COLUMN topk.moved.outgoing IS 'true: the other database has taken over the counts, and the rollup refuses further events; false: its counts are among those here';
+
 -- The contents of dumps. pg_dump copies topk.archive, which is empty, and with it the lines of topk.archived_rows(): rows of the other
 -- tables, as far as the user may read them. When a dump is restored, a trigger makes rows of the lines. topk.log_slot is not among
 -- them: its rows are about transactions of this server, and topk.log_restored() marks the slots that a restored dump fills.

@@ -131,3 +131,44 @@ COMMENT ON COLUMN topk.limits.tokens IS
     'events that may be inserted at once now; NULL without events_per_second, and without shared_preload_libraries';
 GRANT SELECT ON topk.limits TO PUBLIC;
 GRANT EXECUTE ON FUNCTION topk.limit_state() TO PUBLIC;
+
+-- Moving the counts of one database to another. A node calls the functions of the other one.
+
+CREATE FUNCTION topk.rollups_to_move(OUT name text, OUT identity text)
+    RETURNS SETOF record
+    LANGUAGE C STABLE
+    AS 'MODULE_PATHNAME', 'topk_rollups_to_move';
+COMMENT ON FUNCTION topk.rollups_to_move() IS
+    'support function of topk.absorb: returns the names of all rollups, and the identity of this database (topk.window_state); raises SQLSTATE 42501 unless the user owns the sources of all of them';
+
+CREATE FUNCTION topk.retire(rollup text, identity text)
+    RETURNS text
+    LANGUAGE C STRICT
+    AS 'MODULE_PATHNAME', 'topk_retire';
+COMMENT ON FUNCTION topk.retire(text, text) IS
+    'support function of topk.absorb: folds everything that a rollup has counted, and makes it refuse further events from the commit on, because the database with this identity takes over its counts. Returns the identity of this database. Does nothing more when it is called again, and raises SQLSTATE 55000 for another identity. Only the owner of the source may call it, at READ COMMITTED (SQLSTATE 25001).';
+
+CREATE FUNCTION topk.moved_tiles(rollup text, after bigint,
+                                 OUT row_id bigint, OUT level smallint, OUT grp text[], OUT start timestamptz, OUT stop timestamptz,
+                                 OUT events bigint, OUT finished boolean, OUT summary @extschema@.spacesaving,
+                                 OUT sketch @extschema@.cms, OUT registers bytea)
+    RETURNS SETOF record
+    LANGUAGE C STABLE STRICT ROWS 16
+    AS 'MODULE_PATHNAME', 'topk_moved_tiles';
+COMMENT ON FUNCTION topk.moved_tiles(text, bigint) IS
+    'support function of topk.absorb: returns the next rows of topk.tile of a retired rollup, whose row_id is greater than after. Only the owner of the source may call it; raises SQLSTATE 55000 if the rollup is not retired.';
+
+CREATE FUNCTION topk.moved_lines(rollup text, OUT relation text, OUT line text)
+    RETURNS SETOF record
+    LANGUAGE C STABLE STRICT ROWS 100
+    AS 'MODULE_PATHNAME', 'topk_moved_lines';
+COMMENT ON FUNCTION topk.moved_lines(text) IS
+    'support function of topk.absorb: returns the other rows of a retired rollup as JSON: its groups, its totals, and the snapshots of windows that have no row in topk.tile any more. Rights and errors are those of topk.moved_tiles.';
+
+CREATE FUNCTION topk.absorb(node text)
+    RETURNS bigint
+    LANGUAGE C STRICT
+    AS 'MODULE_PATHNAME', 'topk_absorb';
+COMMENT ON FUNCTION topk.absorb(text) IS
+    'brings all counts of a node here, for a node that goes away, and returns the number of events that came. The rollups there refuse further events from then on. Ends that the database is a node of this one. Other nodes leave it out of their answers from the commit on, and need topk.drop_node before it stops. Called again, it goes on where an error has ended it, and does nothing after that. Superusers may call it, and roles with EXECUTE that own the sources here; the role of the user mapping owns them there. At READ COMMITTED only (SQLSTATE 25001). Raises SQLSTATE 55000 if either database counts groups beyond max_groups.';
+REVOKE ALL ON FUNCTION topk.absorb(text) FROM PUBLIC;

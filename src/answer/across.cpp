@@ -1,10 +1,7 @@
 #include "across.h"
 
+#include "../catalog/moved.h"
 #include "../cluster/answer_row.h"
-
-extern "C" {
-#include "access/xlog.h"
-}
 
 namespace topk::answer {
 namespace {
@@ -25,11 +22,13 @@ enum Column {
     upper,
     estimate,
     identity,
+    absorbed,
     column_count
 };
 
 constexpr const char *statement =
-    "SELECT part, events, summary, sketch, registers, lost_since, lost_until, unassigned, lower, upper, estimate, identity"
+    "SELECT part, events, summary, sketch, registers, lost_since, lost_until, unassigned, lower, upper, estimate, identity,"
+    " pg_catalog.array_to_string(absorbed, ' ')"
     " FROM topk.window_state($1, $2, $3, $4, $5, $6)";
 
 // Binary: the text form depends on the settings of a session.
@@ -85,6 +84,65 @@ void refuse_unassigned(const char *node, int64 count) {
              errhint("topk.groups has the groups that a node counts by themselves.")));
 }
 
+// A database that has answered; this one comes first.
+struct Member {
+    const Node *node; // nullptr: this database
+    const char *name; // for messages
+    const char *identity;
+};
+
+struct Members {
+    Array<Member> list;
+    Array<const char *> absorbed; // databases whose counts are among those of others
+};
+
+Members members_of(const Across *across) {
+    Members members = {};
+    members.list.add({nullptr, "this node", own_identity()});
+    members.absorbed = absorbed_databases(across->row->id, GetActiveSnapshot());
+    for (const Node &node : across->question->nodes) {
+        if (node.failed)
+            continue;
+        const AnswerRow line = {answer_of(node), 0};
+        if (PQnfields(line.result) != column_count || PQntuples(line.result) != across->count || line.null(identity))
+            raise_malformed();
+        members.list.add({&node, psprintf("node \"%s\"", node.name), line.string(identity)});
+        if (!line.null(absorbed))
+            for (char *at = line.string(absorbed), *one; (one = strsep(&at, " ")) != nullptr;)
+                members.absorbed.add(one);
+    }
+    return members;
+}
+
+bool is_absorbed(const Members &members, const char *identity) {
+    return std::any_of(members.absorbed.begin(), members.absorbed.end(),
+                       [&](const char *other) { return strcmp(other, identity) == 0; });
+}
+
+// Its events would count twice.
+void refuse_twins(const Members &members) {
+    for (int i = 0; i < members.list.count; ++i)
+        for (int j = 0; j < i; ++j)
+            if (strcmp(members.list[i].identity, members.list[j].identity) == 0)
+                ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                                errmsg("%s and %s are the same database", members.list[i].name, members.list[j].name),
+                                errhint("Remove one of them with topk.drop_node.")));
+}
+
+// Another database has taken over what this one has counted.
+void forget_own(const Across *across, Pieces *pieces, Frequency *frequency) {
+    for (int i = 0; i < across->count; ++i)
+        pieces[i] = {};
+    if (frequency != nullptr)
+        *frequency = {};
+}
+
+void refuse_unassigned_here(const Across *across) {
+    for (int i = 0; i < across->count; ++i)
+        if (const int64 count = unassigned_events(across->row, across->spans[i], across->grp); count != 0)
+            refuse_unassigned("this node", count);
+}
+
 void explain_node(void *node) { errcontext("answer of node \"%s\"", static_cast<const Node *>(node)->name); }
 
 } // namespace
@@ -98,6 +156,13 @@ Content content_of(const char *name) {
 }
 
 const char *content_name(Content content) { return contents[static_cast<int>(content)]; }
+
+Datum names_array(const Array<const char *> &names) {
+    auto *elements = static_cast<Datum *>(palloc((names.count + 1) * sizeof(Datum)));
+    for (int i = 0; i < names.count; ++i)
+        elements[i] = CStringGetTextDatum(names[i]);
+    return PointerGetDatum(construct_array(elements, names.count, TEXTOID, -1, false, TYPALIGN_INT));
+}
 
 Parameter text_parameter(const char *text) { return {TEXTOID, text, 0, false}; }
 
@@ -117,8 +182,6 @@ Array<const char *> nodes_to_ask(const Answered *before) {
     return rest;
 }
 
-const char *own_identity() { return psprintf(UINT64_FORMAT ".%u", GetSystemIdentifier(), MyDatabaseId); }
-
 Across *ask_across(const RollupRow *row, const Span *spans, int count, ArrayType *grp, Content content, const char *item,
                    const Answered *before) {
     const Array<const char *> nodes = nodes_to_ask(before);
@@ -136,37 +199,30 @@ Answered add_across(Across *across, Pieces *pieces, Frequency *frequency) {
     Answered answered = {1, {}};
     if (across == nullptr)
         return answered;
-    for (int i = 0; i < across->count; ++i)
-        if (const int64 count = unassigned_events(across->row, across->spans[i], across->grp); count != 0)
-            refuse_unassigned("this node", count);
     await_answers(across->question);
-    Array<const char *> names = {}, identities = {};
-    names.add("this node");
-    identities.add(own_identity());
-    for (Node &node : across->question->nodes) {
-        if (node.failed) {
+    Members members = members_of(across);
+    refuse_twins(members);
+    if (is_absorbed(members, members.list[0].identity)) {
+        --answered.nodes;
+        forget_own(across, pieces, frequency);
+    } else {
+        refuse_unassigned_here(across);
+    }
+    for (Node &node : across->question->nodes)
+        if (node.failed)
             answered.missing.add(node.name);
+    for (int i = 1; i < members.list.count; ++i) {
+        const Member &member = members.list[i];
+        if (is_absorbed(members, member.identity))
             continue;
-        }
-        ErrorContextCallback explain = {error_context_stack, explain_node, &node};
+        ErrorContextCallback explain = {error_context_stack, explain_node, const_cast<Node *>(member.node)};
         error_context_stack = &explain;
-        const PGresult *result = answer_of(node);
-        if (PQnfields(result) != column_count || PQntuples(result) != across->count)
-            raise_malformed();
-        const char *own = pnstrdup(PQgetvalue(result, 0, identity), PQgetlength(result, 0, identity));
-        for (int i = 0; i < names.count; ++i)
-            if (strcmp(identities[i], own) == 0)
-                ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                                errmsg("node \"%s\" and %s are the same database", node.name, names[i]),
-                                errhint("Remove one of them with topk.drop_node.")));
-        names.add(psprintf("node \"%s\"", node.name));
-        identities.add(own);
         bool complete = true;
-        for (int i = 0; i < across->count; ++i) {
-            const AnswerRow line = {result, i};
+        for (int j = 0; j < across->count; ++j) {
+            const AnswerRow line = {answer_of(*member.node), j};
             add_line(across, line, pieces, frequency);
             if (const int64 count = line.int8(unassigned); count != 0) {
-                refuse_unassigned(names[names.count - 1], count);
+                refuse_unassigned(member.name, count);
                 complete = false;
             }
         }
@@ -174,7 +230,7 @@ Answered add_across(Across *across, Pieces *pieces, Frequency *frequency) {
         if (complete)
             ++answered.nodes;
         else
-            answered.missing.add(node.name);
+            answered.missing.add(member.node->name);
     }
     end_question(across->question);
     return answered;

@@ -16,9 +16,6 @@ enum class Content {
 Content content_of(const char *name); // raises 22023
 const char *content_name(Content content);
 
-// The name of this database that no other has: the system identifier of its cluster, and its OID.
-const char *own_identity();
-
 // The databases that an answer is of.
 struct Answered {
     int nodes; // with this one
@@ -29,6 +26,7 @@ struct Answered {
 Array<const char *> nodes_to_ask(const Answered *before);
 
 // Parameters of questions.
+Datum names_array(const Array<const char *> &names); // of type text[]
 Parameter text_parameter(const char *text);
 Parameter group_parameter(ArrayType *grp);
 

@@ -87,13 +87,6 @@ Datum frequency(FunctionCallInfo fcinfo, const RollupRow *row) {
     return return_row(fcinfo, values, nulls);
 }
 
-Datum names_array(const Array<const char *> &names) {
-    auto *elements = static_cast<Datum *>(palloc((names.count + 1) * sizeof(Datum)));
-    for (int i = 0; i < names.count; ++i)
-        elements[i] = CStringGetTextDatum(names[i]);
-    return PointerGetDatum(construct_array(elements, names.count, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
 // window_info(rollup, window_kind, at, group_key)
 Datum window_info(FunctionCallInfo fcinfo, const RollupRow *row) {
     const AskedWindow window = window_arguments(fcinfo, row, 1, 2, 3);

@@ -56,17 +56,14 @@ Across *ask_spans(const RollupRow *row, const Span *spans, int count, ArrayType 
 void add_spans(Across *across, const Span *spans, Pieces *pieces) {
     if (across == nullptr)
         return;
-    auto *answers = static_cast<Pieces *>(palloc0(across->count * sizeof(Pieces)));
-    add_across(across, answers);
-    for (int i = 0, n = 0; n < across->count; ++i) {
-        if (spans[i].start >= spans[i].stop)
-            continue;
-        for (const Piece &piece : answers[n].parts)
-            pieces[i].parts.add(piece);
-        for (const Span &span : answers[n].missing)
-            pieces[i].missing.add(span);
-        ++n;
-    }
+    auto *asked = static_cast<Pieces *>(palloc(across->count * sizeof(Pieces)));
+    for (int i = 0, n = 0; n < across->count; ++i)
+        if (spans[i].start < spans[i].stop)
+            asked[n++] = pieces[i];
+    add_across(across, asked);
+    for (int i = 0, n = 0; n < across->count; ++i)
+        if (spans[i].start < spans[i].stop)
+            pieces[i] = asked[n++];
 }
 
 // Reads the first part of the window before this one; passed is its share of that window.

@@ -1,4 +1,5 @@
 // topk.window_state(): what this database holds of spans of a rollup, as states that another one merges.
+#include "../catalog/moved.h"
 #include "across.h"
 #include "arguments.h"
 
@@ -78,6 +79,7 @@ Datum window_state(FunctionCallInfo fcinfo, const RollupRow *row) {
     const bool item = !PG_ARGISNULL(5);
     const ItemArgument wanted = item ? item_argument(fcinfo, 5, row->shape.kind) : ItemArgument{};
     const Datum identity = CStringGetTextDatum(own_identity());
+    const Datum absorbed = names_array(absorbed_databases(row->id, GetActiveSnapshot()));
     ReturnSetInfo *rows = begin_rows(fcinfo);
     for (int i = 0; i < n; ++i) {
         const Span span = whole_span(row, {DatumGetTimestampTz(since[i]), DatumGetTimestampTz(until[i])});
@@ -85,8 +87,8 @@ Datum window_state(FunctionCallInfo fcinfo, const RollupRow *row) {
         const StoredTally state = state_of(row, pieces, content);
         const Frequency f = item ? frequency_of(row, pieces, wanted.data, wanted.length) : Frequency{};
         const Span *lost = first_missing(pieces);
-        Datum values[13];
-        bool nulls[13] = {};
+        Datum values[14];
+        bool nulls[14] = {};
         values[0] = Int32GetDatum(i + 1);
         values[1] = Int64GetDatum(events_of(pieces));
         set_int8(&values[2], &nulls[2], state.summary != nullptr, state.summary == nullptr ? 0 : stored_weight(state));
@@ -100,6 +102,7 @@ Datum window_state(FunctionCallInfo fcinfo, const RollupRow *row) {
         set_int8(&values[10], &nulls[10], item, f.upper);
         set_int8(&values[11], &nulls[11], item, f.estimate);
         values[12] = identity;
+        values[13] = absorbed;
         add_row(rows, values, nulls);
     }
     return (Datum)0;

@@ -13,7 +13,6 @@
 extern "C" {
 #include "catalog/pg_database.h"
 #include "common/string.h"
-#include "storage/bufmgr.h"
 #include "utils/syscache.h"
 }
 
@@ -318,10 +317,7 @@ Datum archive_line(FunctionCallInfo fcinfo) {
 } // namespace
 
 void restore_left_over() {
-    Relation archive = table_open(table_oid(Table::archive), AccessShareLock);
-    const bool empty = RelationGetNumberOfBlocks(archive) == 0;
-    table_close(archive, NoLock);
-    if (empty)
+    if (is_table_empty(Table::archive))
         return;
     LockRelationOid(table_oid(Table::archive), ShareRowExclusiveLock);
     dump.refusal = ERROR;

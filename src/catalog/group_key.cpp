@@ -92,6 +92,13 @@ void register_group(int32 id, const ArrayType *key) {
     execute("INSERT INTO topk.group_key (rollup, grp) VALUES ($1, $2)", {Value::int4(id), Value::strings(key)});
 }
 
+void copy_group(int32 of, const char *json) {
+    execute("INSERT INTO topk.group_key (rollup, grp) SELECT $1, o.grp FROM json_populate_record(NULL::topk.group_key, "
+            "$2::json) AS o"
+            " ON CONFLICT DO NOTHING",
+            {Value::int4(of), Value::string(json)});
+}
+
 void delete_unused_groups(int32 id) {
     StringInfoData statement;
     initStringInfo(&statement);

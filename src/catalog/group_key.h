@@ -28,6 +28,7 @@ bool contains(const OwnGroups &groups, const ArrayType *key);
 
 // Within as_owner().
 void register_group(int32 rollup, const ArrayType *key);
+void copy_group(int32 rollup, const char *json); // a row of another database
 void delete_unused_groups(int32 rollup); // those without a tile and without a delta
 void delete_groups(int32 rollup);        // all of a rollup that is dropped
 

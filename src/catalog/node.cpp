@@ -5,28 +5,16 @@
 #include "statement.h"
 #include "tables.h"
 
-extern "C" {
-#include "storage/bufmgr.h"
-}
-
 namespace topk::catalog {
 namespace {
 
 enum Column { server = 1, added, column_count = added };
 
-// No snapshot sees a row where there is no page.
-bool has_pages() {
-    Relation table = table_open(table_oid(Table::node), AccessShareLock);
-    const bool found = RelationGetNumberOfBlocks(table) != 0;
-    table_close(table, AccessShareLock);
-    return found;
-}
-
 } // namespace
 
 Array<NodeRow> list_nodes(Snapshot snapshot) {
     Array<NodeRow> nodes = {};
-    if (!has_pages())
+    if (is_table_empty(Table::node))
         return nodes;
     RowScan scan;
     begin_rows(&scan, table_oid(Table::node), InvalidOid, false, 0, nullptr, snapshot);

@@ -100,6 +100,19 @@ void add_fold(int32 rollup, const FoldTotals &totals, TimestampTz started, const
                          Value::time(started), by_level(change.windows), by_level(change.bytes)});
 }
 
+int64 add_state(int32 rollup, const char *json) {
+    execute("INSERT INTO topk.rollup_state (rollup) VALUES ($1) ON CONFLICT DO NOTHING", {Value::int4(rollup)});
+    execute("UPDATE topk.rollup_state AS s SET events = s.events + o.events, weight = s.weight + o.weight,"
+            " late = s.late + o.late, rejected = s.rejected + o.rejected, overflowed = s.overflowed + o.overflowed,"
+            " lost_since = ARRAY(SELECT least(a, b) FROM unnest(s.lost_since, o.lost_since) WITH ORDINALITY AS u (a, b, i)"
+            " ORDER BY i),"
+            " lost_until = ARRAY(SELECT greatest(a, b) FROM unnest(s.lost_until, o.lost_until)"
+            " WITH ORDINALITY AS u (a, b, i) ORDER BY i)"
+            " FROM json_populate_record(NULL::topk.rollup_state, $2::json) AS o WHERE s.rollup = $1 RETURNING o.events",
+            {Value::int4(rollup), Value::string(json)});
+    return DatumGetInt64(result_value(0, 1));
+}
+
 void subtract_counts(int32 rollup, int64 events, int128 weight) {
     execute("UPDATE topk.rollup_state SET events = greatest(events - $2, 0), weight = greatest(weight - $3, 0)"
             " WHERE rollup = $1",

@@ -44,6 +44,8 @@ void insert_state(int32 rollup, Backfill backfill);
 void delete_state(int32 rollup);
 
 void add_fold(int32 rollup, const FoldTotals &totals, TimestampTz started, const LevelChange &change);
+// Adds the totals of a row of another database, and what retention has removed there. Returns the number of its events.
+int64 add_state(int32 rollup, const char *json);
 // Takes away the counts of events that are about to be counted again.
 void subtract_counts(int32 rollup, int64 events, int128 weight);
 void add_level_change(int32 rollup, const LevelChange &change);

@@ -45,6 +45,14 @@ void write_snapshot(const Tile *tile, const char *kind, int32 k, bool keep_large
     SPI_freetuptable(SPI_tuptable);
 }
 
+bool copy_snapshot(int32 of, const char *json) {
+    return execute(
+               "INSERT INTO topk.snapshot (rollup, window_kind, start, stop, grp, events, weight, distinct_items, entries)"
+               " SELECT $1, o.window_kind, o.start, o.stop, o.grp, o.events, o.weight, o.distinct_items, o.entries"
+               " FROM json_populate_record(NULL::topk.snapshot, $2::json) AS o ON CONFLICT DO NOTHING",
+               {Value::int4(of), Value::string(json)}) != 0;
+}
+
 void expire_snapshots(int32 of, const char *kind, TimestampTz before) {
     static Prepared statement = {"DELETE FROM topk.snapshot WHERE rollup = $1 AND window_kind = $2 AND stop < $3"};
     execute(&statement, {Value::int4(of), Value::string(kind), Value::time(before)});

@@ -20,6 +20,8 @@ bool next_snapshot(RowScan *scan, SnapshotRow *row);
 
 // Writes the first k items of a tile. Replaces an earlier row, or with keep_larger one that has no more events.
 void write_snapshot(const Tile *tile, const char *kind, int32 k, bool keep_larger);
+// Copies a row of another database. Returns false if there is one of the same window and group.
+bool copy_snapshot(int32 rollup, const char *json);
 void expire_snapshots(int32 rollup, const char *kind, TimestampTz before); // those that end before
 // Deletes those in the span, and those of windows that have a row and are partly in it: a fold writes them again.
 void delete_snapshots(int32 rollup, Span span);

@@ -3,6 +3,7 @@
 extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
+#include "storage/bufmgr.h"
 #include "utils/guc.h"
 #include "utils/syscache.h"
 }
@@ -12,7 +13,7 @@ namespace {
 
 const char *const names[] = {"rollup",     "log_slot",        "delta_0",   "delta_1",  "delta_2",      "delta_3",
                              "tile",       "set_aside",       "group_key", "snapshot", "rollup_state", "error_log",
-                             "limit_rule", "expression_tree", "archive",   "node"}; // by Table
+                             "limit_rule", "expression_tree", "archive",   "node",     "moved"}; // by Table
 static_assert(lengthof(names) == table_count, "a name for each table, and for each slot of the delta log");
 
 // The OIDs change only when the schema is dropped. 0: not looked up yet.
@@ -41,6 +42,13 @@ Oid table_oid(Table table) {
     if (!OidIsValid(oids[i]))
         oids[i] = relation_oid(names[i]);
     return oids[i];
+}
+
+bool is_table_empty(Table table) {
+    Relation relation = table_open(table_oid(table), AccessShareLock);
+    const bool empty = RelationGetNumberOfBlocks(relation) == 0;
+    table_close(relation, AccessShareLock);
+    return empty;
 }
 
 const char *table_name(Table table) { return names[static_cast<int>(table)]; }

@@ -20,12 +20,15 @@ enum class Table {
     limit_rule,
     expression_tree,
     archive,
-    node
+    node,
+    moved
 };
-inline constexpr int table_count = static_cast<int>(Table::node) + 1;
+inline constexpr int table_count = static_cast<int>(Table::moved) + 1;
 
 // Raises an error if the extension is not installed in this database.
 Oid table_oid(Table table);
+// Returns whether the table has no page, so that no snapshot sees a row. Costs next to nothing.
+bool is_table_empty(Table table);
 // Finds an index by its name (README.md says why).
 Oid index_oid(const char *name);
 const char *table_name(Table table);

@@ -168,6 +168,10 @@ Array<LevelSpan> list_windows(int32 id, Span span) {
     return windows;
 }
 
+bool has_overflow(int32 of) {
+    return execute("SELECT FROM topk.tile WHERE rollup = $1 AND grp = '{}' LIMIT 1", {Value::int4(of)}) != 0;
+}
+
 void insert_tile(Tile *tile) {
     static Prepared statement = {
         "INSERT INTO topk.tile (rollup, level, grp, start, stop, events, finished, summary, sketch, registers)"

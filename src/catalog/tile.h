@@ -62,6 +62,7 @@ Array<int32> list_rollups_over();
 // Returns the windows above the grain that have a row and overlap the span, shorter ones first.
 Array<LevelSpan> list_windows(int32 rollup, Span span);
 
+bool has_overflow(int32 rollup); // whether there is a row of the overflow group
 void insert_tile(Tile *tile);
 void update_tile(Tile *tile);   // events, finished and values, by place
 void finish_tile(Tile *tile);   // finished alone

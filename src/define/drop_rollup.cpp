@@ -6,6 +6,7 @@
 #include "../catalog/error_log.h"
 #include "../catalog/group_key.h"
 #include "../catalog/lock.h"
+#include "../catalog/moved.h"
 #include "../catalog/owner.h"
 #include "../catalog/rollup_state.h"
 #include "../catalog/set_aside.h"
@@ -25,6 +26,7 @@ void delete_rollup(int32 id) {
         delete_snapshots(id);
         delete_state(id);
         delete_errors(id);
+        delete_moved(id);
         delete_rollup_row(id);
     });
     forget_rollup(id);

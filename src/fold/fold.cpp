@@ -4,6 +4,7 @@
 #include "../catalog/as_owner.h"
 #include "../catalog/error_log.h"
 #include "../catalog/lock.h"
+#include "../catalog/moved.h"
 #include "../statistics/statistics.h"
 #include "retention.h"
 #include "fold_steps.h"
@@ -43,11 +44,12 @@ void fold_deltas(Fold *fold, FoldResult *result) {
     result->more = fold->more;
 }
 
-void fold_as_owner(int32 id, const FoundRows *found, bool alone, FoldResult *result) {
+void fold_as_owner(int32 id, const FoundRows *found, bool everything, bool alone, FoldResult *result) {
     auto *fold = static_cast<Fold *>(palloc0(sizeof(Fold)));
     fold->found = found;
+    fold->everything = everything;
     fold->alone = alone;
-    if (read_rollup(id, nullptr, &fold->row))
+    if (read_rollup(id, nullptr, &fold->row) && !has_moved_out(id, nullptr))
         as_owner([&] { fold_deltas(fold, result); });
 }
 
@@ -86,7 +88,7 @@ void require_read_committed(const char *what) {
                          "COMMITTED.")));
 }
 
-FoldResult fold_rollup(int32 id, bool wait, const FoundRows *found) {
+FoldResult fold_rollup(int32 id, bool wait, const FoundRows *found, bool everything) {
     require_read_committed("topk.fold()");
     FoldResult result = {};
     if (!lock_rollup(id, wait))
@@ -94,13 +96,13 @@ FoldResult fold_rollup(int32 id, bool wait, const FoundRows *found) {
     result.locked = true;
     // Most folds have no error. After one that lies in the data, each job gets a subtransaction, so that it fails alone.
     const FoldResult before = result;
-    ErrorData *error = in_subtransaction([&] { fold_as_owner(id, found, false, &result); });
+    ErrorData *error = in_subtransaction([&] { fold_as_owner(id, found, everything, false, &result); });
     if (error == nullptr)
         return result;
     if (!lies_in_data(error))
         ReThrowError(error);
     result = before;
-    fold_as_owner(id, found, true, &result);
+    fold_as_owner(id, found, everything, true, &result);
     return result;
 }
 

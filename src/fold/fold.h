@@ -23,8 +23,9 @@ struct FoundRows {
 };
 
 // Folds what the latest snapshot sees of one rollup, in the current transaction, which must be READ COMMITTED (25001). A
-// rollup that does not exist is none to fold. found: nullptr to search the log.
-FoldResult fold_rollup(int32 id, bool wait, const FoundRows *found = nullptr);
+// rollup that does not exist is none to fold, nor is one that has moved to another database. found: nullptr to search the
+// log. everything: no delta waits in the log.
+FoldResult fold_rollup(int32 id, bool wait, const FoundRows *found = nullptr, bool everything = false);
 
 // 25001 otherwise, and 25006 on a standby.
 void require_read_committed(const char *what);

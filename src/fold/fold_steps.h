@@ -40,6 +40,7 @@ struct Fold {
     size_t bytes;      // of their values
     Array<Part> parts; // sorted by job
     bool more;
+    bool everything; // nothing waits in the log
     bool alone; // each job in a subtransaction: one of them fails
     MemoryContext job_context;
     WindowWriter windows;

@@ -98,6 +98,8 @@ void compact_or_merge(Fold *fold, const Part *parts, int n) {
 }
 
 bool is_worth_merging(Fold *fold, const Part *parts, int n) {
+    if (fold->everything)
+        return true;
     size_t bytes = 0;
     for (int i = 0; i < n; ++i) {
         const CollectedDelta &delta = delta_of(fold, parts[i]);

@@ -7,6 +7,7 @@
 
 #include "../catalog/as_owner.h"
 #include "../catalog/lock.h"
+#include "../catalog/moved.h"
 #include "../catalog/owner.h"
 #include "../catalog/rollup_state.h"
 #include "../pg/function.h"
@@ -66,6 +67,9 @@ void lock_owned(const char *name, RollupRow *row) {
     if (!lock_row(row))
         raise_no_rollup(name);
     require_ownership(row->source);
+    if (has_moved_out(row->id, nullptr))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("another database has taken over rollup \"%s\"", row->name)));
 }
 
 int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
@@ -121,7 +125,7 @@ Datum recount_function(FunctionCallInfo fcinfo, Mode mode) {
 void run_backfill(int32 id) {
     Recount r = {};
     r.mode = Mode::backfill;
-    if (!read_rollup(id, nullptr, &r.row) || !lock_row(&r.row))
+    if (!read_rollup(id, nullptr, &r.row) || !lock_row(&r.row) || has_moved_out(id, nullptr))
         return;
     require_table(&r.row);
     recount(&r, DT_NOBEGIN, DT_NOEND);

@@ -38,6 +38,7 @@ using namespace pg;
 using namespace catalog;
 using namespace stream;
 using namespace statistics;
+using namespace cluster;
 using namespace fold;
 } // namespace define
 namespace worker {

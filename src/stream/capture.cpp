@@ -138,6 +138,10 @@ Getter make_getter(Capture *capture, Target *target, Expr *expression) {
 }
 
 RollupCapture make_rollup(Capture *capture, Target *target, const Rollup *rollup) {
+    if (rollup->moved)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("another database has taken over rollup \"%s\"", rollup->name),
+                        errhint("Insert there; or drop the rollup here with topk.drop_rollup().")));
     RollupCapture r = {};
     r.rollup = rollup;
     r.item = make_getter(capture, target, rollup->item);

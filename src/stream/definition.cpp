@@ -2,6 +2,7 @@
 
 #include "../catalog/as_owner.h"
 #include "../catalog/calendar.h"
+#include "../catalog/moved.h"
 #include "../catalog/session.h"
 #include "../catalog/tables.h"
 #include "expressions.h"
@@ -118,6 +119,7 @@ void prepare(Rollup *rollup, Relation source, const RollupDefinition *row, Memor
     rollup->grain = row->grain;
     rollup->accept_past = row->accept_past;
     rollup->accept_future = row->accept_future;
+    rollup->moved = has_moved_out(row->id, nullptr);
     auto **expressions = static_cast<Expr **>(palloc(list_length(planned) * sizeof(Expr *)));
     for (int i = 0; i < list_length(planned); ++i)
         expressions[i] = copy(static_cast<Expr *>(list_nth(planned, i)));

@@ -18,6 +18,7 @@ struct Rollup {
     Interval accept_past;
     Interval accept_future;
     int group_count;
+    bool moved; // another database has taken over its counts, so nothing may be counted here
     Settings settings; // that must be pinned where the expressions run
     // Planned expressions over the source's row (varno 1); weight and filter may be nullptr. Types: item by its kind (text,
     // bigint, uuid, bytea), time timestamptz, weight bigint, filter boolean, groups text.
