@@ -43,7 +43,9 @@ before=$(sql life_upgrade -c "$trees")
 stop_server before
 bindir=$new
 # From 18 on, initdb turns checksums on, and pg_upgrade wants them as they were.
-"$bindir/initdb" --help | grep -q -e --no-data-checksums && initdb_options=(--no-data-checksums)
+if ! "$old/initdb" --help | grep -q -e --no-data-checksums && "$new/initdb" --help | grep -q -e --no-data-checksums; then
+    initdb_options=(--no-data-checksums)
+fi
 start_server after
 initdb_options=()
 stop_server after
