@@ -43,7 +43,7 @@ FROM (VALUES ('hour', 3), ('day', 3), ('day', 5)) AS v (kind, h);
 SELECT item, count FROM topk.top('grouped', 'hour', :'day'::timestamptz + interval '3 hours', group_key => '{y}');
 SELECT try(format($$SELECT item FROM topk.top('grouped', 'day', %L, group_key => '{x}')$$, :'day'));
 SELECT item, count FROM topk.top('other', 'day', :'day'::timestamptz);
-SELECT window_kind, window_start - :'day' AS since, item, count FROM topk.history('weighty', 'hour') AS h, LATERAL (SELECT 'hour' AS window_kind) AS k ORDER BY window_start;
+SELECT window_kind, window_start - :'day' AS since, item, count FROM topk.history('weighty', 'hour', since => '-infinity') AS h, LATERAL (SELECT 'hour' AS window_kind) AS k ORDER BY window_start;
 SELECT count(*) FROM topk.history('weighty', 'day', :'day');
 -- Events that come later to the same hour are folded
 INSERT INTO ev VALUES ('d', 7, :'day'::timestamptz + interval '3 hours', 'x');

@@ -37,13 +37,13 @@ CALL topk.run();
 SELECT * FROM (SELECT 1 AS w, answers::text AS row FROM answers UNION ALL SELECT 2, frequencies::text FROM frequencies) AS x EXCEPT TABLE in_the_log;
 SELECT * FROM topk.frequency('few', 'b', 'day', '2024-05-06', '{y}'), topk.frequency('few', 'a', 'day', '2024-05-06', ARRAY[NULL]) AS of_null;
 SELECT window_start, window_end, rank, item, count, error, guaranteed, round(share::numeric, 4) AS share
-FROM topk.history('few', 'hour', k => 2);
+FROM topk.history('few', 'hour', since => '-infinity', k => 2);
 SELECT window_start, rank, item, count FROM topk.history('few', 'day', '2024-05-06 12:00+00', '2024-05-07 00:00+00');
 SELECT window_start, rank, item, count FROM topk.history('few', 'hour', '2024-05-06', '2024-05-07', 5, '{x}');
 SELECT count(*) FROM topk.history('few', 'month', '2024-06-01');
 -- The snapshots equal the answers of topk.top
 SELECT count(*) AS lines, count(*) FILTER (WHERE (t.item, t.count, t.error, t.guaranteed, t.share) IS DISTINCT FROM (h.item, h.count, h.error, h.guaranteed, h.share)) AS wrong
-FROM topk.history('few', 'day') AS h LEFT JOIN LATERAL topk.top('few', 'day', h.window_start) AS t USING (rank);
+FROM topk.history('few', 'day', '-infinity') AS h LEFT JOIN LATERAL topk.top('few', 'day', h.window_start) AS t USING (rank);
 
 -- Wrong arguments
 SELECT s, try(s) FROM unnest(ARRAY[
@@ -159,7 +159,7 @@ SELECT item, metadata ->> 'name' AS name FROM topk.range('named', '2024-05-06', 
 SELECT item, metadata ->> 'name' AS name FROM topk.heavy_hitters('named', 'day', 0.3, '2024-05-06');
 SELECT item, metadata ->> 'name' AS name FROM topk.trending('named', 'day', '2024-05-06');
 CALL topk.run();
-SELECT rank, item, metadata ->> 'name' AS name FROM topk.history('named', 'day');
+SELECT rank, item, metadata ->> 'name' AS name FROM topk.history('named', 'day', '-infinity');
 -- The rollup follows renamings of the column and of the table, and works without the table
 ALTER TABLE items RENAME COLUMN key TO item_key;
 ALTER TABLE items RENAME TO things;

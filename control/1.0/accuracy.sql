@@ -56,7 +56,7 @@ BEGIN
     END IF;
     SELECT c.relkind, row_security_active(c.oid) OR c.relrowsecurity AND c.relforcerowsecurity AS policies
     INTO definition
-    FROM topk.rollups AS r
+    FROM topk.readable_rollups() AS r
     JOIN pg_class AS c ON c.oid = r.source
     WHERE r.name = accuracy.rollup;
     IF definition.relkind NOT IN ('r', 'p') THEN

@@ -48,7 +48,7 @@ CREATE FUNCTION topk.trending(rollup text, window_kind text, at timestamptz DEFA
 COMMENT ON FUNCTION topk.trending(text, text, timestamptz, integer, bigint, text[]) IS
     'returns the k (1 to 10000) items that grew most surely between the previous window and the window that contains a time, by score. If that window is not over, it is compared with the same elapsed share of the previous one. growth_rate is (count - previous) / previous, NULL for a new item. score is the growth in standard deviations: the signed root of the likelihood-ratio statistic of two Poisson counts (Dunning 1993), computed from the lower bound now and the upper bound before. Only items with a score above 0 and a count of at least min_count are returned.';
 
-CREATE FUNCTION topk.history(rollup text, window_kind text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
+CREATE FUNCTION topk.history(rollup text, window_kind text, since timestamptz DEFAULT NULL, until timestamptz DEFAULT 'infinity',
                              k integer DEFAULT 10, group_key text[] DEFAULT NULL,
                              OUT window_start timestamptz, OUT window_end timestamptz, OUT rank integer, OUT item text,
                              OUT count bigint, OUT error bigint, OUT guaranteed boolean, OUT share double precision,
@@ -57,17 +57,17 @@ CREATE FUNCTION topk.history(rollup text, window_kind text, since timestamptz DE
     LANGUAGE C STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'topk_history';
 COMMENT ON FUNCTION topk.history(text, text, timestamptz, timestamptz, integer, text[]) IS
-    'returns the top k of windows that are over, in the order of time: from the window that contains since to the last one that begins before until. It reads their snapshots, which have at most the k items of the rollup and are kept as long as its retention says. Otherwise like topk.top.';
+    'returns the top k of windows that are over, in the order of time: from the window that contains since (NULL: ten windows before until, or before now) to the last one that begins before until. It reads their snapshots, which have at most the k items of the rollup and are kept as long as its retention says. Otherwise like topk.top.';
 
 CREATE FUNCTION topk.window_info(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(),
                                  group_key text[] DEFAULT NULL,
                                  OUT window_start timestamptz, OUT window_end timestamptz, OUT events bigint, OUT weight bigint,
                                  OUT distinct_items bigint, OUT error_bound bigint, OUT complete boolean,
-                                 OUT nodes integer, OUT missing_nodes text[])
+                                 OUT nodes integer, OUT missing_nodes text[], OUT since timestamptz)
     LANGUAGE C STABLE PARALLEL RESTRICTED
     AS 'MODULE_PATHNAME', 'topk_window_info';
 COMMENT ON FUNCTION topk.window_info(text, text, timestamptz, text[]) IS
-    'returns the start and end of the window that contains a time, its events and weight (exact), its number of distinct items (exact if error_bound is 0, otherwise the estimate of HyperLogLog, with a standard error of 0.8 %), and in error_bound the largest weight that an item can have that the summary does not monitor. complete is false if retention has removed counts of the window and no level has all of them; then the other columns are of what is left. nodes is the number of databases that the answer is of: 1, and one for each node (topk.add_node) that has answered. missing_nodes has the others, which pg_topk.allow_partial tolerates; complete is false then too.';
+    'returns the start and end of the window that contains a time, its events and weight (exact), its number of distinct items (exact if error_bound is 0, otherwise the estimate of HyperLogLog, with a standard error of 0.8 %), and in error_bound the largest weight that an item can have that the summary does not monitor. complete is false if retention has removed counts of the window and no level has all of them; then the other columns are of what is left. nodes is the number of databases that the answer is of: 1, and one for each node (topk.add_node) that has answered. missing_nodes has the others, which pg_topk.allow_partial tolerates; complete is false then too. since is the time from which on the rollup has counted all events of this database: its creation, or the start of what topk.backfill has counted; events of an earlier time count as far as they were inserted since then.';
 
 CREATE FUNCTION topk.window_state(rollup text, since timestamptz[], until timestamptz[], group_key text[] DEFAULT NULL,
                                   content text DEFAULT 'summary', item text DEFAULT NULL,
@@ -92,21 +92,90 @@ COMMENT ON FUNCTION topk.counted_windows(text, text, timestamptz, timestamptz, t
 
 CREATE VIEW topk.rollups AS
     SELECT r.name, r.source, r.item, r.time AS event_time, r.group_by, r.weight, r.filter, r.windows, r.grain, r.timezone, r.k,
-           r.capacity, r.width, r.depth, r.max_groups, r.retention, r.accept_past, r.accept_future, r.created,
-           s.events, s.weight AS total_weight, s.late, s.rejected, s.overflowed, s.folds, s.last_fold, s.last_fold_duration,
-           s.backfill, s.failures, s.retry_at, topk.is_capturing(r.source) AS capturing
+           r.capacity, r.width, r.depth, r.max_groups, r.retention, r.accept_past, r.accept_future, r.metadata, r.metadata_key, r.created,
+           coalesce(s.events, 0) + coalesce(a.pending_events, 0) AS events,
+           coalesce(s.weight, 0) + coalesce(a.pending_weight, 0) AS total_weight,
+           coalesce(s.late, 0) AS late, coalesce(s.rejected, 0) + coalesce(a.pending_rejected, 0) AS rejected,
+           coalesce(s.overflowed, 0) AS overflowed, coalesce(s.folds, 0) AS folds, s.last_fold, s.last_fold_duration,
+           s.backfill, s.counted_since, coalesce(s.failures, 0) AS failures, s.retry_at,
+           topk.is_capturing(r.source) AS capturing,
+           topk.has_worker() OR coalesce(a.pending_events, 0) = 0
+               OR coalesce(a.unseen, pg_catalog.clock_timestamp() - coalesce(s.last_fold, r.created)) < interval '1 hour' AS folding
     FROM topk.readable_rollups() AS r
+    LEFT JOIN topk.rollup_activity() AS a ON a.rollup = r.id
     LEFT JOIN topk.readable_states() AS s ON s.rollup = r.id;
 COMMENT ON VIEW topk.rollups IS
-    'the rollups that the user may read: the parameters of each, its totals over the events that have been folded, and the state of its folds and of its backfill';
-COMMENT ON COLUMN topk.rollups.total_weight IS 'weight of the events that have been folded; a numeric, as it may be larger than a bigint';
+    'the rollups that the user may read: the parameters of each, its totals, and the state of its folds and of its backfill';
+COMMENT ON COLUMN topk.rollups.events IS 'accepted events, including those that wait in the delta log, as in topk.stats';
+COMMENT ON COLUMN topk.rollups.total_weight IS 'weight of these events; a numeric, as it may be larger than a bigint';
 COMMENT ON COLUMN topk.rollups.late IS 'events for tiles that were over when the events were folded';
-COMMENT ON COLUMN topk.rollups.rejected IS 'events without a time, or with a time outside accept_past and accept_future';
+COMMENT ON COLUMN topk.rollups.rejected IS 'events without a time, or with a time outside accept_past and accept_future, including those that wait in the delta log';
 COMMENT ON COLUMN topk.rollups.overflowed IS 'events of groups beyond max_groups';
-COMMENT ON COLUMN topk.rollups.backfill IS 'NULL if none was asked for, otherwise wanted, running, done or failed';
+COMMENT ON COLUMN topk.rollups.backfill IS 'NULL if the rows from before the rollup were not asked for, otherwise wanted, running, done or failed';
+COMMENT ON COLUMN topk.rollups.counted_since IS 'time from which on all events are counted: the creation of the rollup, or the start of what topk.backfill has counted';
+COMMENT ON COLUMN topk.rollups.folding IS 'false if events have waited for an hour to be folded, and no background worker runs in the database';
 COMMENT ON COLUMN topk.rollups.failures IS 'failed folds since the last successful one; retry_at is the time of the next attempt';
 COMMENT ON COLUMN topk.rollups.capturing IS 'whether rows that are inserted are counted: false if the capture trigger of the source, or of one of its partitions, is disabled or gone';
 GRANT SELECT ON topk.rollups TO PUBLIC;
+
+CREATE VIEW topk.streams AS
+    SELECT c.oid::pg_catalog.regclass AS stream, pg_catalog.pg_get_userbyid(c.relowner) AS owner,
+           CASE WHEN topk.may_read(c.oid) THEN ARRAY(SELECT r.name FROM topk.readable_rollups() AS r WHERE r.source = c.oid ORDER BY r.name)
+           END AS rollups
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_foreign_table AS t ON t.ftrelid = c.oid
+    JOIN pg_catalog.pg_foreign_server AS s ON s.oid = t.ftserver
+    JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw AND w.fdwname = name 'topk';
+COMMENT ON VIEW topk.streams IS 'the streams of the database';
+COMMENT ON COLUMN topk.streams.rollups IS 'the rollups of the stream, {} if nothing counts what is inserted; NULL if the user may not ask them';
+GRANT SELECT ON topk.streams TO PUBLIC;
+
+CREATE FUNCTION topk.definition(rollup text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+    SET search_path = pg_catalog, pg_temp SET IntervalStyle = postgres
+AS $$
+DECLARE
+    statement text;
+BEGIN
+    SELECT format(E'SELECT topk.create_rollup(\n    %s\n);', string_agg(format('%s => %s', p.name, p.value), E',\n    ' ORDER BY p.place))
+    INTO statement
+    FROM topk.readable_rollups() AS r
+    JOIN pg_class AS c ON c.oid = r.source
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    LEFT JOIN pg_class AS m ON m.oid = r.metadata
+    LEFT JOIN pg_namespace AS mn ON mn.oid = m.relnamespace
+    CROSS JOIN LATERAL (VALUES
+        (1, 'name', quote_literal(r.name)),
+        (2, 'source', quote_literal(format('%I.%I', n.nspname, c.relname))),
+        (3, 'item', quote_literal(r.item)),
+        (4, 'event_time', quote_literal(r.time)),
+        (5, 'group_by', nullif(quote_literal(r.group_by), quote_literal('{}'))),
+        (6, 'windows', quote_literal(r.windows)),
+        (7, 'k', r.k::text),
+        (8, 'weight', quote_literal(r.weight)),
+        (9, 'filter', quote_literal(r.filter)),
+        (10, 'grain', quote_literal(r.grain)),
+        (11, 'timezone', quote_literal(r.timezone)),
+        (12, 'capacity', r.capacity::text),
+        (13, 'width', r.width::text),
+        (14, 'depth', r.depth::text),
+        (15, 'max_groups', r.max_groups::text),
+        (16, 'retention', quote_literal(r.retention)),
+        (17, 'accept_past', quote_literal(r.accept_past)),
+        (18, 'accept_future', quote_literal(r.accept_future)),
+        (19, 'metadata', CASE WHEN m.oid IS NOT NULL THEN quote_literal(format('%I.%I', mn.nspname, m.relname)) END),
+        (20, 'metadata_key', quote_literal(r.metadata_key))) AS p (place, name, value)
+    WHERE r.name = definition.rollup AND p.value IS NOT NULL AND (p.name NOT LIKE 'metadata%' OR m.oid IS NOT NULL)
+    HAVING count(*) > 0;
+    IF statement IS NULL THEN
+        PERFORM topk.window_info(rollup, 'hour'); -- raises that there is no such rollup, or that the user may not ask it
+    END IF;
+    RETURN statement;
+END
+$$;
+COMMENT ON FUNCTION topk.definition(text) IS
+    'returns the call of topk.create_rollup that makes a rollup like this one, with all its parameters, so that it can be kept with the code of an application. The counts are not in it.';
 
 CREATE VIEW topk.groups AS
     SELECT r.name AS rollup, g.grp AS group_key

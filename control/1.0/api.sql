@@ -58,9 +58,9 @@ DECLARE
 BEGIN
     IF jsonb_typeof(events) IS DISTINCT FROM 'array' THEN
         RAISE invalid_parameter_value USING MESSAGE = 'events: must be an array';
-    ELSIF jsonb_array_length(events) NOT BETWEEN 1 AND 10000 THEN
+    ELSIF jsonb_array_length(events) > 10000 THEN
         RAISE invalid_parameter_value
-            USING MESSAGE = format('events: must have 1 to 10000 elements, not %s', jsonb_array_length(events));
+            USING MESSAGE = format('events: must have at most 10000 elements, not %s', jsonb_array_length(events));
     END IF;
 
     SELECT f.event, f.fault INTO faulty
@@ -212,12 +212,15 @@ DECLARE
     e record;
 BEGIN
     SELECT * INTO e FROM topk.read_events(events, false);
+    IF e.event_ids IS NULL THEN
+        RETURN pg_catalog.jsonb_build_object('accepted', 0, 'event_ids', pg_catalog.jsonb_build_array());
+    END IF;
     EXECUTE topk.ingest_query(target, false, e.item_ids, e.sources) USING e.item_ids, e.times, e.sources, e.metadata, e.event_ids;
     RETURN pg_catalog.jsonb_build_object('accepted', pg_catalog.cardinality(e.event_ids), 'event_ids', e.event_ids);
 END
 $$;
 COMMENT ON FUNCTION topk_api.ingest_events(text, jsonb) IS
-    'inserts 1 to 10000 events into a stream or table with one statement, all or none. events is an array of {"item_id": string, "timestamp": ISO 8601 string, "source": string, "metadata": object}, where only item_id is required. Raises SQLSTATE 22023 with the index of the first invalid event, counted from 0, and its field. Otherwise like topk_api.ingest_event.';
+    'inserts up to 10000 events into a stream or table with one statement, all or none. events is an array of {"item_id": string, "timestamp": ISO 8601 string, "source": string, "metadata": object}, where only item_id is required. Raises SQLSTATE 22023 with the index of the first invalid event, counted from 0, and its field. Otherwise like topk_api.ingest_event.';
 REVOKE ALL ON FUNCTION topk_api.ingest_events(text, jsonb) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION topk.find_source(text), topk.raise_event(boolean, bigint, text), topk.read_events(jsonb, boolean),

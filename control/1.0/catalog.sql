@@ -205,6 +205,7 @@ CREATE TABLE topk.rollup_state (
     lost_until timestamptz[] NOT NULL DEFAULT '{-infinity,-infinity,-infinity,-infinity,-infinity}',
     backfill_tries integer NOT NULL DEFAULT 0,
     backfill_at timestamptz,
+    counted_since timestamptz,
     CHECK (pg_catalog.cardinality(level_windows) = 5 AND pg_catalog.array_position(level_windows, NULL::bigint) IS NULL),
     CHECK (pg_catalog.cardinality(level_bytes) = 5 AND pg_catalog.array_position(level_bytes, NULL::bigint) IS NULL),
     CHECK (pg_catalog.cardinality(lost_since) = 5 AND pg_catalog.array_position(lost_since, NULL::timestamptz) IS NULL),
@@ -222,6 +223,7 @@ COMMENT ON COLUMN topk.rollup_state.level_bytes IS 'bytes of the summaries, sket
 COMMENT ON COLUMN topk.rollup_state.lost_since IS 'start of the first window of each level that retention has removed; infinity if it has removed none';
 COMMENT ON COLUMN topk.rollup_state.backfill_tries IS 'failed attempts of the backfill; after ten of them it is failed';
 COMMENT ON COLUMN topk.rollup_state.backfill_at IS 'time at which the backfill began, or at which it is tried again';
+COMMENT ON COLUMN topk.rollup_state.counted_since IS 'time from which on no event is missing for being older than the rollup: its creation, or the start of the span that a backfill has counted';
 COMMENT ON COLUMN topk.rollup_state.lost_until IS 'end of the last window of each level that retention has removed; -infinity if it has removed none';
 
 CREATE TABLE topk.error_log (

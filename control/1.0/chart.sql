@@ -55,7 +55,7 @@ BEGIN
         SELECT t.item, t.rank
         FROM topk.window_info(rollup, window_kind, info.window_start - interval '1 microsecond', group_key) AS i,
              topk.top(rollup, window_kind, i.window_start, least(greatest(10 * k, 100), 10000), group_key) AS t
-        WHERE i.complete
+        WHERE i.complete AND i.events > 0
     ), previous AS (
         TABLE kept
         UNION ALL -- the snapshot, if retention has removed the window

@@ -12,7 +12,7 @@ CREATE FUNCTION topk.create_rollup(
     weight text DEFAULT NULL,
     filter text DEFAULT NULL,
     grain interval DEFAULT '1 hour',
-    timezone text DEFAULT 'UTC',
+    timezone text DEFAULT NULL,
     capacity integer DEFAULT NULL,
     width integer DEFAULT 10000,
     depth integer DEFAULT 5,

@@ -33,7 +33,8 @@ CREATE FUNCTION topk.readable_rollups(OUT id integer, OUT name text, OUT source 
                                       OUT weight text, OUT filter text, OUT group_by text[], OUT grain interval,
                                       OUT windows text[], OUT timezone text, OUT k integer, OUT capacity integer, OUT width integer,
                                       OUT depth integer, OUT max_groups integer, OUT accept_past interval,
-                                      OUT accept_future interval, OUT retention jsonb, OUT created timestamptz)
+                                      OUT accept_future interval, OUT retention jsonb, OUT created timestamptz,
+                                      OUT metadata regclass, OUT metadata_key name)
     RETURNS SETOF record
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_readable_rollups';
@@ -44,7 +45,7 @@ GRANT EXECUTE ON FUNCTION topk.readable_rollups() TO PUBLIC;
 CREATE FUNCTION topk.readable_states(OUT rollup integer, OUT events bigint, OUT weight numeric, OUT late bigint, OUT rejected bigint,
                                      OUT overflowed bigint, OUT folds bigint, OUT last_fold timestamptz,
                                      OUT last_fold_duration interval, OUT failures integer, OUT retry_at timestamptz,
-                                     OUT backfill text, OUT level_windows bigint[], OUT level_bytes bigint[])
+                                     OUT backfill text, OUT counted_since timestamptz, OUT level_windows bigint[], OUT level_bytes bigint[])
     RETURNS SETOF record
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_readable_states';

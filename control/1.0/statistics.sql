@@ -12,6 +12,13 @@ CREATE FUNCTION topk.rollup_activity(OUT rollup integer, OUT pending_deltas bigi
 COMMENT ON FUNCTION topk.rollup_activity() IS
     'support function of topk.stats: returns, for each rollup that the user may read, what waits in the delta log, and the statistics in shared memory. unseen is the age of the oldest commit that no fold has read, NULL if it is not known.';
 
+CREATE FUNCTION topk.has_worker() RETURNS boolean
+    LANGUAGE C VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'topk_has_worker';
+COMMENT ON FUNCTION topk.has_worker() IS
+    'returns whether a background worker runs in this database and folds its rollups';
+GRANT EXECUTE ON FUNCTION topk.has_worker() TO PUBLIC;
+
 CREATE VIEW topk.stats AS
     SELECT r.name AS rollup, r.source,
            coalesce(s.events, 0) + a.pending_events AS events,

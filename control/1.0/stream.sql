@@ -9,7 +9,7 @@ COMMENT ON FUNCTION topk.fdw_handler() IS 'handler of the foreign-data wrapper t
 CREATE FUNCTION topk.fdw_validator(options text[], catalog oid) RETURNS void
     LANGUAGE C STRICT
     AS 'MODULE_PATHNAME', 'topk_fdw_validator';
-COMMENT ON FUNCTION topk.fdw_validator(text[], oid) IS 'validator of the foreign-data wrapper topk; raises an error for any option, as there are none';
+COMMENT ON FUNCTION topk.fdw_validator(text[], oid) IS 'validator of the foreign-data wrapper topk: a stream has the option on_read, which is error (the default) or empty; everything else is an error';
 
 CREATE FOREIGN DATA WRAPPER topk HANDLER topk.fdw_handler VALIDATOR topk.fdw_validator;
 COMMENT ON FOREIGN DATA WRAPPER topk IS 'streams: foreign tables whose rollups count the rows that are inserted; the rows are not kept';

@@ -115,13 +115,24 @@ void read_across(const RollupRow *row, Level level, const CountedWindows &counte
         warn_of_lost(first_lost, lost);
 }
 
+constexpr int default_windows = 10;
+
+// The start of the first of the windows that a question without `since` is about.
+TimestampTz default_since(const RollupRow *row, Level level, TimestampTz until) {
+    const TimestampTz last = TIMESTAMP_NOT_FINITE(until) ? GetCurrentTransactionStartTimestamp() : until;
+    TimestampTz start = window_of(row, level, last).start;
+    for (int i = 0; i < default_windows; ++i)
+        start = window_of(row, level, start - 1).start;
+    return start;
+}
+
 // history(rollup, window_kind, since, until, k, group_key)
 Datum history(FunctionCallInfo fcinfo, const RollupRow *row) {
     const Level level = level_argument(fcinfo, 1, row);
     const char *kind = text_to_cstring(PG_GETARG_TEXT_PP(1));
     // Infinite times stand for the first and the last snapshot.
-    Span starts = {PG_ARGISNULL(2) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(2),
-                   PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3)};
+    const TimestampTz until = PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3);
+    Span starts = {PG_ARGISNULL(2) ? default_since(row, level, until) : PG_GETARG_TIMESTAMPTZ(2), until};
     if (!TIMESTAMP_NOT_FINITE(starts.start))
         starts.start = window_of(row, level, starts.start).start;
     require_later(starts.stop, starts.start);

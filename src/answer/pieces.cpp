@@ -62,7 +62,10 @@ void add_deltas(Collector *c, Span span) {
     begin_delta_scan(&scan, c->snapshot);
     while (HeapTuple tuple = next_delta(&scan)) {
         Form_topk_delta form = delta_form(tuple);
-        if (form->rollup != c->row->id || !span.contains(form->tile))
+        if (form->rollup != c->row->id)
+            continue;
+        ++c->result.deltas;
+        if (!span.contains(form->tile))
             continue;
         TupleDesc descriptor = RelationGetDescr(scan.relation);
         if (!is_wanted(c, tuple, descriptor, form->scope))
@@ -91,11 +94,15 @@ bool has_counts(const RollupRow *row, ArrayType *grp) {
     return grp == nullptr || ARR_NDIM(grp) == 0 || has_own_counts(row, grp, GetActiveSnapshot());
 }
 
-Collector begin(const RollupRow *row, ArrayType *grp) {
+Collector begin(const RollupRow *row, Span span, ArrayType *grp) {
+    asked_span = span;
     Collector c = {};
     c.row = row;
     c.grp = grp;
     c.snapshot = GetActiveSnapshot();
+    c.result.row = row;
+    c.result.span = span;
+    c.result.all_groups = grp == nullptr;
     return c;
 }
 
@@ -115,15 +122,14 @@ void add_range(Collector *c, const Lost &lost, Span span) {
 Span asked_span = {0, 0};
 
 Pieces window_pieces(const RollupRow *row, const AskedWindow &window) {
-    asked_span = window.span;
-    Collector c = begin(row, window.grp);
+    Collector c = begin(row, window.span, window.grp);
     const Lost lost = read_lost(row->id, c.snapshot);
     if (is_lost(lost, window.level, window.span)) {
         add_range(&c, lost, window.span);
         return c.result;
     }
     if (!has_counts(row, window.grp))
-        return {};
+        return c.result;
     add_row(&c, window.level, window.span.start);
     if (window.level != Level::tile)
         add_unfinished_tiles(&c, window.span);
@@ -133,8 +139,7 @@ Pieces window_pieces(const RollupRow *row, const AskedWindow &window) {
 }
 
 Pieces range_pieces(const RollupRow *row, Span span, ArrayType *grp) {
-    asked_span = span;
-    Collector c = begin(row, grp);
+    Collector c = begin(row, span, grp);
     add_range(&c, read_lost(row->id, c.snapshot), span);
     return c.result;
 }
@@ -147,20 +152,6 @@ const Span *first_missing(const Pieces &pieces) {
     return pieces.missing.count == 0 ? nullptr
                                      : std::min_element(pieces.missing.begin(), pieces.missing.end(),
                                                         [](const Span &a, const Span &b) { return a.start < b.start; });
-}
-
-void warn_of_missing(const Pieces &pieces) {
-    const Span *first = first_missing(pieces);
-    if (first == nullptr)
-        return;
-    char *start = pstrdup(timestamptz_to_str(first->start));
-    ereport(WARNING, (errmsg("the answer lacks counts that retention has removed"),
-                      pieces.missing.count == 1
-                          ? errdetail("What is left of the counts from %s to %s may be a part.", start,
-                                      timestamptz_to_str(first->stop))
-                          : errdetail("What is left of the counts from %s to %s may be a part, and so in %d more spans.",
-                                      start, timestamptz_to_str(first->stop), pieces.missing.count - 1),
-                      errhint("topk.history returns the first items of windows that were over.")));
 }
 
 int64 events_of(const Pieces &pieces) {

@@ -16,6 +16,11 @@ struct Piece {
 struct Pieces {
     Array<Piece> parts;
     Array<Span> missing; // retention has removed counts of these times; the parts may have some of them
+    // What was asked; row is nullptr if nothing was.
+    const RollupRow *row;
+    Span span;
+    bool all_groups;
+    int deltas; // of the rollup, that the log has for any time
 };
 
 // The window of a level. grp: nullptr for all groups, {} for the overflow group.
@@ -37,8 +42,11 @@ int64 unassigned_events(const RollupRow *row, Span span, ArrayType *grp);
 
 // The first span whose counts are missing; nullptr: there is none.
 const Span *first_missing(const Pieces &pieces);
-// Warns if counts are missing.
+// Warns if retention has removed counts (warnings.cpp).
 void warn_of_missing(const Pieces &pieces);
+// Does so for the span that was asked. Also tells of an empty span that lies before what the rollup has counted, and warns,
+// once in a session, if nothing folds the rollup.
+void tell_of(const Pieces &pieces);
 // The number of events in them.
 int64 events_of(const Pieces &pieces);
 // The bounds of an item. The sum of the parts' bounds is never worse than the bound of their sum.

@@ -1,4 +1,5 @@
 // topk.top(), topk.range(), topk.heavy_hitters(), topk.frequency(), topk.window_info(): the answers about one span of time.
+#include "../catalog/rollup_state.h"
 #include "across.h"
 #include "arguments.h"
 #include "ranking.h"
@@ -13,7 +14,7 @@ Pieces pieces_of(const RollupRow *row, const AskedWindow &window) {
     Across *across = ask_across(row, &window.span, 1, window.grp, Content::summary);
     Pieces pieces = window_pieces(row, window);
     add_across(across, &pieces);
-    warn_of_missing(pieces);
+    tell_of(pieces);
     return pieces;
 }
 
@@ -41,7 +42,7 @@ Datum range(FunctionCallInfo fcinfo, const RollupRow *row) {
     Across *across = ask_across(row, &span, 1, grp, Content::summary);
     Pieces pieces = range_pieces(row, span, grp);
     add_across(across, &pieces);
-    warn_of_missing(pieces);
+    tell_of(pieces);
     return return_ranking(fcinfo, row, ranking_of(row, pieces, k));
 }
 
@@ -74,7 +75,7 @@ Datum frequency(FunctionCallInfo fcinfo, const RollupRow *row) {
     Pieces pieces = window_pieces(row, window);
     Frequency sum = frequency_of(row, pieces, item.data, item.length);
     add_across(across, &pieces, &sum);
-    warn_of_missing(pieces);
+    tell_of(pieces);
     const Ranking ranking = ranking_of(row, pieces, all_entries);
     uint32_t rank = 0;
     while (rank < ranking.n &&
@@ -93,6 +94,9 @@ Datum window_info(FunctionCallInfo fcinfo, const RollupRow *row) {
     Across *across = ask_across(row, &window.span, 1, window.grp, Content::distinct);
     Pieces pieces = window_pieces(row, window);
     const Answered answered = add_across(across, &pieces);
+    RollupState state;
+    if (!read_state(row->id, GetActiveSnapshot(), &state))
+        state.counted_since = DT_NOEND;
     Tally *tally = make_tally(row->shape, Purpose::distinct);
     for (const Piece &piece : pieces.parts) {
         CHECK_FOR_INTERRUPTS();
@@ -106,8 +110,10 @@ Datum window_info(FunctionCallInfo fcinfo, const RollupRow *row) {
                       Int64GetDatum(static_cast<int64>(tally->summary->floor())),
                       BoolGetDatum(pieces.missing.count == 0 && answered.missing.count == 0),
                       Int32GetDatum(answered.nodes),
-                      names_array(answered.missing)};
-    bool nulls[9] = {};
+                      names_array(answered.missing),
+                      TimestampTzGetDatum(state.counted_since)};
+    bool nulls[10] = {};
+    nulls[9] = state.counted_since == DT_NOEND;
     return return_row(fcinfo, values, nulls);
 }
 

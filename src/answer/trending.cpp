@@ -147,7 +147,7 @@ Datum trending(FunctionCallInfo fcinfo, const RollupRow *row) {
     Across *across = ask_across(row, &span, 1, window.grp, Content::summary);
     Pieces pieces = window_pieces(row, window);
     const Answered answered = add_across(across, &pieces);
-    warn_of_missing(pieces);
+    tell_of(pieces);
     const Ranking ranking = ranking_of(row, pieces, all_entries);
     const Before before = read_before(row, window, passed, answered);
     int n;

@@ -2,6 +2,7 @@
 
 #include "group_key.h"
 #include "row.h"
+#include "scan.h"
 #include "statement.h"
 #include "tables.h"
 
@@ -57,7 +58,14 @@ void insert_delta(Relation slot, const Delta &delta) {
 
 void delete_delta(Relation slot, HeapTuple tuple) { simple_heap_delete(slot, &tuple->t_self); }
 
-bool is_slot_empty(int slot) { return execute(psprintf("SELECT FROM topk.%s LIMIT 1", table_name(slot_table(slot)))) == 0; }
+bool is_slot_empty(int slot) {
+    RowScan rows;
+    begin_rows(&rows, slot_oid(slot), InvalidOid, false, 0, nullptr, nullptr);
+    if (!HeapTupleIsValid(next_row(&rows)))
+        return true;
+    end_rows(&rows);
+    return false;
+}
 
 void truncate_slot(int slot) { execute(psprintf("TRUNCATE topk.%s", table_name(slot_table(slot)))); }
 

@@ -82,6 +82,7 @@ void fill(const Values &v, RollupRow *row) {
     row->accept_future = v.interval(accept_future);
     row->metadata = v.oid(metadata);
     row->metadata_key = v.name_string(metadata_key);
+    row->created = v.time(created);
     row->unusable = v.string(unusable);
     v.levels(windows, row->asked);
     std::copy_n(row->asked, level_count, row->kept);
@@ -330,8 +331,31 @@ void forget_dropped_metadata() {
 
 void delete_rollup_row(int32 of) { execute("DELETE FROM topk.rollup WHERE id = $1", {Value::int4(of)}); }
 
+namespace {
+
+bool is_window_kind(const char *name) {
+    for (int level = 1; level < level_count; ++level)
+        if (strcmp(level_name(static_cast<Level>(level)), name) == 0)
+            return true;
+    return false;
+}
+
+// The windows of a rollup, as words of a sentence.
+char *window_list(const RollupRow *row) {
+    StringInfoData list;
+    initStringInfo(&list);
+    for (int level = 1; level < level_count; ++level)
+        if (row->asked[level])
+            appendStringInfo(&list, list.len == 0 ? "%s" : ", %s", level_name(static_cast<Level>(level)));
+    return list.data;
+}
+
+} // namespace
+
 void raise_no_rollup(const char *wanted) {
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", wanted)));
+    const bool swapped = is_window_kind(wanted);
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", wanted),
+                    swapped ? errhint("The name of the rollup comes first, and the kind of window behind it.") : 0));
     pg_unreachable();
 }
 
@@ -341,7 +365,7 @@ Level level_of(const RollupRow *row, const char *window_kind) {
             return row->kept[level] ? static_cast<Level>(level) : Level::tile;
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("rollup \"%s\" has no windows of kind \"%s\"", row->name, window_kind),
-                    errhint("The view topk.rollups lists the windows of each rollup.")));
+                    errhint("It has these: %s.", window_list(row))));
     pg_unreachable();
 }
 

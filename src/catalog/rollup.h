@@ -23,9 +23,10 @@ struct RollupRow {
     int group_count;
     Oid metadata;             // the items table; InvalidOid: none
     const char *metadata_key; // its column that is the item
-    const char *unusable;     // why its counts cannot be used; nullptr: they can
-    bool kept[level_count];   // which levels have rows; tile always
-    bool asked[level_count];  // which are windows of the rollup: hour is answered by tiles when the grain is an hour
+    TimestampTz created;
+    const char *unusable;    // why its counts cannot be used; nullptr: they can
+    bool kept[level_count];  // which levels have rows; tile always
+    bool asked[level_count]; // which are windows of the rollup: hour is answered by tiles when the grain is an hour
 };
 
 // A whole row. The text of expressions is as PostgreSQL printed it when the row was written; that of weight and filter may

@@ -20,7 +20,32 @@ Backfill backfill_of(const char *name) {
     return Backfill::none;
 }
 
-enum Column { rollup_id = 1, lost_since = 16, lost_until, column_count = lost_until };
+enum Column {
+    rollup_id = 1,
+    last_fold = 8,
+    failures = 10,
+    retry_at,
+    backfill = 13,
+    lost_since = 16,
+    lost_until,
+    backfill_at = 19,
+    counted_since,
+    column_count = counted_since
+};
+
+TimestampTz time_or(const Row<column_count> &row, Column column, TimestampTz otherwise) {
+    return row.null(column) ? otherwise : row.time(column);
+}
+
+RollupState state_of(const Row<column_count> &row) {
+    return {row.int4(rollup_id),
+            backfill_of(row.string(backfill)),
+            row.int4(failures),
+            time_or(row, retry_at, DT_NOBEGIN),
+            time_or(row, backfill_at, DT_NOBEGIN),
+            time_or(row, last_fold, DT_NOBEGIN),
+            time_or(row, counted_since, DT_NOEND)};
+}
 
 // An array of bigint or timestamptz.
 Value by_level(const int64 *values, Oid type = INT8OID) {
@@ -60,15 +85,33 @@ Lost read_lost(int32 rollup, Snapshot snapshot) {
     return lost;
 }
 
-Array<RollupState> read_states() {
-    const uint64 count = execute("SELECT r.id, s.backfill, coalesce(s.failures, 0), coalesce(s.retry_at, '-infinity'),"
-                                 " coalesce(s.backfill_at, '-infinity')"
-                                 " FROM topk.rollup AS r LEFT JOIN topk.rollup_state AS s ON s.rollup = r.id"
-                                 " ORDER BY r.id");
+bool read_state(int32 rollup, Snapshot snapshot, RollupState *state) {
+    ScanKeyData key;
+    ScanKeyInit(&key, rollup_id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(rollup));
+    RowScan scan;
+    begin_rows(&scan, table_oid(Table::rollup_state), index_oid("rollup_state_pkey"), false, 1, &key, snapshot);
+    HeapTuple tuple = next_row(&scan);
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    *state = state_of({tuple, RelationGetDescr(scan.relation)});
+    end_rows(&scan);
+    return true;
+}
+
+Array<RollupState> read_states(Snapshot snapshot) {
+    Array<RollupState> found = {};
+    RowScan scan;
+    begin_rows(&scan, table_oid(Table::rollup_state), InvalidOid, false, 0, nullptr, snapshot);
+    while (HeapTuple tuple = next_row(&scan))
+        found.add(state_of({tuple, RelationGetDescr(scan.relation)}));
+    const auto by_rollup = [](const RollupState &a, const RollupState &b) { return a.rollup < b.rollup; };
+    std::sort(found.begin(), found.end(), by_rollup);
     Array<RollupState> states = {};
-    for (uint64 i = 0; i < count; ++i)
-        states.add({DatumGetInt32(result_value(i, 1)), backfill_of(result_string(i, 2)), DatumGetInt32(result_value(i, 3)),
-                    DatumGetTimestampTz(result_value(i, 4)), DatumGetTimestampTz(result_value(i, 5))});
+    for (const RollupSource &rollup : list_rollups(snapshot)) {
+        const RollupState none = {rollup.id, Backfill::none, 0, DT_NOBEGIN, DT_NOBEGIN, DT_NOBEGIN, DT_NOEND};
+        const RollupState *state = std::lower_bound(found.begin(), found.end(), none, by_rollup);
+        states.add(state != found.end() && state->rollup == rollup.id ? *state : none);
+    }
     return states;
 }
 
@@ -79,7 +122,7 @@ bool is_retention_due(int32 rollup) {
 }
 
 void insert_state(int32 rollup, Backfill backfill) {
-    execute("INSERT INTO topk.rollup_state (rollup, backfill) VALUES ($1, $2)",
+    execute("INSERT INTO topk.rollup_state (rollup, backfill, counted_since) VALUES ($1, $2, now())",
             {Value::int4(rollup), backfill_value(backfill)});
 }
 
@@ -162,6 +205,12 @@ void mark_backfill_done(int32 rollup) {
     execute("UPDATE topk.rollup_state SET backfill = $2, failures = 0, retry_at = NULL,"
             " backfill_tries = 0, backfill_at = NULL WHERE rollup = $1",
             {Value::int4(rollup), backfill_value(Backfill::done)});
+}
+
+void extend_counted(int32 rollup, TimestampTz since, TimestampTz until) {
+    execute(
+        "UPDATE topk.rollup_state SET counted_since = $2 WHERE rollup = $1 AND counted_since > $2 AND counted_since <= $3",
+        {Value::int4(rollup), Value::time(since), Value::time(until)});
 }
 
 void mark_backfill_failed(int32 rollup, bool try_again) {

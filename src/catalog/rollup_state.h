@@ -12,9 +12,11 @@ enum class Backfill { none, wanted, running, done, failed };
 struct RollupState {
     int32 rollup;
     Backfill backfill;
-    int32 failures;          // folds that failed since the last one that succeeded
-    TimestampTz retry_at;    // DT_NOBEGIN: at once
-    TimestampTz backfill_at; // when the backfill was tried last, or may be tried again; DT_NOBEGIN: not yet tried
+    int32 failures;            // folds that failed since the last one that succeeded
+    TimestampTz retry_at;      // DT_NOBEGIN: at once
+    TimestampTz backfill_at;   // when the backfill was tried last, or may be tried again; DT_NOBEGIN: not yet tried
+    TimestampTz last_fold;     // DT_NOBEGIN: none
+    TimestampTz counted_since; // no event from then on is missing for being older than the rollup; DT_NOEND: not known
 };
 
 struct FoldTotals {
@@ -32,11 +34,12 @@ struct Lost {
 };
 // Reads by a snapshot; nullptr is the latest one.
 Lost read_lost(int32 rollup, Snapshot snapshot);
+// Return the states of all rollups, by id, or of one.
+Array<RollupState> read_states(Snapshot snapshot);
+bool read_state(int32 rollup, Snapshot snapshot, RollupState *state);
 
 // The rest within as_owner().
 
-// Returns the states of all rollups, by id. The array is freed with the bracket.
-Array<RollupState> read_states();
 // Returns whether retention was last applied more than an hour ago.
 bool is_retention_due(int32 rollup);
 
@@ -56,6 +59,8 @@ void clear_failures(int32 rollup);
 
 void mark_backfill_started(int32 rollup); // does nothing if it is not wanted any more
 void mark_backfill_done(int32 rollup);
+// The rows of a span were counted. That matters if they came right before what the rollup has counted.
+void extend_counted(int32 rollup, TimestampTz since, TimestampTz until);
 // A backfill is tried ten times at most, 10 s, 20 s, ... an hour after each other.
 void mark_backfill_failed(int32 rollup, bool try_again);
 

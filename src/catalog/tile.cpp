@@ -148,13 +148,19 @@ bool next_tile(RowScan *scan, Tile *tile) {
     return true;
 }
 
-Array<int32> list_rollups_over() {
-    const uint64 count =
-        execute("SELECT DISTINCT rollup FROM topk.tile WHERE NOT finished AND NOT failed AND stop <= now() ORDER BY 1");
-    Array<int32> rollups = {};
-    for (uint64 i = 0; i < count; ++i)
-        rollups.add(DatumGetInt32(result_value(i, 1)));
-    return rollups;
+bool has_windows_over(int32 id, TimestampTz now, Snapshot snapshot) {
+    for (int of = 0; of < level_count; ++of) {
+        RowScan scan;
+        begin_unfinished(&scan, id, static_cast<Level>(of), DT_NOBEGIN, now, snapshot);
+        while (HeapTuple tuple = next_row(&scan)) {
+            const Row<column_count> row(tuple, RelationGetDescr(scan.relation));
+            if (row.boolean(failed))
+                continue;
+            end_rows(&scan);
+            return true;
+        }
+    }
+    return false;
 }
 
 Array<LevelSpan> list_windows(int32 id, Span span) {

@@ -53,11 +53,10 @@ void begin_unfinished(RowScan *scan, int32 rollup, Level level, const ArrayType 
 void begin_unfinished(RowScan *scan, int32 rollup, Level level, TimestampTz after, TimestampTz until, Snapshot snapshot);
 // Returns false at the end, and has then ended the scan.
 bool next_tile(RowScan *scan, Tile *tile);
+// Returns whether a rollup has rows that are over and not finished, without those that failed.
+bool has_windows_over(int32 rollup, TimestampTz now, Snapshot snapshot);
 
 // Within as_owner(). Later statements and scans see the changes.
-
-// Returns the rollups that have rows which are over and not finished, without those that failed.
-Array<int32> list_rollups_over();
 
 // Returns the windows above the grain that have a row and overlap the span, shorter ones first.
 Array<LevelSpan> list_windows(int32 rollup, Span span);

@@ -5,6 +5,7 @@
 #include "../catalog/calendar.h"
 #include "../catalog/citus.h"
 #include "../catalog/rollup_state.h"
+#include "../stream/delta_log.h"
 #include "../stream/expressions.h"
 #include "../catalog/lock.h"
 #include "../catalog/items_table.h"
@@ -15,6 +16,8 @@
 
 extern "C" {
 #include "catalog/pg_class.h"
+#include "nodes/nodeFuncs.h"
+#include "pgtime.h"
 }
 
 namespace topk::define {
@@ -26,7 +29,7 @@ namespace {
 // The parameters of topk.create_rollup(), in their order. Those that are required must not be NULL.
 #define ROLLUP_PARAMETERS(required, optional)                                                                               \
     required(name) required(source) required(item) required(event_time) required(group_by) required(windows) required(k)    \
-        optional(weight) optional(filter) required(grain) required(timezone) optional(capacity) required(width)             \
+        optional(weight) optional(filter) required(grain) optional(timezone) optional(capacity) required(width)             \
             required(depth) required(max_groups) optional(retention) optional(accept_past) required(accept_future)          \
                 required(backfill) optional(metadata) optional(metadata_key)
 
@@ -116,7 +119,7 @@ void set_options(FunctionCallInfo fcinfo, RollupDefinition *rollup) {
     rollup->shape.depth = static_cast<uint32_t>(depth);
     rollup->grain = checked_grain(PG_GETARG_INTERVAL_P(arg_grain));
     check_windows(PG_GETARG_ARRAYTYPE_P(arg_windows), rollup->windows);
-    rollup->zone = text_argument(fcinfo, arg_timezone);
+    rollup->zone = PG_ARGISNULL(arg_timezone) ? "UTC" : text_argument(fcinfo, arg_timezone);
     find_zone(rollup->zone);
 }
 
@@ -139,6 +142,45 @@ void set_metadata(FunctionCallInfo fcinfo, RollupDefinition *rollup) {
     rollup->metadata = PG_GETARG_OID(arg_metadata);
     rollup->metadata_key = NameStr(*PG_GETARG_NAME(arg_metadata_key));
     check_metadata(rollup->metadata, rollup->metadata_key, rollup->shape.kind);
+}
+
+bool keep_the_same_time(pg_tz *a, pg_tz *b) {
+    const TimestampTz now = GetCurrentTransactionStartTimestamp();
+    for (int quarter = 0; quarter < 4; ++quarter) { // summer and winter
+        struct pg_tm tm;
+        fsec_t fraction;
+        int offset_a, offset_b;
+        const TimestampTz t = now + quarter * 91 * USECS_PER_DAY;
+        if (timestamp2tm(t, &offset_a, &tm, &fraction, nullptr, a) != 0 ||
+            timestamp2tm(t, &offset_b, &tm, &fraction, nullptr, b) != 0 || offset_a != offset_b)
+            return false;
+    }
+    return true;
+}
+
+// Rows get their local time from sessions, as a rule.
+void tell_of_time_zone(const RollupDefinition &rollup, const Expressions &expressions, pg_tz *session) {
+    const Oid type = exprType(static_cast<const Node *>(lsecond(expressions.written)));
+    if ((type != TIMESTAMPOID && type != DATEOID) || keep_the_same_time(find_zone(rollup.zone), session))
+        return;
+    const char *const name = pg_get_timezone_name(session);
+    ereport(NOTICE,
+            (errmsg("event_time is taken as local time of %s, because its type is %s", rollup.zone, format_type_be(type)),
+             errdetail("The time zone of this session is %s.", name),
+             errhint("If the rows have the time of %s, create the rollup with timezone => %s.", name,
+                     quote_literal_cstr(name))));
+}
+
+void tell_of_backfill(const RollupDefinition &rollup, const char *source) {
+    const bool by_worker = stream::folder() != stream::Folder::nobody;
+    ereport(NOTICE,
+            (errmsg(by_worker ? "a background worker will count the rows that \"%s\" has already"
+                              : "the rows that \"%s\" has already wait to be counted, because no background worker runs",
+                    source),
+             by_worker
+                 ? errhint("The column backfill of topk.rollups says how far it is. topk.backfill(%s) counts them at once.",
+                           quote_literal_cstr(rollup.name))
+                 : errhint("CALL topk.run() or SELECT topk.backfill(%s) counts them.", quote_literal_cstr(rollup.name))));
 }
 
 Datum create_rollup(FunctionCallInfo fcinfo) {
@@ -164,6 +206,8 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     const Expressions expressions = parse_expressions(source, &rollup, false); // under the user's settings
     rollup.shape.kind = item_kind(static_cast<const Expr *>(linitial(expressions.written)));
     set_metadata(fcinfo, &rollup);
+    if (PG_ARGISNULL(arg_timezone))
+        tell_of_time_zone(rollup, expressions, session_timezone);
 
     const int level = pin_settings();
     set_times(fcinfo, &rollup);
@@ -184,6 +228,8 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     unpin_settings(level);
     table_close(source, NoLock);
     CacheInvalidateRelcacheByRelid(oid);
+    if (backfill)
+        tell_of_backfill(rollup, get_rel_name(oid));
     if (backfill && backfill_requested_hook != nullptr)
         backfill_requested_hook();
     PG_RETURN_INT32(rollup.id);

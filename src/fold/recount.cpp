@@ -80,6 +80,10 @@ int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
         recount->lost = read_lost(recount->row.id, nullptr);
         find_replaced(recount);
         remove_counts(recount);
+        if (recount->mode == Mode::backfill)
+            extend_counted(recount->row.id, since, until);
+        if (recount->mode == Mode::backfill && since == DT_NOBEGIN && until == DT_NOEND)
+            mark_backfill_done(recount->row.id);
     });
     UnregisterSnapshot(recount->snapshot);
     return recount->counted;
@@ -129,7 +133,6 @@ void run_backfill(int32 id) {
         return;
     require_table(&r.row);
     recount(&r, DT_NOBEGIN, DT_NOEND);
-    as_owner([&] { mark_backfill_done(id); });
 }
 
 } // namespace topk::fold

@@ -104,6 +104,8 @@ Datum rollup_activity(FunctionCallInfo fcinfo) {
     return (Datum)0;
 }
 
+bool has_worker() { return stream::folder() == stream::Folder::worker; }
+
 Datum reset_stats(FunctionCallInfo) {
     if (!has_statistics())
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("there are no statistics of answers"),
@@ -124,5 +126,6 @@ Datum stored_bytes_function(FunctionCallInfo fcinfo) {
 } // namespace
 
 TOPK_FUNCTION(topk_rollup_activity, rollup_activity(fcinfo))
+TOPK_FUNCTION(topk_has_worker, ((void)fcinfo, BoolGetDatum(has_worker())))
 TOPK_FUNCTION(topk_reset_stats, reset_stats(fcinfo))
 TOPK_FUNCTION(topk_stored_bytes, stored_bytes_function(fcinfo))

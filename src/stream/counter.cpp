@@ -32,7 +32,8 @@ struct RollupCount {
     Span last_tile;
     TimestampTz earliest;
     TimestampTz latest;
-    int64 rejected;
+    int64 rejected;              // not in the log yet
+    int64 rejected_before;       // in the log
     Span tiles[tile_cache_size]; // by time, so that events in any order seldom have to ask the calendar
 };
 
@@ -262,9 +263,20 @@ void append_all(Counter *counter) {
         if (count->rejected == 0)
             continue;
         append_delta({{DT_NOBEGIN, count->rejected, count->rollup->id, DeltaScope::raw}, nullptr, {}});
+        count->rejected_before += count->rejected;
         count->rejected = 0;
     }
     MemoryContextDelete(scratch);
+}
+
+void warn_of_rejected(const Counter *counter) {
+    for (const RollupCount *count = counter->rollups; count != nullptr; count = count->next)
+        if (count->rejected_before != 0)
+            ereport(WARNING,
+                    (errmsg_plural("rollup \"%s\" has rejected %lld event", "rollup \"%s\" has rejected %lld events",
+                                   static_cast<unsigned long>(count->rejected_before), count->rollup->name,
+                                   static_cast<long long>(count->rejected_before)),
+                     errdetail("Their time is NULL or infinite, or outside of what accept_past and accept_future allow.")));
 }
 
 void start_over(Counter *counter) {
@@ -362,6 +374,7 @@ void count_event(Counter *counter, const Rollup *rollup, const Event &event) {
 
 void finish_counting(Counter *counter) {
     append_all(counter);
+    warn_of_rejected(counter);
     MemoryContextDelete(counter->context);
 }
 

@@ -9,6 +9,7 @@ namespace topk::stream {
 
 void (*delta_append_hook)(const Delta &delta) = nullptr;
 void (*log_commit_hook)(uint32 rows) = nullptr;
+Folder (*folder_hook)() = nullptr;
 
 namespace {
 

@@ -15,6 +15,15 @@ extern void (*delta_append_hook)(const Delta &delta);
 // This hook is called after the commit of a transaction that appended rows. It must not raise an error.
 extern void (*log_commit_hook)(uint32 rows);
 
+// What folds the log of this database in the background. The hook is nullptr without workers.
+enum class Folder {
+    nobody,
+    expected, // a worker will be started
+    worker,
+};
+extern Folder (*folder_hook)();
+inline Folder folder() { return folder_hook == nullptr ? Folder::nobody : folder_hook(); }
+
 // Reads the rows that a snapshot sees. Raises 40001 if the log does not have them any more. That can happen to a snapshot on
 // a standby, and to one of several snapshots that a transaction holds.
 struct DeltaScan {

@@ -3,6 +3,10 @@
 #include "capture.h"
 
 extern "C" {
+#include "access/reloptions.h"
+#include "catalog/pg_foreign_table.h"
+#include "commands/defrem.h"
+#include "foreign/foreign.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
@@ -76,18 +80,12 @@ bool is_dump() {
 
 // The planner calls it first for everything but INSERT.
 void estimate_size(PlannerInfo *root, RelOptInfo *stream, Oid relation) {
-    const char *name = get_rel_name(relation);
     if (root->parse->commandType != CMD_SELECT && root->parse->resultRelation != 0 &&
         rt_fetch(root->parse->resultRelation, root->parse->rtable)->relid == relation)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("cannot update or delete rows of stream \"%s\"", name), errdetail("Streams keep no rows.")));
-    if (is_dump()) {
-        ereport(NOTICE, (errmsg("stream \"%s\" keeps no rows", name)));
-        stream->rows = 1;
-        return;
-    }
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot read from stream \"%s\"", name),
-                    errhint("Streams keep no rows. Ask topk.top() for the top items of a window.")));
+                        errmsg("cannot update or delete rows of stream \"%s\"", get_rel_name(relation)),
+                        errdetail("Streams keep no rows.")));
+    stream->rows = 1;
 }
 
 void add_paths(PlannerInfo *root, RelOptInfo *stream, Oid) {
@@ -99,8 +97,38 @@ void add_paths(PlannerInfo *root, RelOptInfo *stream, Oid) {
     add_path(stream, &path->path);
 }
 
-ForeignScan *plan_scan(PlannerInfo *, RelOptInfo *stream, Oid, ForeignPath *, List *targets, List *clauses, Plan *outer) {
-    return make_foreignscan(targets, extract_actual_clauses(clauses, false), stream->relid, NIL, NIL, NIL, NIL, outer);
+// Only the planner sees whose statement it is: a cursor is read by FETCH.
+ForeignScan *plan_scan(PlannerInfo *, RelOptInfo *stream, Oid relation, ForeignPath *, List *targets, List *clauses,
+                       Plan *outer) {
+    const bool dump = is_dump();
+    if (dump)
+        ereport(NOTICE, (errmsg("stream \"%s\" keeps no rows", get_rel_name(relation))));
+    return make_foreignscan(targets, extract_actual_clauses(clauses, false), stream->relid, NIL, list_make1_int(dump), NIL,
+                            NIL, outer);
+}
+
+constexpr const char *on_read = "on_read", *read_as_empty = "empty", *refuse_reading = "error";
+
+bool is_read_as_empty(Oid relation) {
+    ListCell *cell;
+    foreach (cell, GetForeignTable(relation)->options) {
+        auto *option = static_cast<DefElem *>(lfirst(cell));
+        if (strcmp(option->defname, on_read) == 0)
+            return strcmp(defGetString(option), read_as_empty) == 0;
+    }
+    return false;
+}
+
+// A plan may be explained, and run as long as it asks for no row. An answer without the rows that were inserted would be
+// wrong, so it is an error unless the owner of the stream wants it.
+TupleTableSlot *next_row(ForeignScanState *scan) {
+    const auto *plan = reinterpret_cast<ForeignScan *>(scan->ss.ps.plan);
+    Relation stream = scan->ss.ss_currentRelation;
+    if (linitial_int(plan->fdw_private) == 0 && !is_read_as_empty(RelationGetRelid(stream)))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot read from stream \"%s\"", RelationGetRelationName(stream)),
+                        errhint("Streams keep no rows. Ask topk.top() for the top items of a window.")));
+    return ExecClearTuple(scan->ss.ss_ScanTupleSlot);
 }
 
 Datum handler() {
@@ -109,7 +137,7 @@ Datum handler() {
     routine->GetForeignPaths = add_paths;
     routine->GetForeignPlan = plan_scan;
     routine->BeginForeignScan = [](ForeignScanState *, int) {};
-    routine->IterateForeignScan = [](ForeignScanState *scan) { return ExecClearTuple(scan->ss.ss_ScanTupleSlot); };
+    routine->IterateForeignScan = next_row;
     routine->ReScanForeignScan = [](ForeignScanState *) {};
     routine->EndForeignScan = [](ForeignScanState *) {};
     routine->PlanForeignModify = plan_modify;
@@ -123,16 +151,21 @@ Datum handler() {
     return PointerGetDatum(routine);
 }
 
+// validate(options, catalog)
 Datum validate(FunctionCallInfo fcinfo) {
-    Datum *options;
-    int count;
-    deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, TYPALIGN_INT, &options, nullptr, &count);
-    if (count != 0) {
-        char *option = TextDatumGetCString(options[0]);
-        if (char *end = strchr(option, '='))
-            *end = '\0';
-        ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME), errmsg("invalid option \"%s\"", option),
-                        errdetail("The foreign-data wrapper topk has no options.")));
+    const bool of_stream = PG_GETARG_OID(1) == ForeignTableRelationId;
+    ListCell *cell;
+    foreach (cell, untransformRelOptions(PG_GETARG_DATUM(0))) {
+        auto *option = static_cast<DefElem *>(lfirst(cell));
+        if (!of_stream || strcmp(option->defname, on_read) != 0)
+            ereport(ERROR, (errcode(ERRCODE_FDW_INVALID_OPTION_NAME), errmsg("invalid option \"%s\"", option->defname),
+                            errhint("A stream has the option \"%s\", and the foreign-data wrapper and its server have none.",
+                                    on_read)));
+        const char *value = defGetString(option);
+        if (strcmp(value, read_as_empty) != 0 && strcmp(value, refuse_reading) != 0)
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("invalid value for option \"%s\": \"%s\"", on_read, value),
+                            errhint("It is \"%s\" or \"%s\".", refuse_reading, read_as_empty)));
     }
     PG_RETURN_VOID();
 }

@@ -1,7 +1,6 @@
 // Rotation of the delta log (README.md): a slot is emptied by TRUNCATE, and not by vacuum, so that one old snapshot does not
 // make the log grow without end.
 #include "../catalog/as_owner.h"
-#include "../catalog/statement.h"
 #include "../pg/function.h"
 #include "delta_log.h"
 
@@ -68,11 +67,15 @@ bool try_mark_folded(int slot) {
     return true;
 }
 
+bool is_contained(const ArrayType *part, const ArrayType *whole) {
+    return DatumGetBool(
+        OidFunctionCall2Coll(F_ARRAYCONTAINED, C_COLLATION_OID, PointerGetDatum(part), PointerGetDatum(whole)));
+}
+
 bool try_empty(int slot, const LogSlot &state) {
     if (TransactionIdIsCurrentTransactionId(state.changed_by))
         return false;
-    if (execute("SELECT WHERE $1 <@ $2",
-                {Value::strings(snapshot_holders(state.changed_by)), Value::strings(state.holders)}) == 0 ||
+    if (!is_contained(snapshot_holders(state.changed_by), state.holders) ||
         !ConditionalLockRelationOid(slot_oid(slot), AccessExclusiveLock) || read_again(slot))
         return false;
     truncate_slot(slot);

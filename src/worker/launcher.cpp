@@ -250,7 +250,7 @@ void topk_launcher_main(Datum) {
         MemoryContextSwitchTo(TopMemoryContext); // where the handles live
         const int64 wait = look_after_all(now);
         pgstat_report_activity(STATE_IDLE, nullptr);
-        sleep_until_woken(wait);
+        sleep_until_woken(wait, 1); // 0 would mean that the postmaster does not start it again
     }
 }
 }

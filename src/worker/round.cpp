@@ -37,28 +37,21 @@ void write_failure(int32 id, bool backfill, const char *sqlstate, const char *me
 
 } // namespace
 
+// An idle round runs no SQL statement, which pgaudit or auto_explain would log.
 Array<Due> list_due(bool over) {
-    MemoryContext caller = CurrentMemoryContext;
     const TimestampTz now = GetCurrentTimestamp();
     Array<Due> list = {};
-    as_owner([&] {
-        const Array<RollupState> states = read_states();
-        const Array<int32> ended = over ? list_rollups_over() : Array<int32>{};
-        MemoryContext old = MemoryContextSwitchTo(caller);
-        for (const RollupState &state : states) {
-            const bool backfill = state.backfill == Backfill::wanted || state.backfill == Backfill::running;
-            const int64 wait = state.retry_at <= now ? 0 : TimestampDifferenceMilliseconds(now, state.retry_at);
-            const bool ends = std::binary_search(ended.begin(), ended.end(), state.rollup);
-            list.add({state.rollup,
-                      backfill,
-                      state.backfill_at,
-                      ends || state.failures > 0,
-                      state.failures > 0,
-                      wait,
-                      {mark_fold(state.rollup), nullptr, 0, true}});
-        }
-        MemoryContextSwitchTo(old);
-    });
+    for (const RollupState &state : read_states(nullptr)) {
+        const bool backfill = state.backfill == Backfill::wanted || state.backfill == Backfill::running;
+        const int64 wait = state.retry_at <= now ? 0 : TimestampDifferenceMilliseconds(now, state.retry_at);
+        list.add({state.rollup,
+                  backfill,
+                  state.backfill_at,
+                  state.failures > 0 || (over && has_windows_over(state.rollup, now, nullptr)),
+                  state.failures > 0,
+                  wait,
+                  {mark_fold(state.rollup), nullptr, 0, true}});
+    }
     // The snapshot is newer than the marks.
     Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
     const LogIndex index = index_log(snapshot);

@@ -156,6 +156,14 @@ void rows_committed(uint32 rows) {
     }
 }
 
+stream::Folder folder_here() {
+    if (!worker_enabled || RecoveryInProgress())
+        return stream::Folder::nobody;
+    SlotStatus slot;
+    return read_slot(MyDatabaseId, &slot) && slot.state == State::running ? stream::Folder::worker
+                                                                          : stream::Folder::expected;
+}
+
 } // namespace
 
 void request_slots() {
@@ -174,6 +182,7 @@ void attach_slots() {
             pg_atomic_init_u32(&shared->slots[i].pending, 0);
     }
     log_commit_hook = rows_committed;
+    folder_hook = folder_here;
 }
 
 int slot_count() { return shared->slot_count; }

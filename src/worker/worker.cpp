@@ -38,7 +38,7 @@ BackgroundWorkerHandle *start_process(const Process &process, const Assignment &
     return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : nullptr;
 }
 
-bool sleep_until_woken(int64 ms) {
+bool sleep_until_woken(int64 ms, int exit_status) {
 #if PG_VERSION_NUM >= 170000
     static uint32 event = 0;
     if (event == 0)
@@ -48,6 +48,8 @@ bool sleep_until_woken(int64 ms) {
 #endif
     (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, static_cast<long>(ms), event);
     ResetLatch(MyLatch);
+    if (ProcDiePending) // nothing is under way that the log would have to tell of
+        proc_exit(exit_status);
     QueryCancelPending = false; // what it was meant for has ended
     CHECK_FOR_INTERRUPTS();
     if (!ConfigReloadPending)
@@ -315,7 +317,7 @@ void work() {
             last = GetCurrentTimestamp();
             next = after(last, wait);
         }
-        if (sleep_until_woken(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next)))
+        if (sleep_until_woken(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next), 0))
             next = Min(next, after(GetCurrentTimestamp(), fold_interval));
         if (is_asked_to_leave())
             exit_for(Exit::stopped);

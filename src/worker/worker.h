@@ -19,7 +19,8 @@ inline constexpr Process backfill_process = {"pg_topk backfill", "topk_backfill_
 // Registers a process for the place. nullptr when the server has no room for another one.
 BackgroundWorkerHandle *start_process(const Process &process, const Assignment &assignment);
 
-// Handles signals too. True when the configuration was read again.
-bool sleep_until_woken(int64 ms);
+// Handles signals too: the process exits with this status when it is asked to end. True when the configuration was read
+// again.
+bool sleep_until_woken(int64 ms, int exit_status);
 
 } // namespace topk::worker

@@ -66,10 +66,11 @@ soon_is 30 '... it is done' 'done|50000' query postgres "SELECT backfill, (topk.
 
 # An error of the worker, not of a rollup
 pid=$(pid_of postgres)
-sql postgres -c 'ALTER TABLE topk.rollup_state RENAME TO hidden' >/dev/null
-insert postgres good 5
+sql postgres -c 'ALTER TABLE topk.log_slot DROP CONSTRAINT log_slot_state_check' -c "UPDATE topk.log_slot SET state = 'unknown' WHERE slot = (SELECT max(slot) FROM topk.log_slot WHERE state = 'empty')" >/dev/null
+reload
 soon_is 5 'an error ends the worker' 0 query postgres "SELECT count(*) FROM pg_stat_activity WHERE pid = $pid"
 soon_is 10 '... it is tried again, later and later' t query postgres "SELECT pg_read_file('../log') ~ 'next start in 1 s.*next start in 2 s.*next start in 4 s'"
-sql postgres -c 'ALTER TABLE topk.hidden RENAME TO rollup_state' >/dev/null
+sql postgres -c "UPDATE topk.log_slot SET state = 'empty' WHERE state = 'unknown'" >/dev/null
+insert postgres good 5
 soon_is 15 '... and works when the cause has gone' 10 query postgres "$(events_of good)"
 check 'no end of a worker restarts the server' '' "$(grep -E 'PANIC|terminated by signal|reinitializing|was not properly shut down' "$scratch/interrupted/log")"

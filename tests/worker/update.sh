@@ -46,5 +46,5 @@ soon_is 5 '... and folds' 110 query postgres "$(events_of good)"
 check 'an update that is rolled back' '' "$(sql postgres -c 'BEGIN' -c "UPDATE pg_extension SET extversion = 'none' WHERE extname = 'pg_topk'" -c 'ROLLBACK')"
 pid=$(pid_of postgres)
 insert postgres good 5
-soon_is 5 '... does not change the worker' "115|$pid" query postgres "SELECT events, pid FROM topk.rollups, pg_stat_activity WHERE name = 'good' AND backend_type = 'pg_topk worker'"
+soon_is 5 '... does not change the worker' "115|$pid" query postgres "SELECT events - pending_events, pid FROM topk.stats, pg_stat_activity WHERE rollup = 'good' AND backend_type = 'pg_topk worker'"
 check 'the server never restarted' '' "$(grep -E 'PANIC|terminated by signal|reinitializing' "$PGHOST/log")"
