@@ -43,4 +43,28 @@ bool is_shard(Oid table) {
            });
 }
 
+Array<CitusNode> list_citus_nodes(Oid role) {
+    Array<CitusNode> nodes = {};
+    if (!has_citus())
+        return nodes;
+    MemoryContext caller = CurrentMemoryContext;
+    as_owner([&] {
+        const uint64 count = query(
+            "SELECT concat(n.nodename, ':', n.nodeport), n.nodename::text, n.nodeport::text, n.isactive,"
+            " (SELECT string_agg(a.authinfo, ' ' ORDER BY a.nodeid) FROM pg_dist_authinfo AS a"
+            "  WHERE a.nodeid IN (0, n.nodeid) AND a.rolename = $1)"
+            " FROM pg_dist_node AS n WHERE n.noderole = 'primary' AND n.groupid <> (SELECT groupid FROM pg_dist_local_group)"
+            " ORDER BY n.nodename, n.nodeport",
+            {Value::of(NAMEOID, DirectFunctionCall1(namein, CStringGetDatum(GetUserNameFromId(role, false))))});
+        for (uint64 i = 0; i < count; ++i) {
+            const CitusNode node = {result_string(i, 1), result_string(i, 2), result_string(i, 3),
+                                    DatumGetBool(result_value(i, 4)), result_string(i, 5)};
+            MemoryContext spi = MemoryContextSwitchTo(caller);
+            nodes.add(node);
+            MemoryContextSwitchTo(spi);
+        }
+    });
+    return nodes;
+}
+
 } // namespace topk::catalog

@@ -1,8 +1,10 @@
 // topk.add_node() and topk.drop_node(): which other databases answers ask.
 #include "../catalog/as_owner.h"
+#include "../catalog/citus.h"
 #include "../catalog/node.h"
 #include "../pg/executor.h"
 #include "../pg/function.h"
+#include "question.h"
 
 extern "C" {
 #include "catalog/pg_foreign_server.h"
@@ -24,15 +26,28 @@ void require_usage(const ForeignServer *server) {
         aclcheck_error(usage, OBJECT_FOREIGN_SERVER, server->servername);
 }
 
-Datum add_node(FunctionCallInfo fcinfo) {
-    PreventCommandDuringRecovery("topk.add_node()");
-    const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+void require_server(const char *name) {
     const ForeignServer *server = GetForeignServerByName(name, false);
     require_usage(server);
     if (strcmp(GetForeignDataWrapper(server->fdwid)->fdwname, wrapper) != 0)
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                         errmsg("server \"%s\" is not one of foreign-data wrapper %s", name, wrapper),
                         errhint("Use CREATE SERVER ... FOREIGN DATA WRAPPER postgres_fdw.")));
+}
+
+void require_citus() {
+    if (!has_citus())
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("extension citus is not installed in this database")));
+}
+
+Datum add_node(FunctionCallInfo fcinfo) {
+    PreventCommandDuringRecovery("topk.add_node()");
+    const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    if (strcmp(name, all_of_citus) == 0)
+        require_citus();
+    else
+        require_server(name);
     if (!as_owner([&] { return insert_node(name); }))
         ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("node \"%s\" already exists", name)));
     PG_RETURN_VOID();

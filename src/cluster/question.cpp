@@ -4,7 +4,13 @@
 
 extern "C" {
 #include "catalog/pg_user_mapping.h"
+#include "commands/dbcommands.h"
+#include "common/hashfn.h"
+#include "common/string.h"
+#include "nodes/makefuncs.h"
 #include "storage/latch.h"
+#include "utils/guc.h"
+#include "utils/hsearch.h"
 #include "utils/syscache.h"
 #include "utils/wait_event.h"
 #if PG_VERSION_NUM >= 180000
@@ -193,15 +199,84 @@ bool has_mapping(Oid role, Oid server) {
            SearchSysCacheExists2(USERMAPPINGUSERSERVER, ObjectIdGetDatum(InvalidOid), ObjectIdGetDatum(server));
 }
 
-void begin_node(const Question *question, Node *node) {
+DefElem *make_option(const char *name, const char *value) {
+    return makeDefElem(pstrdup(name), reinterpret_cast<::Node *>(makeString(pstrdup(value))), -1);
+}
+
+// Options as those of a server or a user mapping.
+List *options_of(const char *conninfo) {
+    List *options = NIL;
+    char *error = nullptr;
+    PQconninfoOption *parsed = PQconninfoParse(conninfo, &error);
+    if (parsed == nullptr) {
+        const char *message = error == nullptr ? "" : pchomp(error);
+        PQfreemem(error);
+        ereport(ERROR,
+                (errcode(ERRCODE_SYNTAX_ERROR), errmsg("Citus has connection options that libpq refuses: %s", message)));
+    }
+    for (const PQconninfoOption *o = parsed; o->keyword != nullptr; ++o)
+        if (o->val != nullptr)
+            options = lappend(options, make_option(o->keyword, o->val));
+    PQconninfoFree(parsed);
+    return options;
+}
+
+// A node of Citus, as if there were a foreign server and a user mapping. The role that asks logs in by its own name. Citus
+// lets superusers alone say how (citus.node_conninfo, pg_dist_authinfo).
+void set_citus_node(Node *node, const CitusNode &of) {
+    auto *server = static_cast<ForeignServer *>(palloc0(sizeof(ForeignServer)));
+    auto *mapping = static_cast<UserMapping *>(palloc0(sizeof(UserMapping)));
+    const char *conninfo = GetConfigOption("citus.node_conninfo", true, false);
+    server->servername = pstrdup(of.name);
+    server->options = lappend(options_of(conninfo == nullptr ? "" : conninfo), make_option("host", of.host));
+    server->options = lappend(server->options, make_option("port", of.port));
+    server->options = lappend(server->options, make_option("dbname", get_database_name(MyDatabaseId)));
+    mapping->userid = GetUserId();
+    mapping->options =
+        lappend(options_of(of.login == nullptr ? "" : of.login), make_option("user", GetUserNameFromId(GetUserId(), false)));
+    mapping->options = lappend(mapping->options, make_option("password_required", "false"));
+    // Another address is another connection.
+    const char *address =
+        psprintf("%s %s %s", of.name, conninfo == nullptr ? "" : conninfo, of.login == nullptr ? "" : of.login);
+    mapping->umid = hash_bytes(reinterpret_cast<const unsigned char *>(address), static_cast<int>(strlen(address)));
+    node->server = server;
+    node->mapping = mapping;
+}
+
+bool find_citus_node(Question *question, Node *node) {
+    if (!question->citus_is_read)
+        question->citus = list_citus_nodes(GetUserId());
+    question->citus_is_read = true;
+    for (const CitusNode &of : question->citus) {
+        if (strcmp(of.name, node->name) != 0)
+            continue;
+        if (!of.active)
+            fail(node, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "is disabled in pg_dist_node", nullptr);
+        else
+            set_citus_node(node, of);
+        return true;
+    }
+    return false;
+}
+
+void find_server(Question *question, Node *node) {
     node->server = GetForeignServerByName(node->name, true);
-    if (node->server == nullptr)
-        return fail(node, ERRCODE_UNDEFINED_OBJECT, "has no foreign server any more",
-                    "The foreign server of that name was dropped or renamed: see topk.drop_node and topk.add_node.");
-    if (!has_mapping(GetUserId(), node->server->serverid))
-        return fail(node, ERRCODE_UNDEFINED_OBJECT, "has no user mapping",
-                    psprintf("There is none for role \"%s\".", GetUserNameFromId(GetUserId(), false)));
-    node->mapping = GetUserMapping(GetUserId(), node->server->serverid);
+    if (node->server == nullptr) {
+        if (!find_citus_node(question, node))
+            fail(node, ERRCODE_UNDEFINED_OBJECT, "has no foreign server any more",
+                 "The foreign server of that name was dropped or renamed: see topk.drop_node and topk.add_node.");
+    } else if (!has_mapping(GetUserId(), node->server->serverid)) {
+        fail(node, ERRCODE_UNDEFINED_OBJECT, "has no user mapping",
+             psprintf("There is none for role \"%s\".", GetUserNameFromId(GetUserId(), false)));
+    } else {
+        node->mapping = GetUserMapping(GetUserId(), node->server->serverid);
+    }
+}
+
+void begin_node(Question *question, Node *node) {
+    find_server(question, node);
+    if (node->failed)
+        return;
     node->connection = find_connection(node->server, node->mapping);
     node->kept = node->connection->conn != nullptr;
     if (node->kept)
@@ -228,8 +303,14 @@ Array<const char *> list_nodes_to_ask() {
     Array<const char *> names = {};
     if (!ask_nodes)
         return names;
-    for (const NodeRow &node : list_nodes(GetActiveSnapshot()))
-        names.add(node.server);
+    for (const NodeRow &node : list_nodes(GetActiveSnapshot())) {
+        if (strcmp(node.server, all_of_citus) != 0) {
+            names.add(node.server);
+            continue;
+        }
+        for (const CitusNode &one : list_citus_nodes(GetUserId()))
+            names.add(one.name);
+    }
     return names;
 }
 

@@ -1,6 +1,7 @@
 // A question to all nodes of this database at once, and what they answer.
 #pragma once
 
+#include "../catalog/citus.h"
 #include "../pg/array.h"
 #include "connection.h"
 
@@ -9,6 +10,9 @@ namespace topk::cluster {
 extern int node_timeout;   // pg_topk.node_timeout, in milliseconds
 extern bool allow_partial; // pg_topk.allow_partial
 extern bool ask_nodes;     // pg_topk.ask_nodes
+
+// The name that stands for all nodes that Citus knows, in the place of a foreign server.
+inline constexpr const char *all_of_citus = "pg_dist_node";
 
 // A parameter of the statement. data: nullptr is NULL. In text form it ends with a zero, and length is not used.
 struct Parameter {
@@ -49,6 +53,8 @@ struct Question {
     int *lengths;
     int *formats;
     TimestampTz deadline;
+    Array<CitusNode> citus; // read when the first node of Citus is met
+    bool citus_is_read;
 };
 
 // The nodes that the active snapshot sees; none if pg_topk.ask_nodes is off.
