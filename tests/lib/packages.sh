@@ -87,6 +87,8 @@ missing_packages() {
             version=$(grep -oP 'postgresql/\K[0-9]+' <<<"$config") ||
                 version=$(apt-cache depends postgresql 2>/dev/null | grep -oPm 1 'Depends: postgresql-\K[0-9]+') || version=all
             echo "postgresql-server-dev-$version"
+        elif [[ ! -e $("$config" --includedir)/libpq-fe.h ]]; then
+            echo libpq-dev
         fi
     fi
     if [[ $1 == test ]]; then
