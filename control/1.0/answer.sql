@@ -120,7 +120,7 @@ GRANT SELECT ON topk.rollups TO PUBLIC;
 
 CREATE VIEW topk.streams AS
     SELECT c.oid::pg_catalog.regclass AS stream, pg_catalog.pg_get_userbyid(c.relowner) AS owner,
-           CASE WHEN topk.may_read(c.oid) THEN ARRAY(SELECT r.name FROM topk.readable_rollups() AS r WHERE r.source = c.oid ORDER BY r.name)
+           CASE WHEN topk.may_read(c.oid) THEN ARRAY(SELECT r.name FROM topk.readable_rollups() AS r WHERE r.source::oid = c.oid ORDER BY r.name)
            END AS rollups
     FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_foreign_table AS t ON t.ftrelid = c.oid
