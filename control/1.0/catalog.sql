@@ -94,21 +94,21 @@ CREATE TABLE topk.delta_0 (
     summary @extschema@.spacesaving,
     sketch @extschema@.cms,
     registers bytea
-) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_threshold = 1000000000);
+) WITH (toast_tuple_target = 8160, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_threshold = 1000000000);
 COMMENT ON COLUMN topk.delta_0.tile IS 'start of the tile; -infinity for rejected events, which are counted without their items';
 COMMENT ON COLUMN topk.delta_0.events IS 'number of events that the row counts';
 COMMENT ON COLUMN topk.delta_0.scope IS
-    'r (raw): the row counts for its group and for all groups; g: for its group only; a: for all groups only';
+    'r (raw): the row counts for its groups and for all groups; g: for its groups only; a: for all groups only';
 COMMENT ON COLUMN topk.delta_0.grp IS
-    'values of the group expressions as text; {} for the overflow group; NULL if the rollup has no groups, or scope is a';
+    'values of the group expressions as text; {} for the overflow group; NULL if the rollup has no groups, scope is a, or items has the groups';
 COMMENT ON COLUMN topk.delta_0.items IS
-    'exact counts of the items (docs/format.md); NULL if summary, sketch and registers hold them instead';
+    'exact counts of the items, or of the items of several groups (docs/format.md); NULL if summary, sketch and registers hold them instead';
 CREATE TABLE topk.delta_1 (LIKE topk.delta_0 INCLUDING ALL)
-    WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_threshold = 1000000000);
+    WITH (toast_tuple_target = 8160, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_threshold = 1000000000);
 CREATE TABLE topk.delta_2 (LIKE topk.delta_0 INCLUDING ALL)
-    WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_threshold = 1000000000);
+    WITH (toast_tuple_target = 8160, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_threshold = 1000000000);
 CREATE TABLE topk.delta_3 (LIKE topk.delta_0 INCLUDING ALL)
-    WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_threshold = 1000000000);
+    WITH (toast_tuple_target = 8160, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_threshold = 1000000000);
 COMMENT ON TABLE topk.delta_0 IS 'slot 0 of the delta log: what statements have counted and no fold has moved to topk.tile';
 COMMENT ON TABLE topk.delta_1 IS 'slot 1 of the delta log, like topk.delta_0';
 COMMENT ON TABLE topk.delta_2 IS 'slot 2 of the delta log, like topk.delta_0';
@@ -322,7 +322,7 @@ CREATE FUNCTION topk.recoded_items(items bytea, encoding text)
     LANGUAGE C STRICT STABLE
     AS 'MODULE_PATHNAME', 'topk_recoded_items';
 COMMENT ON FUNCTION topk.recoded_items(bytea, text) IS
-    'support function of restored dumps: converts the items of a row of the delta log from an encoding to that of this database';
+    'support function of restored dumps: converts the items of a row of the delta log, if they are text, and its groups from an encoding to that of this database';
 REVOKE ALL ON FUNCTION topk.recoded_items(bytea, text) FROM PUBLIC;
 
 CREATE FUNCTION topk.recoded_summary(summary bytea, encoding text)
@@ -343,7 +343,7 @@ DECLARE
     same_bytes boolean := 'SQL_ASCII' IN (recoded_line.encoding, getdatabaseencoding());
 BEGIN
     RETURN (SELECT json_object_agg(e.key,
-                CASE WHEN json_typeof(e.value) = 'null' OR NOT text_items OR e.key NOT IN ('items', 'summary')
+                CASE WHEN json_typeof(e.value) = 'null' OR e.key NOT IN ('items', 'summary') OR NOT text_items AND e.key = 'summary'
                      THEN e.value::jsonb::json -- escapes become characters of this encoding
                      WHEN e.key = 'items'
                      THEN to_json(topk.recoded_items((e.value #>> '{}')::bytea, recoded_line.encoding)::text)
@@ -361,11 +361,19 @@ REVOKE ALL ON FUNCTION topk.recoded_line(json, text, boolean) FROM PUBLIC;
 
 -- Functions that read stored values
 
-CREATE FUNCTION topk.items(items bytea, OUT item text, OUT weight bigint)
+CREATE FUNCTION topk.items(items bytea, OUT item text, OUT weight bigint, OUT grp text[])
     RETURNS SETOF record
     LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'topk_items';
-COMMENT ON FUNCTION topk.items(bytea) IS 'returns the items of a row of the delta log and their weights, in no particular order';
+COMMENT ON FUNCTION topk.items(bytea) IS
+    'returns the items of a row of the delta log and their weights, in no particular order; and their groups, if the row counts several groups';
+
+CREATE FUNCTION topk.bundle_groups(items bytea, OUT grp text[], OUT events bigint)
+    RETURNS SETOF record
+    LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'topk_bundle_groups';
+COMMENT ON FUNCTION topk.bundle_groups(bytea) IS
+    'returns the groups of a row of the delta log that counts several groups, and the number of their events; no row if it is another row, or cannot be read';
 
 CREATE FUNCTION topk.distinct_items(summary @extschema@.spacesaving, registers bytea)
     RETURNS bigint

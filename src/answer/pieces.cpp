@@ -2,6 +2,7 @@
 
 #include "../catalog/group_key.h"
 #include "../catalog/set_aside.h"
+#include "../pg/bundle.h"
 
 namespace topk::answer {
 namespace {
@@ -9,13 +10,20 @@ namespace {
 struct Collector {
     const RollupRow *row;
     ArrayType *grp;
+    ItemView key; // of the group in bundles
     Snapshot snapshot;
+    MemoryContext context; // of the parts
+    MemoryContext scratch;
     OwnGroups own; // read when the first delta needs it
     bool own_is_read;
     Pieces result;
 };
 
-void add(Collector *c, int64 events, const StoredTally &values) { c->result.parts.add({events, values}); }
+void add(Collector *c, int64 events, const StoredTally &values) {
+    MemoryContext caller = MemoryContextSwitchTo(c->context);
+    c->result.parts.add({events, values});
+    MemoryContextSwitchTo(caller);
+}
 
 void add_row(Collector *c, Level level, TimestampTz start) {
     Tile tile;
@@ -39,25 +47,72 @@ void add_unfinished_tiles(Collector *c, Span span) {
         add(c, tile.events, tile.values);
 }
 
-// A raw delta counts for its own group, and for the overflow group if its own group has no counts.
-bool is_wanted(Collector *c, HeapTuple tuple, TupleDesc descriptor, DeltaScope scope) {
-    if (scope == DeltaScope::all || c->grp == nullptr)
-        return c->grp == nullptr && scope != DeltaScope::group;
-    if (delta_in_group(tuple, descriptor, c->grp))
-        return true;
-    if (scope != DeltaScope::raw || ARR_NDIM(c->grp) != 0)
-        return false;
-    const Delta delta = read_delta(tuple, descriptor);
-    if (delta.grp == nullptr)
-        return true;
+// Whether the overflow group counts the events of this one.
+bool is_overflow(Collector *c, const ArrayType *grp) {
     if (!c->own_is_read) {
+        MemoryContext caller = MemoryContextSwitchTo(c->context);
         c->own = read_own_groups(c->row, c->snapshot);
         c->own_is_read = true;
+        MemoryContextSwitchTo(caller);
     }
-    return !contains(c->own, DatumGetArrayTypeP(PointerGetDatum(delta.grp)));
+    return !contains(c->own, grp);
+}
+
+// A raw delta counts for its own group, and for the overflow group if its own group has no counts.
+bool is_wanted(Collector *c, const Delta &delta) {
+    if (delta.form.scope == DeltaScope::all || c->grp == nullptr)
+        return c->grp == nullptr && delta.form.scope != DeltaScope::group;
+    if (delta.grp == nullptr)
+        return ARR_NDIM(c->grp) == 0 && delta.form.scope == DeltaScope::raw;
+    const ArrayType *grp = DatumGetArrayTypeP(PointerGetDatum(delta.grp));
+    return equal_groups(grp, c->grp) ||
+           (delta.form.scope == DeltaScope::raw && ARR_NDIM(c->grp) == 0 && is_overflow(c, grp));
+}
+
+void add_group(Collector *c, const BundleContent &content, const Bundle::Group &group) {
+    const struct varlena *items = group_items(content, group, c->row->shape.kind);
+    StoredTally values = {};
+    values.items = static_cast<struct varlena *>(MemoryContextAlloc(c->context, VARSIZE_ANY(items)));
+    memcpy(values.items, items, VARSIZE_ANY(items));
+    add(c, static_cast<int64>(group.events), values);
+}
+
+// Adds what a bundle counts for the group that is asked for. For the overflow group, that may be many.
+void add_bundle(Collector *c, DeltaScope scope, const struct varlena *bundle) {
+    BundleContent content;
+    if (ARR_NDIM(c->grp) != 0 || scope == DeltaScope::group) {
+        if (read_bundle_group(bundle, c->row->shape.kind, c->key, &content))
+            add_group(c, content, content.groups[0]);
+        return;
+    }
+    content = read_bundle(bundle, c->row->shape.kind);
+    for (uint32 i = 0; i < content.group_count; ++i) {
+        const Bundle::Group &group = content.groups[i];
+        if (group.key.length == 0 || is_overflow(c, group_array(group.key, content.values)))
+            add_group(c, content, group);
+    }
+}
+
+void add_delta(Collector *c, HeapTuple tuple, TupleDesc descriptor) {
+    const Delta delta = read_delta(tuple, descriptor);
+    const bool of_groups = delta.grp == nullptr && delta.form.scope != DeltaScope::all;
+    if (c->grp != nullptr && of_groups && delta.values.items != nullptr) {
+        MemoryContext caller = MemoryContextSwitchTo(c->scratch);
+        const struct varlena *items = pg_detoast_datum_packed(delta.values.items);
+        const bool bundle = is_bundle(items);
+        if (bundle)
+            add_bundle(c, delta.form.scope, items);
+        MemoryContextSwitchTo(caller);
+        MemoryContextReset(c->scratch);
+        if (bundle)
+            return;
+    }
+    if (is_wanted(c, delta))
+        add(c, delta.form.events, read_delta(heap_copytuple(tuple), descriptor).values);
 }
 
 void add_deltas(Collector *c, Span span) {
+    c->scratch = AllocSetContextCreate(CurrentMemoryContext, "pg_topk bundle", ALLOCSET_DEFAULT_SIZES);
     DeltaScan scan;
     begin_delta_scan(&scan, c->snapshot);
     while (HeapTuple tuple = next_delta(&scan)) {
@@ -65,13 +120,10 @@ void add_deltas(Collector *c, Span span) {
         if (form->rollup != c->row->id)
             continue;
         ++c->result.deltas;
-        if (!span.contains(form->tile))
-            continue;
-        TupleDesc descriptor = RelationGetDescr(scan.relation);
-        if (!is_wanted(c, tuple, descriptor, form->scope))
-            continue;
-        add(c, form->events, read_delta(heap_copytuple(tuple), descriptor).values);
+        if (span.contains(form->tile))
+            add_delta(c, tuple, RelationGetDescr(scan.relation));
     }
+    MemoryContextDelete(c->scratch);
 }
 
 // Deltas that folds could not merge are read like the log.
@@ -81,7 +133,10 @@ void add_set_aside(Collector *c, Span span) {
     SetAside row;
     while (next_set_aside(&scan, &row)) {
         const Delta &delta = row.delta;
-        if (c->grp == nullptr ? delta.grp != nullptr : delta.grp == nullptr || !equal_groups(c->grp, delta.grp))
+        if ((delta.form.scope == DeltaScope::all) != (c->grp == nullptr))
+            continue;
+        // What could not be read may be of any group.
+        if (c->grp != nullptr && delta.grp != nullptr && !equal_groups(c->grp, delta.grp))
             continue;
         if (delta.values.items == nullptr && delta.values.summary == nullptr)
             ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("counts that were set aside cannot be read")));
@@ -99,7 +154,9 @@ Collector begin(const RollupRow *row, Span span, ArrayType *grp) {
     Collector c = {};
     c.row = row;
     c.grp = grp;
+    c.key = grp == nullptr ? ItemView{} : group_key(grp);
     c.snapshot = GetActiveSnapshot();
+    c.context = CurrentMemoryContext;
     c.result.row = row;
     c.result.span = span;
     c.result.all_groups = grp == nullptr;

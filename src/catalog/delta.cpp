@@ -1,6 +1,5 @@
 #include "delta.h"
 
-#include "group_key.h"
 #include "row.h"
 #include "scan.h"
 #include "statement.h"
@@ -22,17 +21,6 @@ Delta read_delta(HeapTuple tuple, TupleDesc descriptor) {
     return {*delta_form(tuple),
             reinterpret_cast<ArrayType *>(row.stored(grp)),
             {row.stored(items), row.stored(summary), row.stored(sketch), row.stored(registers)}};
-}
-
-bool delta_in_group(HeapTuple tuple, TupleDesc descriptor, const ArrayType *group) {
-    bool null;
-    const Datum value = heap_getattr(tuple, grp, descriptor, &null);
-    if (null || group == nullptr)
-        return null && group == nullptr;
-    auto *stored = reinterpret_cast<struct varlena *>(DatumGetPointer(value));
-    if (VARATT_IS_EXTENDED(stored) && !VARATT_IS_SHORT(stored))
-        stored = pg_detoast_datum_packed(stored);
-    return equal_groups(reinterpret_cast<ArrayType *>(stored), group);
 }
 
 void insert_delta(Relation slot, const Delta &delta) {

@@ -23,7 +23,8 @@ using Form_topk_delta = const FormData_topk_delta *;
 inline Form_topk_delta delta_form(HeapTuple tuple) { return reinterpret_cast<Form_topk_delta>(GETSTRUCT(tuple)); }
 
 // A row. Pointers are values as the row has them, perhaps toasted, or nullptr for NULL. It has either items or a summary,
-// and neither where events were rejected.
+// and neither where events were rejected. Items may be a bundle, which has the groups in it (pg/bundle.h); grp is nullptr
+// then.
 struct Delta {
     FormData_topk_delta form;
     ArrayType *grp;
@@ -31,8 +32,6 @@ struct Delta {
 };
 
 Delta read_delta(HeapTuple tuple, TupleDesc descriptor);
-// Returns whether the row is of this group; nullptr stands for no group.
-bool delta_in_group(HeapTuple tuple, TupleDesc descriptor, const ArrayType *grp);
 
 // These write one row of a table that is open. They check no rights.
 void insert_delta(Relation slot, const Delta &delta);

@@ -105,7 +105,10 @@ void delete_unused_groups(int32 id) {
     appendStringInfoString(&statement, "DELETE FROM topk.group_key AS g WHERE g.rollup = $1"
                                        " AND NOT EXISTS (SELECT FROM topk.tile AS t WHERE t.rollup = $1 AND t.grp = g.grp)");
     for (int slot = 0; slot < slot_count; ++slot)
-        appendStringInfo(&statement, " AND NOT EXISTS (SELECT FROM topk.%s AS d WHERE d.rollup = $1 AND d.grp = g.grp)",
+        appendStringInfo(&statement,
+                         " AND NOT EXISTS (SELECT FROM topk.%1$s AS d WHERE d.rollup = $1 AND d.grp = g.grp)"
+                         " AND g.grp NOT IN (SELECT b.grp FROM topk.%1$s AS d, topk.bundle_groups(d.items) AS b"
+                         " WHERE d.rollup = $1 AND d.scope = 'g' AND d.grp IS NULL)",
                          table_name(slot_table(slot)));
     execute(statement.data, {Value::int4(id)});
 }

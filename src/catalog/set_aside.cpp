@@ -71,7 +71,7 @@ bool has_failures(int32 of) {
 bool has_failures(int32 of, const ArrayType *grp, Span span) {
     static Prepared statement = {
         "SELECT WHERE EXISTS (SELECT FROM topk.set_aside WHERE rollup = $1 AND tile >= $2 AND tile < $3"
-        " AND grp IS NOT DISTINCT FROM $4)"
+        " AND (scope = 'a') = ($4 IS NULL) AND coalesce(grp = $4, true))"
         " OR EXISTS (SELECT FROM topk.tile WHERE rollup = $1 AND failed AND start >= $2 AND stop <= $3"
         " AND grp IS NOT DISTINCT FROM $4)"};
     return execute(&statement, {Value::int4(of), Value::time(span.start), Value::time(span.stop), Value::strings(grp)}) != 0;

@@ -9,7 +9,7 @@
 namespace topk::catalog {
 
 struct SetAside {
-    Delta delta; // its scope is all or group
+    Delta delta; // its scope is all or group; of a group that nobody knows, grp is nullptr
     int64 weight;
 };
 

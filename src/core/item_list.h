@@ -3,8 +3,8 @@
 // a short item.
 #pragma once
 
+#include "item_coding.h"
 #include "spacesaving.h"
-#include "wire.h"
 
 namespace topk {
 
@@ -36,16 +36,12 @@ public:
     uint32_t next(WeightedItem *out, uint32_t n, uint8_t *scratch);
 
 private:
-    uint32_t read_item(uint8_t *to);
-
     Kind kind_;
     uint32_t size_;
     uint32_t left_;
     uint64_t total_;
     uint64_t weight_left_;
-    uint64_t value_ = 0; // the last bigint
-    const uint8_t *last_ = nullptr;
-    uint32_t last_length_ = 0;
+    ItemReader items_;
     Reader body_;
 };
 

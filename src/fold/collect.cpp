@@ -19,6 +19,9 @@ void collect(Fold *fold, HeapTuple tuple, int slot, SlotState state) {
     collected.bytes = payload_size(delta.values);
     collected.slot = static_cast<int8>(slot);
     collected.is_list = delta.values.items != nullptr;
+    collected.is_bundle =
+        collected.is_list && delta.grp == nullptr && fold->row.group_count != 0 && collected.form.scope != DeltaScope::all;
+    collected.content = nullptr;
     collected.draining = state != SlotState::active;
     collected.taken = false;
 }
@@ -79,27 +82,6 @@ void collect_deltas(Fold *fold) {
         }
         collect(fold, heap_copytuple(tuple), scan.slot, scan.states[scan.slot]);
     }
-}
-
-void plan_jobs(Fold *fold) {
-    fold->parts.reserve(2 * fold->deltas.count);
-    for (int i = 0; i < fold->deltas.count; ++i) {
-        CollectedDelta &delta = fold->deltas[i];
-        if (delta.form.tile == DT_NOBEGIN) {
-            fold->totals.rejected += delta.form.events;
-            delta.taken = true;
-            continue;
-        }
-        if (delta.form.scope != DeltaScope::group)
-            fold->parts.add({-1, i, delta.form.tile});
-        if (delta.group != -1 && delta.form.scope != DeltaScope::all)
-            fold->parts.add({fold->groups.groups[delta.group].effective, i, delta.form.tile});
-    }
-    std::sort(fold->parts.begin(), fold->parts.end(), [](const Part &a, const Part &b) {
-        if (a.group != b.group)
-            return a.group < b.group;
-        return a.tile != b.tile ? a.tile < b.tile : a.delta < b.delta;
-    });
 }
 
 int64 remove_taken(Fold *fold) {

@@ -16,8 +16,9 @@ namespace {
 void fold_deltas(Fold *fold, FoldResult *result) {
     fold->now = GetCurrentTimestamp();
     fold->windows = begin_windows(&fold->row);
+    fold->context = CurrentMemoryContext;
     fold->job_context = AllocSetContextCreate(CurrentMemoryContext, "pg_topk fold job", ALLOCSET_DEFAULT_SIZES);
-    init_groups(&fold->groups);
+    init_groups(&fold->groups, &fold->row);
     Relation log = table_open(slot_oid(0), AccessShareLock);
     fold->descriptor = CreateTupleDescCopy(RelationGetDescr(log));
     table_close(log, AccessShareLock);
@@ -26,6 +27,7 @@ void fold_deltas(Fold *fold, FoldResult *result) {
     // Taken after the lock: it sees what the last fold did.
     fold->snapshot = RegisterSnapshot(GetLatestSnapshot());
     collect_deltas(fold);
+    read_bundles(fold);
     register_groups(&fold->groups, &fold->row);
     plan_jobs(fold);
     run_jobs(fold);

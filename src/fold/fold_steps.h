@@ -3,6 +3,7 @@
 
 #include "../catalog/rollup_state.h"
 #include "../pg/array.h"
+#include "../pg/bundle.h"
 #include "../pg/subtransaction.h"
 #include "fold.h"
 #include "groups.h"
@@ -17,9 +18,11 @@ struct CollectedDelta {
     int group; // -1: none
     size_t bytes;
     int8 slot;
-    bool is_list;  // exact counts, not a tally
-    bool draining; // it must leave its slot, which is to be emptied
-    bool taken;    // the fold has counted it elsewhere, and deletes it
+    bool is_list;           // exact counts, not a tally
+    bool is_bundle;         // of groups
+    bool draining;          // it must leave its slot, which is to be emptied
+    bool taken;             // the fold has counted it elsewhere, and deletes it
+    BundleContent *content; // of a bundle that is part of jobs
 };
 
 // A delta as part of a job. A job is everything for one tile and one group, or for all groups together (-1).
@@ -27,6 +30,7 @@ struct Part {
     int group;
     int delta;
     TimestampTz tile;
+    const Bundle::Group *list; // of a bundle; nullptr: all that the delta has
 };
 
 struct Fold {
@@ -40,9 +44,12 @@ struct Fold {
     size_t bytes;      // of their values
     Array<Part> parts; // sorted by job
     bool more;
-    bool everything; // nothing waits in the log
-    bool alone; // each job in a subtransaction: one of them fails
+    bool everything;       // nothing waits in the log
+    bool alone;            // each job in a subtransaction: one of them fails
+    MemoryContext context; // of the fold
     MemoryContext job_context;
+    GroupCounts *waiting; // small lists of groups, which go back to the log together; nullptr: none yet
+    bool adding;          // to them
     WindowWriter windows;
     ErrorData *error;  // of the job that failed last
     FoldTotals totals; // what those of the rollup gain
@@ -53,7 +60,9 @@ void record_failure(Fold *fold, ArrayType *grp);
 
 // Reads the deltas that the snapshot sees, as many as one call takes on.
 void collect_deltas(Fold *fold);
-// Divides them into jobs.
+// Reads the bundles that the fold takes. Those of waiting counts may stay in the log.
+void read_bundles(Fold *fold);
+// Divides deltas into jobs.
 void plan_jobs(Fold *fold);
 // Merges each job into its tile, or leaves it in the log, perhaps in fewer rows.
 void run_jobs(Fold *fold);
@@ -88,5 +97,11 @@ bool lies_in_data(const ErrorData *error);
 
 // The size of the values in bytes, decompressed.
 size_t payload_size(const StoredTally &values);
+
+// Counts wait in the log until they are worth a rewrite of their tile. Meanwhile small rows are compacted into one now and
+// then. A row that is larger than what would come to it stays as it is, so that nothing is rewritten more often than its
+// size doubles.
+inline constexpr int max_waiting = 8; // small rows
+inline constexpr size_t small = 1024; // bytes
 
 } // namespace topk::fold

@@ -3,52 +3,26 @@
 #include "../catalog/group_key.h"
 
 namespace topk::fold {
-namespace {
 
-struct NumberedGroup {
-    const ArrayType *key;
-    int number;
-};
-
-const ArrayType *key_at(const void *entry) { return static_cast<const NumberedGroup *>(entry)->key; }
-
-uint32 hash_group(const void *entry, Size) {
-    const ArrayType *key = key_at(entry);
-    return static_cast<uint32>(XXH3_64bits(VARDATA_ANY(key), VARSIZE_ANY_EXHDR(key)));
-}
-
-int match_groups(const void *a, const void *b, Size) { return equal_groups(key_at(a), key_at(b)) ? 0 : 1; }
-
-} // namespace
-
-void init_groups(Groups *groups) {
+void init_groups(Groups *groups, const RollupRow *row) {
     *groups = {};
-    HASHCTL control = {};
-    control.keysize = sizeof(const ArrayType *);
-    control.entrysize = sizeof(NumberedGroup);
-    control.hash = hash_group;
-    control.match = match_groups;
-    control.hcxt = CurrentMemoryContext;
-    groups->numbers = hash_create("pg_topk groups", 64, &control, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+    groups->values = static_cast<uint32>(row->group_count);
+    groups->numbers = make_group_counts(CurrentMemoryContext, Kind::bytea, row->group_count);
 }
 
-int group_number(Groups *groups, const ArrayType *key) {
-    if (key == nullptr)
-        return -1;
-    bool found;
-    auto *numbered = static_cast<NumberedGroup *>(hash_search(groups->numbers, &key, HASH_ENTER, &found));
-    if (!found) {
-        numbered->number = groups->groups.count;
-        Group &group = groups->groups.add({DatumGetArrayTypePCopy(PointerGetDatum(key)), numbered->number});
-        numbered->key = group.key; // the caller's may not last
-    }
-    return numbered->number;
+int group_number(Groups *groups, const ItemView &key) {
+    const uint32 number = find_group(groups->numbers, 0, key);
+    if (number == static_cast<uint32>(groups->groups.count))
+        groups->groups.add({group_array(key, groups->values), static_cast<int>(number)});
+    return static_cast<int>(number);
 }
+
+int group_number(Groups *groups, const ArrayType *key) { return key == nullptr ? -1 : group_number(groups, group_key(key)); }
 
 void register_groups(Groups *groups, const RollupRow *row) {
     if (groups->groups.count == 0)
         return;
-    const int overflow = group_number(groups, construct_empty_array(TEXTOID));
+    const int overflow = group_number(groups, ItemView{});
     int32 registered = -1;
     for (int i = 0; i < groups->groups.count; ++i) {
         if (i == overflow || is_registered(row->id, groups->groups[i].key, nullptr))

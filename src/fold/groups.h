@@ -3,10 +3,7 @@
 
 #include "../catalog/rollup.h"
 #include "../pg/array.h"
-
-extern "C" {
-#include "utils/hsearch.h"
-}
+#include "../pg/group_counts.h"
 
 namespace topk::fold {
 
@@ -16,12 +13,15 @@ struct Group {
 };
 
 struct Groups {
-    Array<Group> groups; // by number
-    HTAB *numbers;       // by key
+    Array<Group> groups;  // by number
+    GroupCounts *numbers; // of keys
+    uint32 values;        // of a key
 };
 
-void init_groups(Groups *groups);
-// The number of a group; -1 for nullptr. The key is copied.
+void init_groups(Groups *groups, const RollupRow *row);
+// The number of a group, whose key is copied.
+int group_number(Groups *groups, const ItemView &key);
+// The same; -1 for nullptr.
 int group_number(Groups *groups, const ArrayType *key);
 // Finds or makes the row of each group in topk.group_key while there is room; the others' effective group is {}. Within
 // as_owner().

@@ -6,18 +6,37 @@ namespace topk::fold {
 namespace {
 
 // Deltas of a tile and group wait in the log until they are worth a rewrite of the tile: it costs as much for one event as
-// for thousands. Meanwhile small ones are compacted into one row now and then, as readers read them all; a row that is
-// larger than what would come to it stays as it is, so that nothing is rewritten more often than its size doubles.
+// for thousands.
 constexpr size_t min_merged = 4096;
 constexpr int merged_share = 2; // of the tile's bytes
-constexpr int max_waiting = 8;  // small rows of a tile and group
-constexpr size_t small = 1024;
 constexpr uint32_t max_list = 8192;
+constexpr size_t longest_bundle = 1 << 20; // of lists that wait
+constexpr size_t bytes_per_byte = 3;       // of a list in a bundle, without the items that are stored elsewhere
 
 CollectedDelta &delta_of(Fold *fold, const Part &part) { return fold->deltas[part.delta]; }
 
 StoredTally values_of(Fold *fold, const Part &part) {
     return read_delta(delta_of(fold, part).tuple, fold->descriptor).values;
+}
+
+int64 events_of(Fold *fold, const Part &part) {
+    return part.list != nullptr ? static_cast<int64>(part.list->events) : delta_of(fold, part).form.events;
+}
+
+size_t bytes_of(Fold *fold, const Part &part) {
+    return part.list != nullptr ? part.list->list_length * bytes_per_byte : delta_of(fold, part).bytes;
+}
+
+void merge_part(Fold *fold, const Part &part, Tally *tally) {
+    if (part.list != nullptr)
+        merge_group(tally, *delta_of(fold, part).content, *part.list);
+    else
+        merge_stored(tally, values_of(fold, part));
+}
+
+// A row of a statement, or a bundle, is part of several jobs, so none of them may leave it behind.
+bool must_be_taken(Fold *fold, const Part &part) {
+    return part.list != nullptr || (fold->row.group_count != 0 && delta_of(fold, part).form.scope == DeltaScope::raw);
 }
 
 ArrayType *group_of(const Fold *fold, const Part &part) {
@@ -37,7 +56,7 @@ void take(Fold *fold, const Part &part, uint64_t weight, bool late) {
         if (late)
             totals.late += delta.form.events;
     } else if (ARR_NDIM(group_of(fold, part)) == 0) {
-        totals.overflowed += delta.form.events;
+        totals.overflowed += events_of(fold, part);
     }
 }
 
@@ -55,14 +74,43 @@ void merge_job(Fold *fold, const Part *parts, int n) {
             above[above_count++] = move_to_window(windows, static_cast<Level>(level), grp, t);
     for (int i = 0; i < n; ++i) {
         CHECK_FOR_INTERRUPTS();
-        const StoredTally values = values_of(fold, parts[i]);
-        const int64 events = delta_of(fold, parts[i]).form.events;
+        const int64 events = events_of(fold, parts[i]);
         const uint64_t before = tally_weight(tile->tally);
-        add_to_window(windows, tile, values, events);
+        const auto merge = [&](Tally *tally) { merge_part(fold, parts[i], tally); };
+        merge_into_window(windows, tile, events, merge);
         for (int a = 0; a < above_count; ++a)
-            add_to_window(windows, above[a], values, events);
+            merge_into_window(windows, above[a], events, merge);
         take(fold, parts[i], tally_weight(tile->tally) - before, late);
     }
+}
+
+void append_waiting(void *context, const TileBundle &bundle) {
+    const auto *fold = static_cast<const Fold *>(context);
+    StoredTally values = {};
+    values.items = compress(bundle.bytes);
+    append_delta({{bundle.tile, bundle.events, fold->row.id, DeltaScope::group}, nullptr, values});
+}
+
+void write_waiting(Fold *fold) {
+    if (fold->waiting != nullptr)
+        write_bundles(fold->waiting, longest_bundle, append_waiting, fold);
+    fold->waiting = nullptr;
+}
+
+// Short lists of groups go back to the log together.
+void add_to_waiting(Fold *fold, ArrayType *grp, TimestampTz tile, int64 events, const SpaceSaving *list) {
+    if (fold->waiting != nullptr && !fits(fold->waiting, list->total()))
+        write_waiting(fold);
+    if (fold->waiting == nullptr)
+        fold->waiting = make_group_counts(fold->context, list->kind(), fold->row.group_count);
+    fold->adding = true;
+    const uint32 group = find_group(fold->waiting, tile, group_key(grp));
+    group_at(fold->waiting, group)->events += events;
+    for (uint32_t i = 0; i < list->size(); ++i) {
+        const SpaceSaving::Entry &entry = list->entries()[i];
+        add_count(fold->waiting, group, list->key(entry), entry.length, entry.count);
+    }
+    fold->adding = false;
 }
 
 // Writes the parts as one row of the log. False when they have too many items for that; nothing has changed then.
@@ -76,14 +124,19 @@ bool compact_job(Fold *fold, const Part *parts, int n) {
     const auto fits_row = [&] { return is_exact(tally) && tally->summary->size() <= shape.capacity; };
     for (int i = 0; i < n && fits_row(); ++i) {
         const uint64_t before = tally_weight(tally);
-        merge_stored(tally, values_of(fold, parts[i]));
+        merge_part(fold, parts[i], tally);
         weights[i] = tally_weight(tally) - before;
-        events += delta_of(fold, parts[i]).form.events;
+        events += events_of(fold, parts[i]);
     }
     const bool fits = fits_row();
     if (fits) {
-        const DeltaScope scope = parts[0].group == -1 ? DeltaScope::all : DeltaScope::group;
-        append_delta({{parts[0].tile, events, fold->row.id, scope}, group_of(fold, parts[0]), store_delta(tally)});
+        ArrayType *grp = group_of(fold, parts[0]);
+        const DeltaScope scope = grp == nullptr ? DeltaScope::all : DeltaScope::group;
+        const StoredTally list = store_delta(tally);
+        if (grp != nullptr && VARSIZE_ANY(list.items) < small)
+            add_to_waiting(fold, grp, parts[0].tile, events, tally->summary);
+        else
+            append_delta({{parts[0].tile, events, fold->row.id, scope}, grp, list});
         for (int i = 0; i < n; ++i)
             take(fold, parts[i], weights[i], false);
     }
@@ -105,7 +158,7 @@ bool is_worth_merging(Fold *fold, const Part *parts, int n) {
         const CollectedDelta &delta = delta_of(fold, parts[i]);
         if (!delta.is_list)
             return true;
-        bytes += delta.bytes;
+        bytes += bytes_of(fold, parts[i]);
     }
     const Span span = window_of(&fold->row, Level::tile, parts[0].tile);
     if (span.stop <= fold->now)
@@ -121,19 +174,22 @@ bool is_worth_merging(Fold *fold, const Part *parts, int n) {
     return bytes >= stored / merged_share;
 }
 
-// Puts the parts that are compacted now first. Returns how many: those that must leave their slot, and as many small ones as
-// are worth it.
+// Puts the parts that are compacted now first. Returns how many: those that must be taken, those that must leave their slot,
+// and as many small ones as are worth it.
 int choose_for_compaction(Fold *fold, Part *parts, int n) {
-    const auto delta = [&](int i) -> const CollectedDelta & { return delta_of(fold, parts[i]); };
     std::sort(parts, parts + n, [&](const Part &a, const Part &b) {
-        const CollectedDelta &x = delta_of(fold, a), &y = delta_of(fold, b);
-        return x.draining != y.draining ? x.draining : x.bytes < y.bytes;
+        const bool x = must_be_taken(fold, a), y = must_be_taken(fold, b);
+        if (x != y)
+            return x;
+        const CollectedDelta &c = delta_of(fold, a), &d = delta_of(fold, b);
+        return c.draining != d.draining ? c.draining : bytes_of(fold, a) < bytes_of(fold, b);
     });
+    const auto must_move = [&](int i) { return must_be_taken(fold, parts[i]) || delta_of(fold, parts[i]).draining; };
     int m = 0;
     size_t sum = 0;
-    while (m < n && (delta(m).draining || delta(m).bytes <= std::max(sum, small)))
-        sum += delta(m++).bytes;
-    return m >= max_waiting || (m > 0 && delta(0).draining) ? m : 0;
+    while (m < n && (must_move(m) || bytes_of(fold, parts[m]) <= std::max(sum, small)))
+        sum += bytes_of(fold, parts[m++]);
+    return m >= max_waiting || (m > 0 && must_move(0)) ? m : 0;
 }
 
 void run_job(Fold *fold, Part *parts, int n) {
@@ -141,17 +197,16 @@ void run_job(Fold *fold, Part *parts, int n) {
         merge_job(fold, parts, n);
         return;
     }
-    const int m = choose_for_compaction(fold, parts, n);
-    if (m != 0)
+    if (const int m = choose_for_compaction(fold, parts, n))
         compact_or_merge(fold, parts, m);
-    if (fold->row.group_count == 0)
-        return;
-    // A raw row of a rollup with groups counts in two jobs, so none of them may leave it behind.
-    const Part *first = parts + m;
-    const Part *end = std::partition(parts + m, parts + n,
-                                     [&](const Part &part) { return delta_of(fold, part).form.scope == DeltaScope::raw; });
-    if (first != end)
-        compact_or_merge(fold, first, static_cast<int>(end - first));
+}
+
+// The list of a part, or nullptr if it cannot be read.
+struct varlena *readable_items(Fold *fold, const Part &part) {
+    struct varlena *items = nullptr;
+    const ErrorData *error =
+        in_subtransaction([&] { items = group_items(*delta_of(fold, part).content, *part.list, fold->row.shape.kind); });
+    return error == nullptr ? items : nullptr;
 }
 
 // Moves the deltas of a job out of the log. Those that cannot even be copied are counted without their values, and make an
@@ -162,10 +217,16 @@ void set_aside(Fold *fold, const Part *parts, int n) {
     ArrayType *grp = group_of(fold, parts[0]);
     for (int i = 0; i < n; ++i) {
         SetAside row = {read_delta(delta_of(fold, parts[i]).tuple, fold->descriptor), 0};
+        if (parts[i].list != nullptr) {
+            row.delta.form.events = events_of(fold, parts[i]);
+            row.delta.values.items = readable_items(fold, parts[i]);
+        }
         row.weight = static_cast<int64>(readable_weight(row.delta.values));
         row.delta.form.scope = all ? DeltaScope::all : DeltaScope::group;
         row.delta.grp = grp;
-        if (in_subtransaction([&] { insert_set_aside(row, sqlstate, true); }) != nullptr)
+        if (row.delta.values.items == nullptr && parts[i].list != nullptr)
+            insert_set_aside(row, sqlstate, false);
+        else if (in_subtransaction([&] { insert_set_aside(row, sqlstate, true); }) != nullptr)
             insert_set_aside(row, sqlstate, false);
         take(fold, parts[i], static_cast<uint64_t>(row.weight), false);
     }
@@ -182,6 +243,8 @@ void run_job_alone(Fold *fold, Part *parts, int n) {
     }
     fold->windows.at = {Level::tile, window_of(&fold->row, Level::tile, parts[0].tile)};
     if (!succeeds_alone(fold, group_of(fold, parts[0]), [&] { run_job(fold, parts, n); })) {
+        if (fold->adding) // a part of the job is in the lists that wait
+            ReThrowError(fold->error);
         for (int i = 0; i < n; ++i)
             delta_of(fold, copy[i]).taken = taken[i];
         set_aside(fold, copy, n);
@@ -201,6 +264,7 @@ void run_jobs(Fold *fold) {
         (fold->alone ? run_job_alone : run_job)(fold, fold->parts.elements + first, next - first);
     }
     write_open_windows(&fold->windows);
+    write_waiting(fold);
 }
 
 } // namespace topk::fold

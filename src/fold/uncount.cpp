@@ -226,10 +226,11 @@ void leave_totals(const Recount *recount) {
     each_recounted(recount, recount->missing, [&](Relation slot, HeapTuple tuple) {
         Delta delta = read_delta(heap_copytuple(tuple), RelationGetDescr(slot));
         ArrayType *grp = delta.grp;
+        const bool of_groups = recount->row.group_count != 0;
         delta.grp = nullptr;
         delta.form.scope = DeltaScope::all;
         append_delta(delta);
-        if (grp != nullptr) {
+        if (of_groups) {
             delta.grp = grp;
             delta.form.scope = DeltaScope::group;
             append_delta(delta);

@@ -88,12 +88,7 @@ Window *move_to_window(WindowWriter *writer, Level level, ArrayType *grp, Timest
 }
 
 void add_to_window(WindowWriter *writer, Window *window, const StoredTally &values, int64 events) {
-    work_on(writer, window->tile);
-    MemoryContext old = MemoryContextSwitchTo(writer->scratch);
-    merge_stored(window->tally, values);
-    window->tile.events += events;
-    MemoryContextSwitchTo(old);
-    MemoryContextReset(writer->scratch);
+    merge_into_window(writer, window, events, [&](Tally *tally) { merge_stored(tally, values); });
 }
 
 void write_open_windows(WindowWriter *writer) {

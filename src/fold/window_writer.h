@@ -29,6 +29,16 @@ WindowWriter begin_windows(const RollupRow *row);
 // next call for another one of its level, which writes it.
 Window *move_to_window(WindowWriter *writer, Level level, ArrayType *grp, TimestampTz t);
 void add_to_window(WindowWriter *writer, Window *window, const StoredTally &values, int64 events);
+// Does the same with counts that merge(tally) adds to the tally of the window.
+template <class Merge>
+void merge_into_window(WindowWriter *writer, Window *window, int64 events, const Merge &merge) {
+    writer->at = {window->tile.key.level, {window->tile.key.start, window->tile.stop}};
+    MemoryContext old = MemoryContextSwitchTo(writer->scratch);
+    merge(window->tally);
+    window->tile.events += events;
+    MemoryContextSwitchTo(old);
+    MemoryContextReset(writer->scratch);
+}
 // Writes all that are open.
 void write_open_windows(WindowWriter *writer);
 // Forgets all that are open, after the subtransaction that opened them has failed.

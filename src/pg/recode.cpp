@@ -1,9 +1,12 @@
 // topk.recoded_items() and topk.recoded_summary(): exact counts of text items, in the encoding of this database instead of
 // that of the database where they were dumped.
+#include "../core/item_list.h"
 #include "../core/spacesaving_format.h"
 #include "array.h"
 #include "function.h"
+#include "group_counts.h"
 #include "guard.h"
+#include "item_arg.h"
 #include "tally.h"
 
 namespace topk::pg {
@@ -17,6 +20,13 @@ int encoding_argument(FunctionCallInfo fcinfo) {
     return encoding;
 }
 
+// Converts text; raises an error if this database cannot represent it.
+ItemView converted(const ItemView &text, int encoding) {
+    const char *from = pnstrdup(reinterpret_cast<const char *>(text.data), text.length);
+    const char *to = pg_any_to_server(from, static_cast<int>(text.length), encoding);
+    return {reinterpret_cast<const uint8 *>(to), to == from ? text.length : static_cast<uint32>(strlen(to))};
+}
+
 // Counts the items of an exact tally in another one. Raises an error for an item that this database cannot represent.
 Tally *recoded(const Tally *from, int encoding) {
     Tally *to = make_tally(from->shape);
@@ -24,22 +34,92 @@ Tally *recoded(const Tally *from, int encoding) {
     for (uint32_t i = 0; i < items->size(); ++i) {
         CHECK_FOR_INTERRUPTS();
         const SpaceSaving::Entry &entry = items->entries()[i];
-        const char *text = pnstrdup(reinterpret_cast<const char *>(items->key(entry)), entry.length);
-        const char *converted = pg_any_to_server(text, static_cast<int>(entry.length), encoding);
-        count_item(to, converted, converted == text ? entry.length : strlen(converted), entry.count);
+        const ItemView item = converted({items->key(entry), entry.length}, encoding);
+        count_item(to, item.data, item.length, entry.count);
     }
     if (!is_exact(to))
         elog(ERROR, "counts are no longer exact after a conversion");
     return to;
 }
 
-// recoded_items(items, encoding)
+ItemView recoded_key(const ItemView &key, uint32 values, int encoding) {
+    const ArrayType *group = group_array(key, values);
+    Datum *texts;
+    bool *nulls;
+    int n;
+    deconstruct_array(const_cast<ArrayType *>(group), TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, &n);
+    for (int i = 0; i < n; ++i) {
+        if (nulls[i])
+            continue;
+        const struct varlena *value_here = DatumGetTextPP(texts[i]);
+        const Bytes bytes = bytes_of(value_here);
+        const ItemView value = converted({bytes.data, static_cast<uint32>(bytes.size)}, encoding);
+        texts[i] = PointerGetDatum(
+            cstring_to_text_with_len(reinterpret_cast<const char *>(value.data), static_cast<int>(value.length)));
+    }
+    int dimensions[] = {n}, lower_bounds[] = {1};
+    return group_key(
+        n == 0 ? group : construct_md_array(texts, nulls, 1, dimensions, lower_bounds, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+struct Recoded {
+    MemoryContext context;
+    struct varlena *bundle;
+};
+
+void keep_bundle(void *result, const TileBundle &bundle) {
+    auto *recoded = static_cast<Recoded *>(result);
+    const Size size = VARSIZE(bundle.bytes);
+    recoded->bundle = static_cast<struct varlena *>(MemoryContextAlloc(recoded->context, size));
+    memcpy(recoded->bundle, bundle.bytes, size);
+}
+
+struct varlena *recoded_bundle(const struct varlena *value, int encoding) {
+    const Bytes bytes = bytes_of(value);
+    Kind kind = Kind::none;
+    guarded([&] {
+        Bundle::validate(bytes.data, bytes.size);
+        kind = Bundle(bytes.data, bytes.size).kind();
+    });
+    const BundleContent content = read_bundle(value, kind);
+    for (uint32 i = 0; kind == Kind::text && i < content.item_count; ++i)
+        content.items[i] = converted(content.items[i], encoding);
+    GroupCounts *counts = make_group_counts(CurrentMemoryContext, kind, static_cast<int>(content.values));
+    for (uint32 i = 0; i < content.group_count; ++i) {
+        CHECK_FOR_INTERRUPTS();
+        const Bundle::Group &group = content.groups[i];
+        const uint32 number = find_group(counts, 0, recoded_key(group.key, content.values, encoding));
+        group_at(counts, number)->events += static_cast<int64>(group.events);
+        for (Bundle::Counts list(content.item_count, group.list, group.list_length); !list.at_end();) {
+            Bundle::Count count = {};
+            guarded([&] { count = list.next(); });
+            const ItemView &item = content.items[count.item];
+            if (item.length > max_item_length)
+                raise_item_too_long(item.length);
+            add_count(counts, number, item.data, item.length, count.weight);
+        }
+    }
+    Recoded result = {CurrentMemoryContext, nullptr};
+    write_bundles(counts, SIZE_MAX, keep_bundle, &result);
+    return result.bundle;
+}
+
+// recoded_items(items, encoding). Items that are no text stay as they are.
 Datum recoded_items(FunctionCallInfo fcinfo) {
+    struct varlena *items = PG_GETARG_VARLENA_P(0);
+    const int encoding = encoding_argument(fcinfo);
+    if (is_bundle(items))
+        PG_RETURN_POINTER(recoded_bundle(items, encoding));
+    Kind kind = Kind::none;
+    const Bytes bytes = bytes_of(items);
+    guarded([&] { kind = ItemList(bytes.data, bytes.size).kind(); });
+    if (kind != Kind::text)
+        PG_RETURN_POINTER(items);
     Tally *tally = make_tally({max_capacity, 0, 1, Kind::text});
     StoredTally stored = {};
-    stored.items = PG_GETARG_VARLENA_P(0);
+    stored.items = items;
     merge_stored(tally, stored);
-    PG_RETURN_POINTER(store_delta(recoded(tally, encoding_argument(fcinfo))).items);
+    PG_RETURN_POINTER(store_delta(recoded(tally, encoding)).items);
 }
 
 // recoded_summary(summary, encoding)

@@ -6,6 +6,7 @@
 #include "../core/cms_format.h"
 #include "../core/item_list.h"
 #include "../core/window_size.h"
+#include "bundle.h"
 #include "subtransaction.h"
 
 extern "C" {
@@ -187,17 +188,6 @@ struct varlena *make_bytea(const void *data, size_t size) {
     return value;
 }
 
-struct varlena *compress(struct varlena *value) {
-    if (VARSIZE(value) < min_compressed)
-        return value;
-#ifdef USE_LZ4
-    const Datum smaller = toast_compress_datum(PointerGetDatum(value), TOAST_LZ4_COMPRESSION);
-#else
-    const Datum smaller = toast_compress_datum(PointerGetDatum(value), TOAST_PGLZ_COMPRESSION);
-#endif
-    return DatumGetPointer(smaller) == nullptr ? value : reinterpret_cast<struct varlena *>(DatumGetPointer(smaller));
-}
-
 const uint8 *registers_of(const struct varlena *value) {
     if (VARSIZE_ANY_EXHDR(value) != register_count)
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("invalid HyperLogLog registers")));
@@ -234,6 +224,17 @@ void merge_inexact(Tally *tally, Bytes summary, const StoredTally &stored) {
 }
 
 } // namespace
+
+struct varlena *compress(struct varlena *value) {
+    if (VARSIZE(value) < min_compressed)
+        return value;
+#ifdef USE_LZ4
+    const Datum smaller = toast_compress_datum(PointerGetDatum(value), TOAST_LZ4_COMPRESSION);
+#else
+    const Datum smaller = toast_compress_datum(PointerGetDatum(value), TOAST_PGLZ_COMPRESSION);
+#endif
+    return DatumGetPointer(smaller) == nullptr ? value : reinterpret_cast<struct varlena *>(DatumGetPointer(smaller));
+}
 
 void require_stored_kind(Kind stored, Kind wanted) {
     if (stored != wanted && stored != Kind::none)
@@ -318,7 +319,10 @@ void merge_stored(Tally *tally, const StoredTally &stored) {
     ContextSwitch context(tally->context);
     if (stored.items != nullptr) {
         struct varlena *items = detoast(stored.items);
-        merge_items(tally, items);
+        if (is_bundle(items))
+            merge_all_groups(tally, items);
+        else
+            merge_items(tally, items);
         if (items != stored.items)
             pfree(items);
     } else if (stored.summary != nullptr) {
@@ -400,8 +404,12 @@ uint64_t stored_weight(const StoredTally &stored) {
     const Bytes bytes = bytes_of(value);
     uint64_t weight = 0;
     guarded([&] {
-        weight = stored.items != nullptr ? ItemList(bytes.data, bytes.size).total()
-                                         : StoredSpaceSaving(bytes.data, bytes.size).total();
+        if (stored.items == nullptr)
+            weight = StoredSpaceSaving(bytes.data, bytes.size).total();
+        else if (Bundle::is_bundle(bytes.data, bytes.size))
+            weight = Bundle(bytes.data, bytes.size).total();
+        else
+            weight = ItemList(bytes.data, bytes.size).total();
     });
     return weight;
 }

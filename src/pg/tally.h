@@ -18,7 +18,8 @@ struct TallyShape {
     Kind kind;
 };
 
-// A tally in stored form, as columns of a row; nullptr stands for NULL. items has exact counts in the format of item_list.h.
+// A tally in stored form, as columns of a row; nullptr stands for NULL. items has exact counts in the format of item_list.h,
+// or a bundle (bundle.h), which stands for all its groups together.
 struct StoredTally {
     struct varlena *items;
     struct varlena *summary;
@@ -65,6 +66,9 @@ inline bool count_exact(Tally *tally, const void *data, size_t length, uint64_t 
 
 // Adds a stored tally. A tally for reading needs only its items and summary.
 void merge_stored(Tally *tally, const StoredTally &stored);
+
+// Returns a value compressed, if that makes it smaller.
+struct varlena *compress(struct varlena *value);
 
 // Returns the columns of a tile, with items nullptr. A tally for counting must not be used after that.
 StoredTally store_tally(Tally *tally);

@@ -1,6 +1,7 @@
 // The weight of one item in the counts of a window.
 #include "../core/cms_format.h"
 #include "../core/item_list.h"
+#include "bundle.h"
 #include "tally.h"
 
 namespace topk::pg {
@@ -13,7 +14,7 @@ void improve(Frequency *frequency, uint64_t upper, uint64_t estimate) {
     frequency->estimate = std::clamp(estimate, frequency->lower, frequency->upper);
 }
 
-Frequency in_list(Bytes bytes, Kind kind, const void *data, size_t length) {
+uint64_t weight_in_list(Bytes bytes, Kind kind, const void *data, size_t length) {
     constexpr uint32_t batch = 64;
     auto *scratch = static_cast<uint8_t *>(palloc(ItemList::scratch_size));
     uint64_t weight = 0;
@@ -29,7 +30,7 @@ Frequency in_list(Bytes bytes, Kind kind, const void *data, size_t length) {
     });
     pfree(scratch);
     require_stored_kind(stored, kind);
-    return {weight, weight, weight, weight};
+    return weight;
 }
 
 } // namespace
@@ -44,8 +45,12 @@ Frequency tally_frequency(const Tally *tally, const void *data, size_t length) {
 }
 
 Frequency stored_frequency(const StoredTally &stored, Kind kind, const void *data, size_t length) {
-    if (stored.items != nullptr)
-        return in_list(bytes_of(pg_detoast_datum_packed(stored.items)), kind, data, length);
+    if (stored.items != nullptr) {
+        const struct varlena *items = pg_detoast_datum_packed(stored.items);
+        const uint64_t weight = is_bundle(items) ? weight_in_bundle(items, kind, data, length)
+                                                 : weight_in_list(bytes_of(items), kind, data, length);
+        return {weight, weight, weight, weight};
+    }
     if (stored.summary == nullptr)
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a row of counts has neither items nor a summary")));
     const Bytes summary = bytes_of(pg_detoast_datum_packed(stored.summary));

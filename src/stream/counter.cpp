@@ -1,5 +1,6 @@
 #include "counter.h"
 
+#include "../pg/group_counts.h"
 #include "delta_log.h"
 
 namespace topk::stream {
@@ -10,25 +11,29 @@ constexpr uint32_t list_capacity = 8192;
 constexpr Size base_budget = 16 * 1024 * 1024;
 constexpr uint32_t checks_every = 64; // slow counts: the memory may grow by one item each
 constexpr int tile_cache_size = 64;
+constexpr size_t longest_bundle = 8000; // bytes, with which the row of a bundle fits into a page
+constexpr size_t max_key_size = max_group_size + Bundle::max_values * max_value_overhead;
 
 struct RollupCount;
 
+// A tile of a rollup without groups, or a group whose list is full.
 struct CountBucket {
     RollupCount *rollup;
     Tally *tally;
     int64 events;
     TimestampTz tile;
-    uint64 hash;
-    ArrayType *grp; // nullptr: the rollup has no groups
-    uint32 key_length;
     bool promoted; // to a tally that takes any number of items: one list is full, and more do not pay
-    uint8 *key;    // of the group: for each value a byte that says whether there is one, its length and bytes
+    uint32 group;  // its number in the rollup's groups, for those
+    CountBucket *next;
 };
 
 struct RollupCount {
     const Rollup *rollup;
     RollupCount *next;
-    CountBucket *last;
+    CountBucket *last;   // without groups
+    GroupCounts *groups; // nullptr: none were counted
+    uint32 last_group;
+    CountBucket *full_groups;
     Span last_tile;
     TimestampTz earliest;
     TimestampTz latest;
@@ -50,9 +55,7 @@ struct Counter {
     Size promoted; // what tallies that are no longer exact may come to
     uint32 slow_counts;
     Times times;
-    uint8 *key; // of the event's group
-    uint32 key_length;
-    uint32 key_room;
+    uint8 key[max_key_size]; // of the event's group
 };
 
 namespace {
@@ -104,63 +107,25 @@ inline RollupCount *find_rollup(Counter *counter, const Rollup *rollup) {
     return tile;
 }
 
-void add_to_key(Counter *counter, const void *data, uint32 length) {
-    const uint32 needed = counter->key_length + length;
-    if (needed > counter->key_room) {
-        counter->key_room = Max(needed, 2 * counter->key_room);
-        counter->key = static_cast<uint8 *>(repalloc(counter->key, counter->key_room));
-    }
-    memcpy(counter->key + counter->key_length, data, length);
-    counter->key_length = needed;
-}
-
-void make_key(Counter *counter, const Rollup *rollup, const Event &event) {
-    counter->key_length = 0;
+// The key of the event's group, as in a bundle.
+ItemView make_key(Counter *counter, const Rollup *rollup, const Event &event) {
+    uint8 *at = counter->key;
     size_t size = ARR_OVERHEAD_WITHNULLS(1, rollup->group_count);
     for (int i = 0; i < rollup->group_count; ++i) {
-        const uint8 present = !event.group_is_null[i];
-        if (!present) {
-            add_to_key(counter, &present, 1);
+        if (event.group_is_null[i]) {
+            *at++ = 0;
             continue;
         }
         auto *value = reinterpret_cast<struct varlena *>(DatumGetPointer(event.groups[i]));
         size += toast_raw_datum_size(event.groups[i]) + 3;
-        if (size > max_group_size) {
-            const uint8 overflow = 2;
-            counter->key_length = 0;
-            add_to_key(counter, &overflow, 1);
-            return;
-        }
+        if (size > max_group_size)
+            return {counter->key, 0}; // the overflow group
         auto *plain = pg_detoast_datum_packed(value);
-        const uint32 length = VARSIZE_ANY_EXHDR(plain);
-        add_to_key(counter, &present, 1);
-        add_to_key(counter, &length, sizeof(length));
-        add_to_key(counter, VARDATA_ANY(plain), length);
+        at = write_group_value(at, VARDATA_ANY(plain), static_cast<uint32>(VARSIZE_ANY_EXHDR(plain)));
         if (plain != value)
             pfree(plain);
     }
-}
-
-ArrayType *make_group(const Rollup *rollup, const uint8 *key) {
-    if (rollup->group_count == 0)
-        return nullptr;
-    if (key[0] == 2)
-        return construct_empty_array(TEXTOID);
-    auto *values = static_cast<Datum *>(palloc(rollup->group_count * sizeof(Datum)));
-    auto *nulls = static_cast<bool *>(palloc(rollup->group_count * sizeof(bool)));
-    for (int i = 0; i < rollup->group_count; ++i) {
-        nulls[i] = *key++ == 0;
-        values[i] = (Datum)0;
-        if (nulls[i])
-            continue;
-        uint32 length;
-        memcpy(&length, key, sizeof(length));
-        values[i] =
-            PointerGetDatum(cstring_to_text_with_len(reinterpret_cast<const char *>(key + 4), static_cast<int>(length)));
-        key += 4 + length;
-    }
-    int dimensions[] = {rollup->group_count}, lower_bounds[] = {1};
-    return construct_md_array(values, nulls, 1, dimensions, lower_bounds, TEXTOID, -1, false, TYPALIGN_INT);
+    return {counter->key, static_cast<uint32>(at - counter->key)};
 }
 
 uint32_t list_limit(const Rollup *rollup) { return Max(rollup->shape.capacity, list_capacity); }
@@ -176,12 +141,17 @@ bool is_full_list(const CountBucket *bucket) {
     return !bucket->promoted && bucket->tally->summary->size() >= list_limit(bucket->rollup->rollup);
 }
 
+uint32 hash_tile(const RollupCount *count, TimestampTz tile) {
+    const uint64 hash = (static_cast<uint64>(tile) + static_cast<uint64>(count->rollup->id)) * 0x9e3779b97f4a7c15;
+    return static_cast<uint32>(hash >> 32);
+}
+
 Size promoted_size(const TallyShape &shape) {
     return Size{shape.capacity} * 128 + Size{shape.width} * shape.depth * 8 + register_count;
 }
 
 void link(Counter *counter, CountBucket *bucket) {
-    uint32 at = static_cast<uint32>(bucket->hash);
+    uint32 at = hash_tile(bucket->rollup, bucket->tile);
     while (counter->table[at &= counter->table_size - 1] != nullptr)
         ++at;
     counter->table[at] = bucket;
@@ -201,18 +171,18 @@ void grow_table(Counter *counter) {
         pfree(old);
 }
 
-CountBucket *add_bucket(Counter *counter, RollupCount *count, TimestampTz tile, uint64 hash) {
-    if (2 * (counter->count + 1) > counter->table_size)
-        grow_table(counter);
-    MemoryContext caller = MemoryContextSwitchTo(counter->buckets);
-    auto *bucket = static_cast<CountBucket *>(palloc0(sizeof(CountBucket)));
+CountBucket *make_bucket(Counter *counter, RollupCount *count, TimestampTz tile) {
+    auto *bucket = static_cast<CountBucket *>(MemoryContextAllocZero(counter->buckets, sizeof(CountBucket)));
     bucket->rollup = count;
     bucket->tile = tile;
-    bucket->hash = hash;
-    bucket->key_length = counter->key_length;
-    bucket->key = static_cast<uint8 *>(palloc(counter->key_length + 1));
-    memcpy(bucket->key, counter->key, counter->key_length);
-    bucket->grp = make_group(count->rollup, bucket->key);
+    return bucket;
+}
+
+CountBucket *add_bucket(Counter *counter, RollupCount *count, TimestampTz tile) {
+    if (2 * (counter->count + 1) > counter->table_size)
+        grow_table(counter);
+    CountBucket *bucket = make_bucket(counter, count, tile);
+    MemoryContext caller = MemoryContextSwitchTo(counter->buckets);
     bucket->tally = make_tally(list_shape(count->rollup), Purpose::counting);
     MemoryContextSwitchTo(caller);
     link(counter, bucket);
@@ -220,31 +190,49 @@ CountBucket *add_bucket(Counter *counter, RollupCount *count, TimestampTz tile, 
     return bucket;
 }
 
-// The bucket of this tile and of the group in counter->key.
+// The bucket of a tile of a rollup without groups.
 [[gnu::noinline]] CountBucket *find_bucket(Counter *counter, RollupCount *count, TimestampTz tile) {
-    const uint64 seed = static_cast<uint64>(tile) * 0x9e3779b97f4a7c15 + static_cast<uint64>(count->rollup->id);
-    uint64 hash = XXH3_64bits_withSeed(counter->key, counter->key_length, seed);
-    hash ^= hash >> 32;
     if (counter->table_size != 0) {
-        for (uint32 at = static_cast<uint32>(hash);; ++at) {
+        for (uint32 at = hash_tile(count, tile);; ++at) {
             CountBucket *bucket = counter->table[at &= counter->table_size - 1];
             if (bucket == nullptr)
                 break;
-            if (bucket->hash == hash && bucket->tile == tile && bucket->rollup == count &&
-                bucket->key_length == counter->key_length && memcmp(bucket->key, counter->key, counter->key_length) == 0)
+            if (bucket->tile == tile && bucket->rollup == count)
                 return bucket;
         }
     }
-    return add_bucket(counter, count, tile, hash);
+    return add_bucket(counter, count, tile);
 }
 
-void append(const CountBucket *bucket, MemoryContext scratch) {
+void append(const CountBucket *bucket, ArrayType *grp, MemoryContext scratch) {
     MemoryContext caller = MemoryContextSwitchTo(scratch);
-    append_delta({{bucket->tile, bucket->events, bucket->rollup->rollup->id, DeltaScope::raw},
-                  bucket->grp,
-                  store_delta(bucket->tally)});
+    append_delta(
+        {{bucket->tile, bucket->events, bucket->rollup->rollup->id, DeltaScope::raw}, grp, store_delta(bucket->tally)});
     MemoryContextSwitchTo(caller);
     MemoryContextReset(scratch);
+}
+
+void append_bundle(void *count, const TileBundle &bundle) {
+    StoredTally values = {};
+    values.items = VARSIZE(bundle.bytes) > longest_bundle ? compress(bundle.bytes) : bundle.bytes;
+    append_delta(
+        {{bundle.tile, bundle.events, static_cast<RollupCount *>(count)->rollup->id, DeltaScope::raw}, nullptr, values});
+}
+
+void append_groups(RollupCount *count, MemoryContext scratch) {
+    for (const CountBucket *full = count->full_groups; full != nullptr; full = full->next) {
+        if (full->events == 0)
+            continue;
+        MemoryContext caller = MemoryContextSwitchTo(scratch);
+        ArrayType *grp =
+            group_array(group_at(count->groups, full->group)->key, static_cast<uint32>(count->rollup->group_count));
+        MemoryContextSwitchTo(caller);
+        append(full, grp, scratch);
+    }
+    if (count->groups != nullptr)
+        write_bundles(count->groups, longest_bundle, append_bundle, count);
+    count->full_groups = nullptr;
+    count->groups = nullptr;
 }
 
 MemoryContext make_scratch(Counter *counter) {
@@ -256,10 +244,11 @@ void append_all(Counter *counter) {
     for (uint32 i = 0; i < counter->table_size; ++i) {
         if (counter->table[i] == nullptr || counter->table[i]->events == 0)
             continue;
-        append(counter->table[i], scratch);
+        append(counter->table[i], nullptr, scratch);
         CHECK_FOR_INTERRUPTS();
     }
     for (RollupCount *count = counter->rollups; count != nullptr; count = count->next) {
+        append_groups(count, scratch);
         if (count->rejected == 0)
             continue;
         append_delta({{DT_NOBEGIN, count->rejected, count->rollup->id, DeltaScope::raw}, nullptr, {}});
@@ -305,7 +294,7 @@ void make_room(Counter *counter, CountBucket *bucket) {
         count_all(bucket->tally, list->summary);
     } else {
         MemoryContext scratch = make_scratch(counter);
-        append(bucket, scratch);
+        append(bucket, nullptr, scratch);
         MemoryContextDelete(scratch);
         bucket->events = 0;
         bucket->tally = make_tally(list_shape(rollup), Purpose::counting);
@@ -324,8 +313,71 @@ void make_room(Counter *counter, CountBucket *bucket) {
         start_over(counter);
 }
 
-inline bool same_key(const Counter *counter, const CountBucket *bucket) {
-    return counter->key_length == bucket->key_length && memcmp(counter->key, bucket->key, bucket->key_length) == 0;
+// ---- Rollups with groups
+
+GroupCounts *groups_of(Counter *counter, RollupCount *count) {
+    if (count->groups == nullptr) [[unlikely]] {
+        count->groups = make_group_counts(counter->buckets, count->rollup->shape.kind, count->rollup->group_count);
+        count->last_group = UINT32_MAX;
+    }
+    return count->groups;
+}
+
+uint32 group_of_event(Counter *counter, RollupCount *count, const Event &event) {
+    GroupCounts *groups = groups_of(counter, count);
+    const TimestampTz tile = count->last_tile.start;
+    const ItemView key = make_key(counter, count->rollup, event);
+    if (count->last_group != UINT32_MAX) {
+        const TileGroup *last = group_at(groups, count->last_group);
+        if (last->tile == tile && last->key.length == key.length && equal_bytes(last->key.data, key.data, key.length))
+            return count->last_group;
+    }
+    return count->last_group = find_group(groups, tile, key);
+}
+
+// The tally of a group whose list is full. nullptr: there is no memory for one.
+CountBucket *full_group(Counter *counter, RollupCount *count, uint32 group) {
+    for (CountBucket *full = count->full_groups; full != nullptr; full = full->next)
+        if (full->group == group)
+            return full;
+    const Size size = promoted_size(count->rollup->shape);
+    if (counter->promoted + size > counter->budget / 2)
+        return nullptr;
+    counter->promoted += size;
+    CountBucket *full = make_bucket(counter, count, group_at(count->groups, group)->tile);
+    full->group = group;
+    full->next = count->full_groups;
+    count->full_groups = full;
+    MemoryContext caller = MemoryContextSwitchTo(counter->buckets);
+    full->tally = make_tally(count->rollup->shape, Purpose::counting);
+    MemoryContextSwitchTo(caller);
+    return full;
+}
+
+// Writing what was counted takes memory too.
+bool may_grow(const Counter *counter, Size size) {
+    return MemoryContextMemAllocated(counter->buckets, true) + size <= counter->budget / 3 * 2;
+}
+
+void count_in_group(Counter *counter, RollupCount *count, const Event &event) {
+    if (count->groups != nullptr && !is_empty(count->groups)) {
+        const Size growth = next_growth(count->groups, event.item_length);
+        if ((growth != 0 && !may_grow(counter, growth)) || !fits(count->groups, event.weight)) [[unlikely]]
+            start_over(counter);
+    }
+    uint32 group = group_of_event(counter, count, event);
+    if (group_at(count->groups, group)->items >= list_limit(count->rollup)) [[unlikely]] {
+        if (CountBucket *full = full_group(counter, count, group)) {
+            count_item(full->tally, event.item, event.item_length, event.weight);
+            ++full->events;
+            return;
+        }
+        start_over(counter);
+        group = group_of_event(counter, count, event);
+    }
+    if (event.weight != 0)
+        add_count(count->groups, group, event.item, event.item_length, event.weight);
+    ++group_at(count->groups, group)->events;
 }
 
 } // namespace
@@ -343,8 +395,6 @@ Counter *begin_counting(Times times) {
     counter->times = times;
     counter->buckets = AllocSetContextCreate(context, "pg_topk tallies", ALLOCSET_DEFAULT_SIZES);
     counter->budget = Size{1024} * work_mem + base_budget;
-    counter->key_room = 64;
-    counter->key = static_cast<uint8 *>(palloc(counter->key_room));
     MemoryContextSwitchTo(caller);
     return counter;
 }
@@ -358,11 +408,12 @@ void count_event(Counter *counter, const Rollup *rollup, const Event &event) {
     }
     if (!count->last_tile.contains(event.time)) [[unlikely]]
         count->last_tile = ask_tile(count, event.time);
-    counter->key_length = 0;
-    if (rollup->group_count != 0)
-        make_key(counter, rollup, event);
+    if (rollup->group_count != 0) {
+        count_in_group(counter, count, event);
+        return;
+    }
     CountBucket *bucket = count->last;
-    if (bucket == nullptr || bucket->tile != count->last_tile.start || !same_key(counter, bucket))
+    if (bucket == nullptr || bucket->tile != count->last_tile.start)
         bucket = count->last = find_bucket(counter, count, count->last_tile.start);
 
     if (event.weight != 0 && count_exact(bucket->tally, event.item, event.item_length, event.weight)) [[likely]] {

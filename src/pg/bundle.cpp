@@ -1,0 +1,167 @@
+#include "bundle.h"
+
+#include "../core/item_list.h"
+#include "tally.h"
+
+namespace topk::pg {
+namespace {
+
+constexpr uint32 batch = 64;
+
+// A Bundle has no destructor, but its constructor may throw.
+class BundlePlace {
+public:
+    BundlePlace(const struct varlena *value, Kind kind) {
+        const Bytes bytes = bytes_of(value);
+        Kind stored = Kind::none;
+        guarded([&] { stored = (bundle_ = new (place_) Bundle(bytes.data, bytes.size))->kind(); });
+        require_stored_kind(stored, kind);
+    }
+    const Bundle *operator->() const { return bundle_; }
+    const Bundle &operator*() const { return *bundle_; }
+
+private:
+    alignas(Bundle) char place_[sizeof(Bundle)];
+    Bundle *bundle_;
+};
+
+template <class T>
+T *room(Size n) {
+    return static_cast<T *>(palloc_extended((n + 1) * sizeof(T), MCXT_ALLOC_HUGE));
+}
+
+void read_items(const BundlePlace &bundle, BundleContent *content) {
+    content->values = bundle->values();
+    content->item_count = bundle->item_count();
+    content->items = room<ItemView>(content->item_count);
+    auto *memory = room<uint8>(bundle->item_bytes());
+    content->size += content->item_count * sizeof(ItemView) + bundle->item_bytes();
+    guarded([&] { bundle->read_items(content->items, memory); });
+}
+
+// The weights of the items in all groups together.
+uint64_t *read_weights(const BundlePlace &bundle) {
+    auto *weights = static_cast<uint64_t *>(
+        palloc_extended((Size{bundle->item_count()} + 1) * sizeof(uint64_t), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    guarded([&] { bundle->add_weights(weights); });
+    return weights;
+}
+
+} // namespace
+
+bool is_bundle(const struct varlena *items) {
+    const Bytes bytes = bytes_of(items);
+    return Bundle::is_bundle(bytes.data, bytes.size);
+}
+
+ArrayType *group_array(const ItemView &key, uint32 values) {
+    if (key.length == 0)
+        return construct_empty_array(TEXTOID);
+    ItemView parts[Bundle::max_values];
+    guarded([&] {
+        Reader r(key.data, key.length);
+        for (uint32 i = 0; i < values; ++i)
+            parts[i] = read_group_value(r);
+    });
+    Datum datums[Bundle::max_values] = {};
+    bool nulls[Bundle::max_values];
+    for (uint32 i = 0; i < values; ++i) {
+        nulls[i] = parts[i].data == nullptr;
+        if (!nulls[i])
+            datums[i] = PointerGetDatum(
+                cstring_to_text_with_len(reinterpret_cast<const char *>(parts[i].data), static_cast<int>(parts[i].length)));
+    }
+    int dimensions[] = {static_cast<int>(values)}, lower_bounds[] = {1};
+    return construct_md_array(datums, nulls, 1, dimensions, lower_bounds, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+ItemView group_key(const ArrayType *group) {
+    Datum *values;
+    bool *nulls;
+    int n;
+    deconstruct_array(const_cast<ArrayType *>(group), TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &n);
+    Size size = 0;
+    for (int i = 0; i < n; ++i)
+        size += max_value_overhead + (nulls[i] ? 0 : VARSIZE_ANY_EXHDR(DatumGetPointer(values[i])));
+    auto *key = static_cast<uint8 *>(palloc(size + 1));
+    uint8 *at = key;
+    for (int i = 0; i < n; ++i) {
+        if (nulls[i])
+            *at++ = 0;
+        else
+            at = write_group_value(at, VARDATA_ANY(DatumGetPointer(values[i])),
+                                   static_cast<uint32>(VARSIZE_ANY_EXHDR(DatumGetPointer(values[i]))));
+    }
+    return {key, static_cast<uint32>(at - key)};
+}
+
+BundleContent read_bundle(const struct varlena *value, Kind kind) {
+    const BundlePlace bundle(value, kind);
+    BundleContent content = {};
+    read_items(bundle, &content);
+    content.group_count = bundle->group_count();
+    content.groups = room<Bundle::Group>(content.group_count);
+    auto *memory = room<uint8>(bundle->key_bytes());
+    content.size += content.group_count * sizeof(Bundle::Group) + bundle->key_bytes();
+    guarded([&] { bundle->read_groups(content.groups, memory); });
+    return content;
+}
+
+bool read_bundle_group(const struct varlena *value, Kind kind, const ItemView &key, BundleContent *content) {
+    const BundlePlace bundle(value, kind);
+    auto *group = static_cast<Bundle::Group *>(palloc(sizeof(Bundle::Group)));
+    auto *memory = room<uint8>(max_item_length);
+    bool found = false;
+    guarded([&] { found = bundle->find_group(key, group, memory); });
+    pfree(memory);
+    if (!found)
+        return false;
+    *content = {};
+    read_items(bundle, content);
+    content->group_count = 1;
+    content->groups = group;
+    return true;
+}
+
+void merge_group(Tally *tally, const BundleContent &content, const Bundle::Group &group) {
+    Bundle::Counts counts(content.item_count, group.list, group.list_length);
+    for (;;) {
+        Bundle::Count read[batch];
+        uint32 n = 0;
+        guarded([&] { n = counts.next(read, batch); });
+        for (uint32 i = 0; i < n; ++i) {
+            const ItemView &item = content.items[read[i].item];
+            count_item(tally, item.data, item.length, read[i].weight);
+        }
+        if (n < batch)
+            return;
+    }
+}
+
+void merge_all_groups(Tally *tally, const struct varlena *value) {
+    const BundlePlace bundle(value, tally->shape.kind);
+    BundleContent content = {};
+    read_items(bundle, &content);
+    uint64_t *weights = read_weights(bundle);
+    for (uint32 i = 0; i < content.item_count; ++i)
+        count_item(tally, content.items[i].data, content.items[i].length, weights[i]);
+    pfree(weights);
+}
+
+uint64_t weight_in_bundle(const struct varlena *value, Kind kind, const void *data, size_t length) {
+    const BundlePlace bundle(value, kind);
+    BundleContent content = {};
+    read_items(bundle, &content);
+    for (uint32 i = 0; i < content.item_count; ++i)
+        if (content.items[i].length == length && memcmp(content.items[i].data, data, length) == 0)
+            return read_weights(bundle)[i];
+    return 0;
+}
+
+struct varlena *group_items(const BundleContent &content, const Bundle::Group &group, Kind kind) {
+    Tally *tally = make_tally({max_capacity, 0, 1, kind});
+    merge_group(tally, content, group);
+    return store_delta(tally).items;
+}
+
+} // namespace topk::pg

@@ -1,0 +1,45 @@
+// Bundles (core/bundle.h) in values of the server: keys as arrays of text, lists as parts of tallies.
+#pragma once
+
+#include "../core/bundle.h"
+#include "pg.h"
+
+extern "C" {
+#include "utils/array.h"
+}
+
+namespace topk::pg {
+
+struct Tally;
+
+// Whether items of a delta are a bundle. The value must be detoasted.
+bool is_bundle(const struct varlena *items);
+
+// The key of a group in a bundle, as an array of text, and the other way round.
+ArrayType *group_array(const ItemView &key, uint32 values);
+ItemView group_key(const ArrayType *group);
+
+// A bundle that was read. Its lists lie in the bytes of the bundle.
+struct BundleContent {
+    uint32 values;
+    uint32 item_count;
+    ItemView *items;
+    uint32 group_count;
+    Bundle::Group *groups;
+    Size size; // of all this in memory
+};
+// Raises XX001 if the bytes are no bundle, or of another kind of items.
+BundleContent read_bundle(const struct varlena *bundle, Kind kind);
+// Reads one group alone; false if the bundle does not have it.
+bool read_bundle_group(const struct varlena *bundle, Kind kind, const ItemView &key, BundleContent *content);
+
+// Adds the counts of a group to a tally that takes items.
+void merge_group(Tally *tally, const BundleContent &content, const Bundle::Group &group);
+// Does the same for all groups together.
+void merge_all_groups(Tally *tally, const struct varlena *bundle);
+// The weight of an item in all groups together.
+uint64_t weight_in_bundle(const struct varlena *bundle, Kind kind, const void *data, size_t length);
+// The counts of a group as an item list.
+struct varlena *group_items(const BundleContent &content, const Bundle::Group &group, Kind kind);
+
+} // namespace topk::pg

@@ -1,0 +1,43 @@
+// Exact counts of the items of many groups in several tiles, in little memory: each item is there once, and so is each pair
+// of group and item. They are written as bundles (core/bundle.h).
+#pragma once
+
+#include "bundle.h"
+
+namespace topk::pg {
+
+// A group in one tile.
+struct TileGroup {
+    TimestampTz tile;
+    ItemView key; // as in a bundle
+    int64 events;
+    uint32 items; // distinct ones
+    uint32 first; // of its counts, once they are sorted
+};
+
+struct GroupCounts;
+
+// Lives in the memory context, which frees it.
+GroupCounts *make_group_counts(MemoryContext context, Kind kind, int values);
+bool is_empty(const GroupCounts *counts);
+// Returns the number of the group, which is added if it is new. It does not change until the counts are written.
+uint32 find_group(GroupCounts *counts, TimestampTz tile, const ItemView &key);
+TileGroup *group_at(GroupCounts *counts, uint32 group);
+// Adds to the weight of an item of a group. fits() must be true for the weight.
+void add_count(GroupCounts *counts, uint32 group, const void *data, size_t length, uint64_t weight);
+bool fits(const GroupCounts *counts, uint64_t weight);
+// The bytes by which the next item of a group may make the counts grow: 0 for all but a few.
+Size next_growth(const GroupCounts *counts, size_t length);
+
+// The counts of some groups of a tile, as a bundle.
+struct TileBundle {
+    TimestampTz tile;
+    int64 events;
+    struct varlena *bytes;
+};
+// Calls append(context, bundle) until it has passed on all that was counted, in order of the tiles. longest: bytes of a
+// bundle; one of a single group may be longer. The counts must not be used after that.
+void write_bundles(GroupCounts *counts, size_t longest, void (*append)(void *context, const TileBundle &bundle),
+                   void *context);
+
+} // namespace topk::pg
