@@ -83,7 +83,8 @@ constexpr const char *rollups_sql = R"(
                         FROM (SELECT group_key FROM topk.groups WHERE rollup = r.name ORDER BY group_key LIMIT 1000) AS g) AS g)";
 
 const std::pair<std::string_view, std::int64_t> window_seconds[] = {
-    {"hour", 3600}, {"day", 86400}, {"week", 7 * 86400}, {"month", 31 * 86400}};
+    {"hour", 3600}, {"day", 86400}, {"week", 7 * 86400}, {"month", 31 * 86400},
+    {"quarter", 92 * 86400}, {"year", 366 * 86400}};
 
 std::optional<std::string> find(const Arguments &arguments, std::string_view name) {
     for (const auto &[key, value] : arguments)
@@ -151,7 +152,7 @@ public:
         const std::string window = find(arguments_, "time_window").value_or("hour");
         if (std::none_of(std::begin(window_seconds), std::end(window_seconds),
                          [&](const auto &w) { return w.first == window; }))
-            fail("time_window", "must be hour, day, week or month");
+            fail("time_window", "must be hour, day, week, month, quarter or year");
         return window;
     }
 
@@ -166,7 +167,7 @@ public:
         const std::string_view letter(unit, static_cast<std::size_t>(end - unit));
         const char *name = letter == "m" ? " minutes" : letter == "h" ? " hours" : letter == "d" ? " days" : nullptr;
         if (error != std::errc() || name == nullptr || number == 0 || number > 10'000) {
-            fail("time_window", "must be hour, day, week, month, or a span like last_60m, last_24h, last_7d");
+            fail("time_window", "must be hour, day, week, month, quarter, year, or a span like last_60m, last_24h, last_7d");
             return {};
         }
         return std::to_string(number) + name;

@@ -53,8 +53,7 @@ SELECT * FROM wrong_sizes;
 SELECT rollup, (levels #>> '{month,windows}')::int, (levels #>> '{tile,bytes}')::bigint > 100000 AS large FROM topk.stats ORDER BY 1;
 
 -- Retention
-UPDATE topk.rollup SET retention = retention || '{"tile": "1 day", "hour": "1 day", "day": "1 day"}' WHERE name LIKE 'stats_%';
-UPDATE topk.rollup_state SET retained_at = NULL;
+SELECT topk.alter_rollup(name, retention => '{"tile": "1 day", "hour": "1 day", "day": "1 day"}') FROM topk.rollup WHERE name LIKE 'stats_%';
 INSERT INTO counted VALUES ('a', now() + interval '12 hours', 'x', 1);
 INSERT INTO counted VALUES ('a', now() - interval '3 days', 'x', 1);
 CALL topk.run();

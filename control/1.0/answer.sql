@@ -9,7 +9,7 @@ CREATE FUNCTION topk.top(rollup text, window_kind text, at timestamptz DEFAULT p
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_top';
 COMMENT ON FUNCTION topk.top(text, text, timestamptz, integer, text[]) IS
-    'returns the k (1 to 10000) items with the largest weight in the window (hour, day, week or month) that contains a time, by rank. count - error <= true weight <= count always holds, and the answer counts all events that the snapshot of the caller sees. Items with equal counts are in the order of the items. share is count divided by the weight of the window. metadata is the row of the item in the items table of the rollup, and NULL if policies of that table apply to the caller. Warns if retention has removed counts of the window and no level has all of them. group_key has the values of the group expressions; it is NULL for all groups together, and {} for the groups beyond max_groups. The caller needs the right to read the rollup (topk.may_read, SQLSTATE 42501).';
+    'returns the k (1 to 10000) items with the largest weight in the window (hour, day, week, month, quarter or year) that contains a time, by rank. count - error <= true weight <= count always holds, and the answer counts all events that the snapshot of the caller sees. Items with equal counts are in the order of the items. share is count divided by the weight of the window. metadata is the row of the item in the items table of the rollup, and NULL if policies of that table apply to the caller. Warns if retention has removed counts of the window and no level has all of them. group_key has the values of the group expressions; it is NULL for all groups together, and {} for the groups beyond max_groups. The caller needs the right to read the rollup (topk.may_read, SQLSTATE 42501).';
 
 CREATE FUNCTION topk.range(rollup text, since timestamptz, until timestamptz, k integer DEFAULT 10, group_key text[] DEFAULT NULL,
                            OUT rank integer, OUT item text, OUT count bigint, OUT error bigint, OUT guaranteed boolean,
@@ -194,10 +194,10 @@ COMMENT ON VIEW topk.snapshots IS 'the top k of each window that is over, one ro
 GRANT SELECT ON topk.snapshots TO PUBLIC;
 
 CREATE VIEW topk.errors AS
-    SELECT e.at, r.name AS rollup, e.sqlstate, e.message, ('{tile,hour,day,week,month}'::text[])[e.level + 1] AS window_kind,
+    SELECT e.at, r.name AS rollup, e.sqlstate, e.message, ('{tile,hour,day,week,month,quarter,year}'::text[])[e.level + 1] AS window_kind,
            e.start AS window_start, e.stop AS window_end, e.grp AS group_key
     FROM topk.readable_errors() AS e
     JOIN topk.readable_rollups() AS r ON r.id = e.rollup;
 COMMENT ON VIEW topk.errors IS 'the last 100 errors of folds and backfills, for each rollup that the user may read';
-COMMENT ON COLUMN topk.errors.window_kind IS 'tile, hour, day, week or month if a window failed alone, with its start, end and group; NULL if a fold or backfill failed as a whole';
+COMMENT ON COLUMN topk.errors.window_kind IS 'tile, hour, day, week, month, quarter or year if a window failed alone, with its start, end and group; NULL if a fold or backfill failed as a whole';
 GRANT SELECT ON topk.errors TO PUBLIC;

@@ -130,7 +130,7 @@ CREATE TABLE topk.tile (
     CONSTRAINT tile_key UNIQUE NULLS NOT DISTINCT (rollup, level, grp, start)
 ) WITH (fillfactor = 80);
 COMMENT ON TABLE topk.tile IS 'the counts of each window: one row for each rollup, level, group and window; only folds, backfills and retention write it';
-COMMENT ON COLUMN topk.tile.level IS '0 the grain, 1 hour (if the grain is shorter than an hour), 2 day, 3 week, 4 month';
+COMMENT ON COLUMN topk.tile.level IS '0 the grain, 1 hour (if the grain is shorter than an hour), 2 day, 3 week, 4 month, 5 quarter, 6 year';
 COMMENT ON COLUMN topk.tile.finished IS 'level 0: the row has been merged into the levels above, and late events are added there too; other levels: the window is over and its snapshot has been written';
 COMMENT ON COLUMN topk.tile.grp IS 'values of the group expressions as text; NULL for all groups together, {} for the overflow group';
 COMMENT ON COLUMN topk.tile.sketch IS 'Count-Min sketch of all items; NULL as long as summary is exact, and if the rollup has width 0';
@@ -199,17 +199,17 @@ CREATE TABLE topk.rollup_state (
     retry_at timestamptz,
     retained_at timestamptz,
     backfill text CHECK (backfill IN ('wanted', 'running', 'done', 'failed')),
-    level_windows bigint[] NOT NULL DEFAULT '{0,0,0,0,0}',
-    level_bytes bigint[] NOT NULL DEFAULT '{0,0,0,0,0}',
-    lost_since timestamptz[] NOT NULL DEFAULT '{infinity,infinity,infinity,infinity,infinity}',
-    lost_until timestamptz[] NOT NULL DEFAULT '{-infinity,-infinity,-infinity,-infinity,-infinity}',
+    level_windows bigint[] NOT NULL DEFAULT '{0,0,0,0,0,0,0}',
+    level_bytes bigint[] NOT NULL DEFAULT '{0,0,0,0,0,0,0}',
+    lost_since timestamptz[] NOT NULL DEFAULT '{infinity,infinity,infinity,infinity,infinity,infinity,infinity}',
+    lost_until timestamptz[] NOT NULL DEFAULT '{-infinity,-infinity,-infinity,-infinity,-infinity,-infinity,-infinity}',
     backfill_tries integer NOT NULL DEFAULT 0,
     backfill_at timestamptz,
     counted_since timestamptz,
-    CHECK (pg_catalog.cardinality(level_windows) = 5 AND pg_catalog.array_position(level_windows, NULL::bigint) IS NULL),
-    CHECK (pg_catalog.cardinality(level_bytes) = 5 AND pg_catalog.array_position(level_bytes, NULL::bigint) IS NULL),
-    CHECK (pg_catalog.cardinality(lost_since) = 5 AND pg_catalog.array_position(lost_since, NULL::timestamptz) IS NULL),
-    CHECK (pg_catalog.cardinality(lost_until) = 5 AND pg_catalog.array_position(lost_until, NULL::timestamptz) IS NULL)
+    CHECK (pg_catalog.cardinality(level_windows) = 7 AND pg_catalog.array_position(level_windows, NULL::bigint) IS NULL),
+    CHECK (pg_catalog.cardinality(level_bytes) = 7 AND pg_catalog.array_position(level_bytes, NULL::bigint) IS NULL),
+    CHECK (pg_catalog.cardinality(lost_since) = 7 AND pg_catalog.array_position(lost_since, NULL::timestamptz) IS NULL),
+    CHECK (pg_catalog.cardinality(lost_until) = 7 AND pg_catalog.array_position(lost_until, NULL::timestamptz) IS NULL)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE topk.rollup_state IS
     'totals of each rollup over the events that have been folded, and the state of its last fold and of its backfill';

@@ -22,18 +22,51 @@ CREATE FUNCTION topk.create_rollup(
     accept_future interval DEFAULT '1 day',
     backfill boolean DEFAULT false,
     metadata regclass DEFAULT NULL,
-    metadata_key name DEFAULT NULL
+    metadata_key name DEFAULT NULL,
+    if_not_exists boolean DEFAULT false
 ) RETURNS integer
     LANGUAGE C
     AS 'MODULE_PATHNAME', 'topk_create_rollup';
 COMMENT ON FUNCTION topk.create_rollup(text, regclass, text, text, text[], text[], integer, text, text, interval, text, integer,
-                                       integer, integer, integer, jsonb, interval, interval, boolean, regclass, name) IS
-    'creates a rollup, which counts the rows that are inserted into a stream or table from now on, and returns its id. Only the owner of the source may call it. docs/streams.md describes the parameters and their bounds.';
+                                       integer, integer, integer, jsonb, interval, interval, boolean, regclass, name, boolean) IS
+    'creates a rollup, which counts the rows that are inserted into a stream or table from now on, and returns its id. With if_not_exists, a rollup of this name that exists already stays as it is, and its id is returned. Only the owner of the source may call it. docs/streams.md describes the parameters and their bounds.';
 
-CREATE FUNCTION topk.drop_rollup(name text) RETURNS void
+CREATE FUNCTION topk.alter_rollup(
+    name text,
+    rename_to text DEFAULT NULL,
+    source regclass DEFAULT NULL,
+    windows text[] DEFAULT NULL,
+    k integer DEFAULT NULL,
+    max_groups integer DEFAULT NULL,
+    retention jsonb DEFAULT NULL,
+    accept_past interval DEFAULT NULL,
+    accept_future interval DEFAULT NULL,
+    metadata regclass DEFAULT NULL,
+    metadata_key name DEFAULT NULL,
+    if_exists boolean DEFAULT false,
+    -- These cannot be changed; the error says why.
+    item text DEFAULT NULL,
+    event_time text DEFAULT NULL,
+    group_by text[] DEFAULT NULL,
+    weight text DEFAULT NULL,
+    filter text DEFAULT NULL,
+    grain interval DEFAULT NULL,
+    timezone text DEFAULT NULL,
+    capacity integer DEFAULT NULL,
+    width integer DEFAULT NULL,
+    depth integer DEFAULT NULL
+) RETURNS void
+    LANGUAGE C
+    AS 'MODULE_PATHNAME', 'topk_alter_rollup';
+COMMENT ON FUNCTION topk.alter_rollup(text, text, regclass, text[], integer, integer, jsonb, interval, interval, regclass, name,
+                                      boolean, text, text, text[], text, text, interval, text, integer, integer, integer) IS
+    'changes the parameters of a rollup that are given, and keeps its counts. windows replaces the list of windows: those of a new kind are made of the counts that are kept, and those of a kind that is left out are removed. source is another stream or table, whose columns have the same names. Fields that retention does not name stay as they are. metadata ''-'' removes the items table. The parameters from item on cannot be changed (SQLSTATE 0A000). Only the owner of the source may call it, with windows at READ COMMITTED (SQLSTATE 25001).';
+
+CREATE FUNCTION topk.drop_rollup(name text, if_exists boolean DEFAULT false) RETURNS void
     LANGUAGE C STRICT
     AS 'MODULE_PATHNAME', 'topk_drop_rollup';
-COMMENT ON FUNCTION topk.drop_rollup(text) IS 'removes a rollup and all its counts; only the owner of the source may call it';
+COMMENT ON FUNCTION topk.drop_rollup(text, boolean) IS
+    'removes a rollup and all its counts; only the owner of the source may call it. With if_exists, a rollup that does not exist is a NOTICE and no error (SQLSTATE 42704).';
 
 CREATE FUNCTION topk.expressions() RETURNS trigger
     LANGUAGE C
@@ -83,6 +116,13 @@ CREATE FUNCTION topk.rollup_restored() RETURNS trigger
 COMMENT ON FUNCTION topk.rollup_restored() IS
     'trigger function of topk.rollup: makes sessions see the rollups of a restored dump';
 CREATE TRIGGER restored BEFORE INSERT ON topk.rollup FOR EACH ROW EXECUTE FUNCTION topk.rollup_restored();
+
+CREATE FUNCTION topk.rollup_protected() RETURNS trigger
+    LANGUAGE C
+    AS 'MODULE_PATHNAME', 'topk_rollup_protected';
+COMMENT ON FUNCTION topk.rollup_protected() IS
+    'trigger function of topk.rollup: refuses UPDATE and DELETE by statements, so that topk.alter_rollup checks each change';
+CREATE TRIGGER protected BEFORE UPDATE OR DELETE ON topk.rollup FOR EACH ROW EXECUTE FUNCTION topk.rollup_protected();
 
 -- Limits of what roles may insert
 

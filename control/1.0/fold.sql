@@ -12,13 +12,16 @@ BEGIN
            topk.distinct_items(t.summary, t.registers), ARRAY(SELECT e FROM @extschema@.topk(t.summary, k) AS e)
     FROM topk.tile AS t
     WHERE t.ctid = place
+      AND (NOT keep_larger OR EXISTS (SELECT FROM topk.snapshot AS e
+                                      WHERE e.rollup = t.rollup AND e.window_kind = kind AND e.start = t.start
+                                        AND e.grp IS NOT DISTINCT FROM t.grp))
     ON CONFLICT (rollup, window_kind, grp, start) DO UPDATE
     SET events = excluded.events, weight = excluded.weight, distinct_items = excluded.distinct_items, entries = excluded.entries
     WHERE NOT keep_larger OR s.events <= excluded.events;
 END
 $$;
 COMMENT ON FUNCTION topk.write_snapshot(tid, text, integer, boolean) IS
-    'support function of folds: writes the top k of the row of topk.tile at a place to topk.snapshot. With keep_larger, an earlier snapshot of more events stays.';
+    'support function of folds: writes the top k of the row of topk.tile at a place to topk.snapshot. With keep_larger, it replaces an earlier snapshot that has no more events, and nothing else.';
 REVOKE ALL ON FUNCTION topk.write_snapshot(tid, text, integer, boolean) FROM PUBLIC;
 
 CREATE FUNCTION topk.ago(age interval)

@@ -29,7 +29,7 @@ CREATE VIEW topk.stats AS
            END AS fold_lag,
            coalesce(s.folds, 0) AS folds, s.last_fold, s.last_fold_duration,
            (SELECT pg_catalog.jsonb_object_agg(l.name, pg_catalog.jsonb_build_object('windows', l.windows, 'bytes', l.bytes))
-            FROM unnest('{tile,hour,day,week,month}'::text[], s.level_windows, s.level_bytes) AS l (name, windows, bytes)
+            FROM unnest('{tile,hour,day,week,month,quarter,year}'::text[], s.level_windows, s.level_bytes) AS l (name, windows, bytes)
             WHERE l.name = 'tile' OR l.name = ANY (r.windows) AND NOT (l.name = 'hour' AND r.grain = interval '1 hour')) AS levels,
            coalesce(s.late, 0) AS late, coalesce(s.rejected, 0) + a.pending_rejected AS rejected,
            coalesce(s.overflowed, 0) AS overflowed,

@@ -4,8 +4,8 @@
 const $ = (id) => document.getElementById(id);
 const state = { rollup: null, window: null, group: null, date: "", hour: "12", item: null };
 const seconds = { top: 1, rollups: 3, trends: 5, detail: 5 };
-const series = { hour: 48, day: 30, week: 26, month: 12 };
-const lengths = { hour: 3600e3, day: 86400e3, week: 7 * 86400e3, month: 31 * 86400e3 };
+const series = { hour: 48, day: 30, week: 26, month: 12, quarter: 8, year: 5 };
+const lengths = { hour: 3600e3, day: 86400e3, week: 7 * 86400e3, month: 31 * 86400e3, quarter: 92 * 86400e3, year: 366 * 86400e3 };
 let rollups = [];
 let key = sessionStorage.getItem("topk-key");
 let generation = 0;        // of the choice; answers to an earlier choice are dropped

@@ -164,7 +164,7 @@ Collector begin(const RollupRow *row, Span span, ArrayType *grp) {
 }
 
 void add_range(Collector *c, const Lost &lost, Span span) {
-    const Cover cover = cover_span(c->row, lost, span, Level::month);
+    const Cover cover = cover_span(c->row, lost, span, longest_level);
     c->result.missing = cover.missing;
     if (!has_counts(c->row, c->grp))
         return;

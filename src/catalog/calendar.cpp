@@ -53,11 +53,15 @@ void window_days(Level level, int julian, int *first, int *next) {
             *first = julian - (j2day(julian) + 6) % 7;
             *next = *first + 7;
             return;
-        case Level::month: {
+        case Level::month:
+        case Level::quarter:
+        case Level::year: {
+            const int months = level == Level::month ? 1 : level == Level::quarter ? 3 : 12;
             int year, month, day;
             j2date(julian, &year, &month, &day);
-            *first = date2j(year, month, 1);
-            *next = month == 12 ? date2j(year + 1, 1, 1) : date2j(year, month + 1, 1);
+            const int begin = (month - 1) / months * months + 1, end = begin + months;
+            *first = date2j(year, begin, 1);
+            *next = end > 12 ? date2j(year + 1, 1, 1) : date2j(year, end, 1);
             return;
         }
         default: *first = julian; *next = julian + 1;
@@ -67,7 +71,7 @@ void window_days(Level level, int julian, int *first, int *next) {
 } // namespace
 
 const char *level_name(Level level) {
-    static const char *const names[level_count] = {"tile", "hour", "day", "week", "month"};
+    static const char *const names[level_count] = {"tile", "hour", "day", "week", "month", "quarter", "year"};
     return names[static_cast<int>(level)];
 }
 

@@ -6,8 +6,9 @@
 namespace topk::catalog {
 
 // Stored in topk.tile; never renumber.
-enum class Level : int16 { tile = 0, hour = 1, day = 2, week = 3, month = 4 };
-inline constexpr int level_count = 5;
+enum class Level : int16 { tile = 0, hour = 1, day = 2, week = 3, month = 4, quarter = 5, year = 6 };
+inline constexpr int level_count = 7;
+inline constexpr Level longest_level = Level::year;
 
 const char *level_name(Level level); // "tile", "hour", ...
 
@@ -25,7 +26,8 @@ pg_tz *find_zone(const char *name);
 // zone's offset changes, so that every window of a level is a union of tiles. t must be finite.
 Span tile_at(pg_tz *zone, int64 grain, TimestampTz t);
 
-// The window of a level above tile that contains t: hours like tiles of an hour; days, ISO weeks and months in local time.
+// The window of a level above tile that contains t: hours like tiles of an hour; days, ISO weeks, months,
+// quarters and years in local time.
 Span window_at(pg_tz *zone, Level level, TimestampTz t);
 
 } // namespace topk::catalog

@@ -197,6 +197,17 @@ List *read_definitions(Oid of) {
     return rows;
 }
 
+RollupDefinition *read_definition(int32 wanted) {
+    RollupDefinition *found = nullptr;
+    ScanKeyData key;
+    ScanKeyInit(&key, id, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(wanted));
+    scan(nullptr, 1, &key, nullptr, [&](HeapTuple tuple, TupleDesc descriptor) {
+        found = make_definition(Values(tuple, descriptor));
+        return false;
+    });
+    return found;
+}
+
 List *read_ids(Oid of) {
     List *ids = NIL;
     ScanKeyData key = source_key(of);
@@ -263,9 +274,11 @@ Cutoffs read_cutoffs(int32 of) {
     static Prepared statement = {
         "SELECT topk.ago(CASE WHEN r.grain = interval '1 hour' AND 'hour' = ANY (r.windows)"
         "                     THEN greatest(k.tile, k.hour) ELSE k.tile END),"
-        " topk.ago(k.hour), topk.ago(k.day), topk.ago(k.week), topk.ago(k.month), topk.ago(k.snapshot)"
+        " topk.ago(k.hour), topk.ago(k.day), topk.ago(k.week), topk.ago(k.month), topk.ago(k.quarter), topk.ago(k.year),"
+        " topk.ago(k.snapshot)"
         " FROM topk.rollup AS r, jsonb_to_record(r.retention) AS k"
-        " (tile interval, hour interval, day interval, week interval, month interval, snapshot interval)"
+        " (tile interval, hour interval, day interval, week interval, month interval, quarter interval, year interval,"
+        "  snapshot interval)"
         " WHERE r.id = $1"};
     execute(&statement, {Value::int4(of)});
     const auto cutoff = [](int column) {
@@ -309,6 +322,16 @@ bool insert_rollup(RollupDefinition *d) {
         return false;
     d->id = DatumGetInt32(result_value(0, 1));
     return true;
+}
+
+void update_rollup(const RollupDefinition &d) {
+    execute("UPDATE topk.rollup SET name = $2, source = $3, windows = $4, k = $5, max_groups = $6, accept_past = $7,"
+            " accept_future = $8, retention = $9, metadata = $10, metadata_key = $11 WHERE id = $1",
+            {Value::int4(d.id), Value::string(d.name), Value::of(REGCLASSOID, ObjectIdGetDatum(d.source)),
+             level_names(d.windows), Value::int4(d.k), Value::int4(d.max_groups),
+             Value::pointer(INTERVALOID, &d.accept_past), Value::pointer(INTERVALOID, &d.accept_future),
+             Value::pointer(JSONBOID, d.retention),
+             Value::of(REGCLASSOID, ObjectIdGetDatum(d.metadata), !OidIsValid(d.metadata)), Value::string(d.metadata_key)});
 }
 
 bool update_expressions(const RollupDefinition &d) {

@@ -59,10 +59,11 @@ struct RollupDefinition {
 // Return false if there is no such rollup.
 bool read_rollup(int32 id, Snapshot snapshot, RollupRow *row);
 bool read_rollup(const char *name, Snapshot snapshot, RollupRow *row);
-List *read_definitions(Oid source); // RollupDefinition pointers, by id; by the latest snapshot
-List *read_ids(Oid source);         // integers; by the latest snapshot
-bool has_rollups(Oid source);       // by the latest snapshot
-bool any_rollups();                 // by the latest snapshot
+List *read_definitions(Oid source);          // RollupDefinition pointers, by id; by the latest snapshot
+RollupDefinition *read_definition(int32 id); // nullptr: there is none; by the latest snapshot
+List *read_ids(Oid source);                  // integers; by the latest snapshot
+bool has_rollups(Oid source);                // by the latest snapshot
+bool any_rollups();                          // by the latest snapshot
 
 struct RollupSource {
     int32 id;
@@ -90,6 +91,8 @@ Cutoffs read_cutoffs(int32 id);
 
 // Sets the id. Returns false if the name is taken.
 bool insert_rollup(RollupDefinition *definition);
+// Writes what topk.alter_rollup can change, but no expressions.
+void update_rollup(const RollupDefinition &definition);
 // Writes the text of the expressions. Returns false if the row has it already.
 bool update_expressions(const RollupDefinition &definition);
 void rename_metadata_key(Oid table, const char *from, const char *to);

@@ -168,18 +168,25 @@ void add_level_change(int32 rollup, const LevelChange &change) {
             {Value::int4(rollup), by_level(change.windows), by_level(change.bytes)});
 }
 
-void add_retention(int32 rollup, const LevelChange &change, const Lost &lost) {
+void write_lost(int32 rollup, const Lost &lost) {
     TimestampTz since[level_count], until[level_count];
     for (int i = 0; i < level_count; ++i) {
         since[i] = lost.levels[i].start;
         until[i] = lost.levels[i].stop;
     }
-    static Prepared statement = {"UPDATE topk.rollup_state SET retained_at = now(),"
-                                 " level_windows = topk.add_by_level(level_windows, $2),"
-                                 " level_bytes = topk.add_by_level(level_bytes, $3), lost_since = $4, lost_until = $5"
-                                 " WHERE rollup = $1"};
-    execute(&statement, {Value::int4(rollup), by_level(change.windows), by_level(change.bytes),
-                         by_level(since, TIMESTAMPTZOID), by_level(until, TIMESTAMPTZOID)});
+    static Prepared statement = {"UPDATE topk.rollup_state SET lost_since = $2, lost_until = $3 WHERE rollup = $1"};
+    execute(&statement, {Value::int4(rollup), by_level(since, TIMESTAMPTZOID), by_level(until, TIMESTAMPTZOID)});
+}
+
+void add_retention(int32 rollup, const LevelChange &change, const Lost &lost) {
+    add_level_change(rollup, change);
+    write_lost(rollup, lost);
+    static Prepared statement = {"UPDATE topk.rollup_state SET retained_at = now() WHERE rollup = $1"};
+    execute(&statement, {Value::int4(rollup)});
+}
+
+void ask_for_retention(int32 rollup) {
+    execute("UPDATE topk.rollup_state SET retained_at = NULL WHERE rollup = $1", {Value::int4(rollup)});
 }
 
 void add_failure(int32 rollup) {

@@ -54,6 +54,10 @@ void subtract_counts(int32 rollup, int64 events, int128 weight);
 void add_level_change(int32 rollup, const LevelChange &change);
 void add_retention(int32 rollup, const LevelChange &change, const Lost &lost);
 
+void write_lost(int32 rollup, const Lost &lost);
+// Makes the next fold apply retention, whenever that was done last.
+void ask_for_retention(int32 rollup);
+
 void add_failure(int32 rollup); // of a fold
 void clear_failures(int32 rollup);
 

@@ -61,7 +61,7 @@ void expire_snapshots(int32 of, const char *kind, TimestampTz before) {
 void delete_snapshots(int32 of, Span span) {
     execute("DELETE FROM topk.snapshot AS s USING topk.tile AS t WHERE t.rollup = $1 AND t.level > 0 AND t.grp IS NULL"
             " AND t.start < $3 AND t.stop > $2 AND s.rollup = $1 AND s.start = t.start"
-            " AND s.window_kind = (ARRAY['tile', 'hour', 'day', 'week', 'month'])[t.level + 1]",
+            " AND s.window_kind = (ARRAY['tile', 'hour', 'day', 'week', 'month', 'quarter', 'year'])[t.level + 1]",
             {Value::int4(of), Value::time(span.start), Value::time(span.stop)});
     execute("DELETE FROM topk.snapshot WHERE rollup = $1 AND start >= $2 AND stop <= $3",
             {Value::int4(of), Value::time(span.start), Value::time(span.stop)});
@@ -70,6 +70,10 @@ void delete_snapshots(int32 of, Span span) {
 void delete_snapshots_with(int32 of, const ArrayType *group, Span span) {
     execute("DELETE FROM topk.snapshot WHERE rollup = $1 AND grp IS NOT DISTINCT FROM $2 AND start <= $3 AND stop >= $4",
             {Value::int4(of), Value::strings(group), Value::time(span.start), Value::time(span.stop)});
+}
+
+void delete_snapshots(int32 of, const char *kind) {
+    execute("DELETE FROM topk.snapshot WHERE rollup = $1 AND window_kind = $2", {Value::int4(of), Value::string(kind)});
 }
 
 void delete_snapshots(int32 of) { execute("DELETE FROM topk.snapshot WHERE rollup = $1", {Value::int4(of)}); }

@@ -27,6 +27,7 @@ void expire_snapshots(int32 rollup, const char *kind, TimestampTz before); // th
 void delete_snapshots(int32 rollup, Span span);
 // Deletes those of a group whose window contains the span.
 void delete_snapshots_with(int32 rollup, const ArrayType *grp, Span span);
+void delete_snapshots(int32 rollup, const char *kind);
 void delete_snapshots(int32 rollup); // all of a rollup that is dropped
 
 } // namespace topk::catalog

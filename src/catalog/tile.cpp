@@ -178,6 +178,33 @@ bool has_overflow(int32 of) {
     return execute("SELECT FROM topk.tile WHERE rollup = $1 AND grp = '{}' LIMIT 1", {Value::int4(of)}) != 0;
 }
 
+Array<Span> list_counted(int32 id, Level below) {
+    const uint64 count =
+        execute("SELECT DISTINCT start, stop FROM topk.tile WHERE rollup = $1 AND level < $2 AND grp IS NULL"
+                " AND (finished OR level > 0)",
+                {Value::int4(id), level_value(below)});
+    Array<Span> spans = {};
+    for (uint64 i = 0; i < count; ++i)
+        spans.add({DatumGetTimestampTz(result_value(i, 1)), DatumGetTimestampTz(result_value(i, 2))});
+    return spans;
+}
+
+Array<ArrayType *> list_groups_in(int32 id, Level below, Span span) {
+    static Prepared statement = {"SELECT DISTINCT t.grp FROM generate_series(0, $2 - 1) AS l (level)"
+                                 " JOIN topk.tile AS t ON t.level = l.level AND t.start < $4 AND t.stop > $3"
+                                 " WHERE t.rollup = $1 AND (t.finished OR t.level > 0) ORDER BY 1 NULLS FIRST"};
+    const uint64 count =
+        execute(&statement, {Value::int4(id), level_value(below), Value::time(span.start), Value::time(span.stop)});
+    Array<ArrayType *> groups = {};
+    for (uint64 i = 0; i < count; ++i) {
+        bool all_groups;
+        const Datum group = result_value(i, 1, &all_groups);
+        groups.add(all_groups ? nullptr : DatumGetArrayTypePCopy(group));
+    }
+    SPI_freetuptable(SPI_tuptable);
+    return groups;
+}
+
 void insert_tile(Tile *tile) {
     static Prepared statement = {
         "INSERT INTO topk.tile (rollup, level, grp, start, stop, events, finished, summary, sketch, registers)"
@@ -247,6 +274,12 @@ Array<DeletedWindow> delete_windows(int32 id, Span span, LevelChange *change) {
         change->bytes[static_cast<int>(of)] -= DatumGetInt64(result_value(i, 5));
     }
     return deleted;
+}
+
+void delete_level(int32 id, Level of, LevelChange *change) {
+    static Prepared statement = {"WITH deleted AS (DELETE FROM topk.tile WHERE rollup = $1 AND level = $2" DELETED_TILES};
+    Span removed;
+    remove(&statement, {Value::int4(id), level_value(of)}, of, change, &removed);
 }
 
 void delete_tiles(int32 id) { execute("DELETE FROM topk.tile WHERE rollup = $1", {Value::int4(id)}); }

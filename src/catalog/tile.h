@@ -62,6 +62,12 @@ bool has_windows_over(int32 rollup, TimestampTz now, Snapshot snapshot);
 Array<LevelSpan> list_windows(int32 rollup, Span span);
 
 bool has_overflow(int32 rollup); // whether there is a row of the overflow group
+
+// Returns the spans of the rows below a level that answers for it can be added up from, those of all groups together.
+Array<Span> list_counted(int32 rollup, Level below);
+// Returns the groups of such rows that overlap a span; nullptr is all groups together.
+Array<ArrayType *> list_groups_in(int32 rollup, Level below, Span span);
+
 void insert_tile(Tile *tile);
 void update_tile(Tile *tile);   // events, finished and values, by place
 void finish_tile(Tile *tile);   // finished alone
@@ -80,6 +86,7 @@ struct DeletedWindow {
 };
 // Deletes and returns the rows above the grain that overlap the span.
 Array<DeletedWindow> delete_windows(int32 rollup, Span span, LevelChange *change);
-void delete_tiles(int32 rollup); // all of a rollup that is dropped
+void delete_level(int32 rollup, Level level, LevelChange *change); // all rows of a level
+void delete_tiles(int32 rollup);                                   // all of a rollup that is dropped
 
 } // namespace topk::catalog

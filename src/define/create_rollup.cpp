@@ -3,16 +3,13 @@
 #include "../pg/function.h"
 #include "../catalog/as_owner.h"
 #include "../catalog/calendar.h"
-#include "../catalog/citus.h"
 #include "../catalog/rollup_state.h"
 #include "../stream/delta_log.h"
 #include "../stream/expressions.h"
 #include "../catalog/lock.h"
 #include "../catalog/items_table.h"
-#include "dependencies.h"
 #include "options.h"
-#include "../catalog/owner.h"
-#include "triggers.h"
+#include "source.h"
 
 extern "C" {
 #include "catalog/pg_class.h"
@@ -31,7 +28,7 @@ namespace {
     required(name) required(source) required(item) required(event_time) required(group_by) required(windows) required(k)    \
         optional(weight) optional(filter) required(grain) optional(timezone) optional(capacity) required(width)             \
             required(depth) required(max_groups) optional(retention) optional(accept_past) required(accept_future)          \
-                required(backfill) optional(metadata) optional(metadata_key)
+                required(backfill) optional(metadata) optional(metadata_key) required(if_not_exists)
 
 #define PARAMETER_ENUM(parameter) arg_##parameter,
 enum Argument { ROLLUP_PARAMETERS(PARAMETER_ENUM, PARAMETER_ENUM) };
@@ -42,27 +39,6 @@ void require_arguments(FunctionCallInfo fcinfo) {
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", #parameter)));
 #define ACCEPT(parameter)
     ROLLUP_PARAMETERS(REQUIRE, ACCEPT)
-}
-
-bool is_stream(Oid relation) {
-    return get_rel_relkind(relation) == RELKIND_FOREIGN_TABLE &&
-           strcmp(GetForeignDataWrapper(GetForeignServer(GetForeignTable(relation)->serverid)->fdwid)->fdwname, "topk") == 0;
-}
-
-void check_source(Relation source) {
-    const char kind = source->rd_rel->relkind;
-    const char *name = RelationGetRelationName(source);
-    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE && !is_stream(RelationGetRelid(source)))
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a table or a stream", name),
-                        errhint("Create a stream with CREATE FOREIGN TABLE ... SERVER topk.")));
-    if (source->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot create a rollup on a temporary table")));
-    // Their rows are inserted into shards, on other nodes too, where nothing would count them.
-    const Oid oid = RelationGetRelid(source);
-    if (is_distributed(oid) || is_shard(oid))
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("cannot create a rollup on \"%s\", because Citus spreads its rows over shards", name),
-                        errhint("Create a stream with a rollup on each node (docs/citus.md).")));
 }
 
 char *text_argument(FunctionCallInfo fcinfo, Argument argument) {
@@ -98,20 +74,25 @@ bool insert(RollupDefinition *rollup, bool backfill) {
     });
 }
 
+// Sets the id.
+bool skip_existing(RollupDefinition *rollup) {
+    Oid source;
+    if (!as_owner([&] { return find_rollup(rollup->name, &rollup->id, &source); }))
+        return false;
+    ereport(NOTICE, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("rollup \"%s\" already exists, skipping", rollup->name)));
+    return true;
+}
+
 // The parameters that need no source.
 void set_options(FunctionCallInfo fcinfo, RollupDefinition *rollup) {
     rollup->name = text_argument(fcinfo, arg_name);
-    const size_t length = strlen(rollup->name);
-    if (length == 0 || length >= NAMEDATALEN)
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_NAME), errmsg("the name of a rollup must have 1 to %d bytes", NAMEDATALEN - 1)));
-    rollup->k = checked_range("k", PG_GETARG_INT32(arg_k), 1, 10000);
+    check_name(rollup->name);
+    rollup->k = checked_k(PG_GETARG_INT32(arg_k), max_capacity);
     const int32 capacity = PG_ARGISNULL(arg_capacity)
                                ? Max(1000, 20 * rollup->k)
                                : checked_range("capacity", PG_GETARG_INT32(arg_capacity), 1, max_capacity);
-    if (rollup->k > capacity)
-        raise_parameter("k must not be greater than capacity");
-    rollup->max_groups = checked_range("max_groups", PG_GETARG_INT32(arg_max_groups), 1, 1000000);
+    checked_k(rollup->k, static_cast<uint32_t>(capacity));
+    rollup->max_groups = checked_max_groups(PG_GETARG_INT32(arg_max_groups));
     const int32 width = PG_GETARG_INT32(arg_width), depth = PG_GETARG_INT32(arg_depth);
     check_sketch(width, depth);
     rollup->shape.capacity = static_cast<uint32_t>(capacity);
@@ -126,7 +107,7 @@ void set_options(FunctionCallInfo fcinfo, RollupDefinition *rollup) {
 // Settings must be pinned.
 void set_times(FunctionCallInfo fcinfo, RollupDefinition *rollup) {
     const Retention retention =
-        checked_retention(PG_ARGISNULL(arg_retention) ? nullptr : PG_GETARG_VARLENA_P(arg_retention));
+        checked_retention(PG_ARGISNULL(arg_retention) ? nullptr : PG_GETARG_VARLENA_P(arg_retention), nullptr);
     rollup->retention = retention.jsonb;
     rollup->accept_past = PG_ARGISNULL(arg_accept_past)
                               ? retention.longest
@@ -191,17 +172,16 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     const bool backfill = PG_GETARG_BOOL(arg_backfill);
 
     const Oid oid = PG_GETARG_OID(arg_source);
-    if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(oid)))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", oid)));
-    require_ownership(oid);
-    Relation source = table_open(oid, AccessShareLock); // nothing of it changes from now on
-    require_ownership(oid);
-    check_source(source);
+    Relation source = open_source(oid);
     if (backfill && source->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot backfill from stream \"%s\"", RelationGetRelationName(source)),
                         errdetail("Streams keep no rows.")));
     rollup.source = oid;
+    if (PG_GETARG_BOOL(arg_if_not_exists) && skip_existing(&rollup)) {
+        table_close(source, NoLock);
+        PG_RETURN_INT32(rollup.id);
+    }
     set_texts(fcinfo, &rollup);
     const Expressions expressions = parse_expressions(source, &rollup, false); // under the user's settings
     rollup.shape.kind = item_kind(static_cast<const Expr *>(linitial(expressions.written)));
@@ -212,22 +192,21 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     const int level = pin_settings();
     set_times(fcinfo, &rollup);
     print_expressions(source, expressions, &rollup);
-    if (!insert(&rollup, backfill))
-        ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("rollup \"%s\" already exists", rollup.name)));
+    if (!insert(&rollup, backfill)) {
+        // Another transaction was faster.
+        if (!PG_GETARG_BOOL(arg_if_not_exists) || !skip_existing(&rollup))
+            ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("rollup \"%s\" already exists", rollup.name)));
+        unpin_settings(level);
+        table_close(source, NoLock);
+        PG_RETURN_INT32(rollup.id);
+    }
 
     table_close(source, NoLock);
     CommandCounterIncrement();
     // After the insertion, which may wait for a transaction that holds the name: INSERTs would wait behind this lock.
-    lock_source(oid);
-    sync_triggers(oid);
-    source = table_open(oid, NoLock);
-    store_expressions(source, &rollup, expressions);
-    lock_needed(source, rollup.name);
-    print_expressions(source, expressions, &rollup); // with the names of now
-    as_owner([&] { update_expressions(rollup); });
+    lock_sources({{oid, ShareRowExclusiveLock}});
+    connect_rollup(&rollup, expressions);
     unpin_settings(level);
-    table_close(source, NoLock);
-    CacheInvalidateRelcacheByRelid(oid);
     if (backfill)
         tell_of_backfill(rollup, get_rel_name(oid));
     if (backfill && backfill_requested_hook != nullptr)

@@ -41,16 +41,21 @@ bool find(const char *name, int32 *id, Oid *source) {
 Datum drop_rollup(FunctionCallInfo fcinfo) {
     PreventCommandDuringRecovery("topk.drop_rollup()");
     const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    const bool if_exists = PG_GETARG_BOOL(1);
     int32 id = 0, again = 0;
     Oid source = InvalidOid;
     if (find(name, &id, &source)) {
         require_ownership(source); // before locks that would keep others waiting
         lock_rollup(id, true);
-        lock_source(source);
+        lock_sources({{source, AccessExclusiveLock}}); // which DROP TRIGGER takes
     }
     // Somebody may have been faster.
-    if (id == 0 || !find(name, &again, &source) || again != id)
-        raise_no_rollup(name);
+    if (id == 0 || !find(name, &again, &source) || again != id) {
+        if (!if_exists)
+            raise_no_rollup(name);
+        ereport(NOTICE, (errmsg("rollup \"%s\" does not exist, skipping", name)));
+        PG_RETURN_VOID();
+    }
     delete_rollup(id);
     CommandCounterIncrement();
     if (get_rel_relkind(source) != '\0') { // it may have been dropped by a session whose event triggers were off

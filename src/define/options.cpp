@@ -17,8 +17,8 @@ struct Kept {
     const char *what;
     const char *time;
 };
-constexpr Kept defaults[] = {{"tile", "35 days"},  {"hour", "35 days"},   {"day", "400 days"},
-                             {"week", "800 days"}, {"month", "10 years"}, {"snapshot", "400 days"}};
+constexpr Kept defaults[] = {{"tile", "35 days"},   {"hour", "35 days"},     {"day", "400 days"},  {"week", "800 days"},
+                             {"month", "10 years"}, {"quarter", "10 years"}, {"year", "10 years"}, {"snapshot", "400 days"}};
 constexpr int kept_count = lengthof(defaults);
 
 int compare(const Interval *a, const Interval *b) {
@@ -63,7 +63,7 @@ int find_kept(const JsonbValue *key) {
             return i;
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("unknown field \"%s\" of retention", pnstrdup(key->val.string.val, key->val.string.len)),
-                    errhint("The fields are tile, hour, day, week, month and snapshot.")));
+                    errhint("The fields are tile, hour, day, week, month, quarter, year and snapshot.")));
     pg_unreachable();
 }
 
@@ -96,6 +96,13 @@ void raise_parameter(const char *message) {
     pg_unreachable();
 }
 
+void check_name(const char *name) {
+    const size_t length = strlen(name);
+    if (length == 0 || length >= NAMEDATALEN)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_NAME), errmsg("the name of a rollup must have 1 to %d bytes", NAMEDATALEN - 1)));
+}
+
 int64 checked_grain(const Interval *grain) {
     if (grain->month != 0 || grain->day != 0 || grain->time < USECS_PER_MINUTE || grain->time > USECS_PER_HOUR ||
         USECS_PER_HOUR % grain->time != 0)
@@ -117,7 +124,7 @@ void check_windows(ArrayType *windows, bool *chosen) {
             ++level;
         if (level == level_count)
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown window \"%s\"", name),
-                            errhint("The windows are hour, day, week and month.")));
+                            errhint("The windows are hour, day, week, month, quarter and year.")));
         if (chosen[level])
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("window \"%s\" is given twice", name)));
         chosen[level] = true;
@@ -126,10 +133,11 @@ void check_windows(ArrayType *windows, bool *chosen) {
         raise_parameter("windows must not be empty");
 }
 
-Retention checked_retention(struct varlena *given) {
+Retention checked_retention(struct varlena *given, struct varlena *present) {
     Interval *values[kept_count] = {};
-    if (given != nullptr)
-        read_given(given, values);
+    for (struct varlena *fields : {present, given})
+        if (fields != nullptr)
+            read_given(fields, values);
     StringInfoData json;
     initStringInfo(&json);
     Retention result = {};
@@ -152,6 +160,15 @@ int32 checked_range(const char *parameter, int32 value, int32 least, int32 most)
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must be between %d and %d", parameter, least, most)));
     return value;
 }
+
+int32 checked_k(int32 k, uint32_t capacity) {
+    checked_range("k", k, 1, 10000);
+    if (static_cast<uint32_t>(k) > capacity)
+        raise_parameter("k must not be greater than capacity");
+    return k;
+}
+
+int32 checked_max_groups(int32 max_groups) { return checked_range("max_groups", max_groups, 1, 1000000); }
 
 void check_sketch(int32 width, int32 depth) {
     CmsParameters parameters;

@@ -8,7 +8,6 @@
 #include "../catalog/statement.h"
 #include "../fold/fold.h"
 #include "../pg/function.h"
-#include "triggers.h"
 
 namespace topk::define {
 namespace {
@@ -55,7 +54,7 @@ Datum retire(FunctionCallInfo fcinfo) {
     RollupRow row;
     read_own(name, &row);
     lock_rollup(row.id, true);
-    lock_source(row.source);
+    lock_sources({{row.source, ShareRowExclusiveLock}});
     read_own(name, &row); // somebody may have dropped it meanwhile
     const char *taken = as_owner([&] { return taken_by(row.id); });
     if (taken == nullptr) {

@@ -146,7 +146,9 @@ void tell_of_renamed_source(const Node *statement, Oid source) {
         return;
     ereport(NOTICE, (errmsg("the rollups of \"%s\" go on counting the rows of \"%s\"", rename->relation->relname,
                             get_rel_name(source)),
-                     errhint("If another table takes the old name, its rows are not counted: create rollups for it.")));
+                     errhint("If another table takes the old name, its rows are not counted: create rollups for it, or move "
+                             "these there with topk.alter_rollup(..., source => %s).",
+                             quote_literal_cstr(rename->relation->relname))));
 }
 
 // Then there is nothing to renew, and the new owner is spared to run what the old one has written.

@@ -172,12 +172,6 @@ void require_trigger(Oid oid) {
         }
 }
 
-void lock_source(Oid source) {
-    LockRelationOid(source, ShareRowExclusiveLock);
-    if (get_rel_relkind(source) == RELKIND_PARTITIONED_TABLE)
-        find_all_inheritors(source, ShareRowExclusiveLock, nullptr);
-}
-
 void sync_triggers(Oid root) {
     const char kind = get_rel_relkind(root);
     List *relations =

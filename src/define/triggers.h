@@ -5,9 +5,6 @@
 
 namespace topk::define {
 
-// Takes the lock that waits for running insertions into a table, and into all its partitions.
-void lock_source(Oid source);
-
 // Whether it is a partition of a table that has rollups.
 bool has_rollups_above(Oid relation);
 // Whether it has partitions that have rollups.

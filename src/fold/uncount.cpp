@@ -209,7 +209,7 @@ void retry_failures(const Recount *recount) {
 
 // Adds what the rows of topk.tile have counted in a part.
 void add_counted(Recount *recount, Span part, Sum *sum) {
-    const Cover cover = cover_span(&recount->row, recount->lost, part, Level::month);
+    const Cover cover = cover_span(&recount->row, recount->lost, part, longest_level);
     for (const Tile &tile : read_cover(&recount->row, nullptr, cover, nullptr))
         add(sum, tile.events, readable_weight(tile.values));
     RowScan scan;
@@ -325,7 +325,7 @@ void find_replaced(Recount *recount) {
     });
     recount->replaced = without(recount->span, kept);
     for (const Span &part : recount->replaced)
-        for (const Span &missing : cover_span(&recount->row, recount->lost, part, Level::month).missing)
+        for (const Span &missing : cover_span(&recount->row, recount->lost, part, longest_level).missing)
             recount->missing.add(missing);
 }
 

@@ -13,17 +13,6 @@ const char *kind_of(const RollupRow *row, Level level) {
     return row->asked[static_cast<int>(asked)] ? level_name(asked) : nullptr;
 }
 
-// For a kind of window that the rollup has. A window that lacks what a fold could not merge gets no snapshot, as that would
-// be too small. When retention has removed a window and late events have made a row again, that row has less than the
-// snapshot that was written when the window was over.
-void write_snapshot_of(const WindowWriter *writer, const Tile *tile) {
-    const char *kind = kind_of(writer->row, tile->key.level);
-    const Span span = {tile->key.start, tile->stop};
-    if (kind == nullptr || (writer->failures && has_failures(tile->key.rollup, tile->key.grp, span)))
-        return;
-    write_snapshot(tile, kind, writer->row->k, is_lost(writer->lost, tile->key.level, span));
-}
-
 // For messages about an error of what follows.
 void work_on(WindowWriter *writer, const Tile &tile) { writer->at = {tile.key.level, {tile.key.start, tile.stop}}; }
 
@@ -46,6 +35,14 @@ void write(WindowWriter *writer, Window *window) {
 }
 
 } // namespace
+
+void write_snapshot_of(const WindowWriter *writer, const Tile *tile) {
+    const char *kind = kind_of(writer->row, tile->key.level);
+    const Span span = {tile->key.start, tile->stop};
+    if (kind == nullptr || (writer->failures && has_failures(tile->key.rollup, tile->key.grp, span)))
+        return;
+    write_snapshot(tile, kind, writer->row->k, is_lost(writer->lost, tile->key.level, span));
+}
 
 WindowWriter begin_windows(const RollupRow *row) {
     WindowWriter writer = {};

@@ -43,6 +43,10 @@ void merge_into_window(WindowWriter *writer, Window *window, int64 events, const
 void write_open_windows(WindowWriter *writer);
 // Forgets all that are open, after the subtransaction that opened them has failed.
 void forget_open_windows(WindowWriter *writer);
+// Writes the snapshot of a row that is over, where its kind is a window of the rollup. A window that lacks what a fold could
+// not merge gets none, as that would be too small. When retention has removed a window and late events have made a row
+// again, that row has less than the snapshot that was written when the window was over.
+void write_snapshot_of(const WindowWriter *writer, const Tile *tile);
 // Marks a row as finished and, where its kind is a window of the rollup, writes its snapshot.
 void finish_window(WindowWriter *writer, Tile *tile);
 

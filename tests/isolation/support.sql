@@ -23,6 +23,15 @@ BEGIN
                                              FROM unnest('{tile,hour,day,week,month,snapshot}'::text[]) AS k));
 END$$;
 
+-- Waits until an item is counted. A step that goes on after a moment has no other sign that it has done so.
+CREATE PROCEDURE wait_for(rollup text, item text)
+    LANGUAGE plpgsql SET client_min_messages = error AS $$
+BEGIN
+    WHILE counts(rollup) !~ item LOOP
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+END$$;
+
 -- A stream and a table, each with a rollup, whose ids are 1 and 2, and functions that return their answers.
 CREATE PROCEDURE make_sources()
     LANGUAGE plpgsql AS $$

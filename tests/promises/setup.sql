@@ -42,9 +42,8 @@ BEGIN
         INSERT INTO sometimes SELECT item, ts, weight FROM event WHERE part = p AND item % 3 > 0;
         COMMIT;
     END LOOP;
-    UPDATE topk.rollup SET retention = retention || '{"tile": "1 day", "hour": "1 day"}' WHERE name = 'no_tiles';
-    UPDATE topk.rollup SET retention = retention || '{"day": "1 day", "week": "1 day"}' WHERE name = 'no_windows';
-    UPDATE topk.rollup_state SET retained_at = NULL;
+    PERFORM topk.alter_rollup('no_tiles', retention => '{"tile": "1 day", "hour": "1 day"}');
+    PERFORM topk.alter_rollup('no_windows', retention => '{"day": "1 day", "week": "1 day"}');
     INSERT INTO no_tiles VALUES (1, '2024-05-01', 1); -- a fold is due
     INSERT INTO no_windows VALUES (1, '2024-05-01', 1);
     COMMIT;

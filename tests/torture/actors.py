@@ -1,4 +1,5 @@
 """The actors that use the server at the same time: writers, readers, folders, and killers. Each is a thread."""
+import dataclasses
 import datetime
 import io
 import random
@@ -134,7 +135,8 @@ def copy_binary(rows):
 
 
 class Writer(Actor):
-    columns = {'ev': 'item, ts, source, w', 'tab': 'item, ts, source, w', 'part': 'item, ts, source, w', 'big': 'item, ts'}
+    columns = {'ev': 'item, ts, source, w', 'tab': 'item, ts, source, w', 'part': 'item, ts, source, w',
+               'swap': 'item, ts, source, w', 'big': 'item, ts'}
 
     def act(self):
         r = self.random
@@ -172,7 +174,7 @@ class Writer(Actor):
 
     def step(self):
         r = self.random
-        source = r.choice(['ev', 'ev', 'tab', 'part', 'big'])
+        source = r.choice(['ev', 'ev', 'tab', 'part', 'swap', 'big'])
         kind = r.random()
         if kind < 0.12:
             self.query('SAVEPOINT a')
@@ -342,7 +344,7 @@ class SnapshotReader(Actor):
     def act(self):
         check = 'repeated reads of one snapshot'
         self.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
-        chosen = [compare(self, r, check) for r in self.random.sample(self.world.readable(self.query), 3)]
+        chosen = [compare(self, r, check) for r in self.random.sample(self.world.readable(self.query, passing=True), 3)]
         until = time.monotonic() + self.random.choice([0.2, 1, 4, 10])
         while time.monotonic() < until and not self.world.stopping.is_set():
             self.pause(0.1, 1)
@@ -397,6 +399,40 @@ class Definer(Actor):
         self.query(f"SELECT topk.drop_rollup('{name}')")
         self.report.count('rollups created and dropped')
         self.pause(0.5, 4)
+
+
+class Alterer(Actor):
+    """Alters rollups while they count: windows of a kind come and go, names change, and a table and a stream take each other's place."""
+
+    def act(self):
+        self.pause(0.5, 3)
+        r = self.random
+        rollup = r.choice(self.world.readable(self.query))
+        kind = r.random()
+        if kind < 0.5:
+            windows = rollup.windows + tuple(r.sample(world.PASSING, r.randint(0, len(world.PASSING))))
+            self.query('SELECT topk.alter_rollup(%s, windows => %s, k => %s)', rollup.name, list(windows), r.randint(90, 110))
+            compare(self, dataclasses.replace(rollup, windows=windows), 'windows of a new kind')
+            self.report.count('windows altered')
+            return
+        self.query('BEGIN')
+        self.query("SET LOCAL lock_timeout = '3s'")
+        if kind < 0.7:
+            self.query("SELECT topk.alter_rollup(%s, rename_to => 'passing'), topk.alter_rollup('passing', rename_to => %s)",
+                       rollup.name, rollup.name)
+        else:
+            self.query('ALTER TABLE swap RENAME TO swap_away')
+            self.query('ALTER TABLE swap_other RENAME TO swap')
+            self.query('ALTER TABLE swap_away RENAME TO swap_other')
+            self.query("SELECT topk.alter_rollup('swap', source => 'swap')")
+        self.query(r.choice(['COMMIT', 'COMMIT', 'COMMIT', 'ROLLBACK']))
+        self.report.count('rollups renamed' if kind < 0.7 else 'sources swapped')
+
+    def unexpected(self, e):
+        if e.pgcode == '55P03':  # a transaction holds the table for long
+            self.report.count('alterations given up')
+        else:
+            super().unexpected(e)
 
 
 class Recounter(Actor):

@@ -6,7 +6,8 @@ FOREVER = ('{"tile": "30 years", "hour": "30 years", "day": "30 years", "week": 
 # Retention removes the hours of older days, and keeps the longer windows.
 SHORT = ('{"tile": "2 days", "hour": "2 days", "day": "30 years", "week": "30 years", "month": "30 years",'
          ' "snapshot": "30 years"}')
-LEVELS = {'hour': 1, 'day': 2, 'week': 3, 'month': 4}
+LEVELS = {'hour': 1, 'day': 2, 'week': 3, 'month': 4, 'quarter': 5, 'year': 6}
+PASSING = ('quarter', 'year')  # kinds of windows that rollups have for a while
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ ROLLUPS = [
     Rollup('big', 'big', grouped=False, weighted=False, exact=False, windows=('hour', 'day', 'month'), capacity=200),
     Rollup('tab', 'tab', 'Europe/Berlin'),
     Rollup('part', 'part', 'Asia/Kolkata', max_groups=5, overflows=True),
+    Rollup('swap', 'swap', 'Europe/Berlin'),
 ]
 # It is created while writers insert, with a backfill of the rows that the table has.
 LATE_ROLLUPS = [
@@ -61,6 +63,9 @@ CREATE EXTENSION pg_topk;
 CREATE FOREIGN TABLE ev (item text, ts timestamptz, source text, w bigint) SERVER topk;
 CREATE FOREIGN TABLE big (item bigint, ts timestamptz) SERVER topk;
 CREATE TABLE tab (item text, ts timestamptz, source text, w bigint);
+-- A table and a stream that exchange their names, and the rollup follows the name.
+CREATE TABLE swap (item text, ts timestamptz, source text, w bigint);
+CREATE FOREIGN TABLE swap_other (ts timestamptz, source text, w bigint, item text) SERVER topk;
 CREATE INDEX ON tab (ts);
 CREATE TABLE part (item text, ts timestamptz, source text, w bigint) PARTITION BY RANGE (ts);
 CREATE INDEX ON part (ts);
@@ -77,6 +82,7 @@ CREATE TABLE truth (src text, bucket timestamptz, source text, item text, n bigi
 CREATE INDEX ON truth (src, bucket);
 CREATE TABLE rejected (n bigint);
 CREATE VIEW truth_ev AS SELECT bucket AS ts, source, item, n, w FROM truth WHERE src = 'ev';
+CREATE VIEW truth_swap AS SELECT bucket AS ts, source, item, n, w FROM truth WHERE src = 'swap';
 CREATE VIEW truth_big AS SELECT bucket AS ts, source, item, n, w FROM truth WHERE src = 'big';
 CREATE VIEW truth_tab AS SELECT ts, source, item, 1::bigint AS n, w FROM tab WHERE item IS NOT NULL;
 CREATE VIEW truth_part AS SELECT ts, source, item, 1::bigint AS n, w FROM part WHERE item IS NOT NULL;
@@ -87,7 +93,8 @@ CREATE FUNCTION window_start(kind text, t timestamptz, zone text) RETURNS timest
            ELSE date_trunc(kind, t AT TIME ZONE zone) AT TIME ZONE zone END $$;
 CREATE FUNCTION window_end(kind text, t timestamptz, zone text) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE kind WHEN 'hour' THEN window_start(kind, t, zone) + interval '1 hour'
-           ELSE (date_trunc(kind, t AT TIME ZONE zone) + ('1 ' || kind)::interval) AT TIME ZONE zone END $$;
+           ELSE (date_trunc(kind, t AT TIME ZONE zone)
+                 + CASE kind WHEN 'quarter' THEN interval '3 months' ELSE ('1 ' || kind)::interval END) AT TIME ZONE zone END $$;
 
 -- Times of events: hours that are full of traps (month ends, changes to and from summer time), and the last days.
 CREATE TABLE hot (ts timestamptz);
@@ -118,6 +125,15 @@ CREATE PROCEDURE load_ev(n int) LANGUAGE sql AS $$
     t AS (INSERT INTO truth SELECT 'ev', date_bin('15 minutes', ts, '2000-01-01'), source, item, count(*), sum(w)
           FROM e GROUP BY 2, 3, 4)
     INSERT INTO ev SELECT item, ts, source, w FROM e $$;
+CREATE PROCEDURE load_swap(n int) LANGUAGE sql AS $$
+    WITH e AS MATERIALIZED (
+        SELECT 'i' || lpad((random() * random() * 60)::int::text, 4, '0') AS item,
+               (SELECT array_agg(ts) FROM hot)[1 + (random() * random() * 100)::int] + random() * interval '59 minutes' AS ts,
+               's' || (random() * 4)::int AS source, (random() * 9)::bigint AS w
+        FROM generate_series(1, n)),
+    t AS (INSERT INTO truth SELECT 'swap', date_bin('15 minutes', ts, '2000-01-01'), source, item, count(*), sum(w)
+          FROM e GROUP BY 2, 3, 4)
+    INSERT INTO swap (item, ts, source, w) SELECT item, ts, source, w FROM e $$;
 CREATE PROCEDURE load_big(n int) LANGUAGE sql AS $$
     WITH e AS MATERIALIZED (
         SELECT floor(exp(random() * 10))::bigint AS item,
@@ -236,7 +252,7 @@ def sums_of_levels(r):
            (SELECT coalesce(sum(events), 0) FROM topk.tile t, r
             WHERE t.rollup = r.id AND t.grp IS NULL AND (t.level = l.level OR (t.level = 0 AND NOT finished AND l.level <> 0)))
            + pending.n, truth.n
-    FROM generate_series(0, 4) AS l (level), pending, truth
+    FROM generate_series(0, 6) AS l (level), pending, truth
     WHERE EXISTS (SELECT FROM topk.tile t, r WHERE t.rollup = r.id AND t.level = l.level)"""
 
 
