@@ -3,6 +3,7 @@
 fresh life_times
 check 'windows in all zones' '' "$(psql -d life_times -f "$here/times.sql" 2>&1)"
 psql -d life_times <<'SQL' >/dev/null
+SET client_min_messages = error;
 CREATE FOREIGN TABLE s (item text, ts timestamptz DEFAULT now()) SERVER topk;
 CREATE TABLE t (item text, ts timestamptz DEFAULT now());
 SELECT topk.create_rollup('s', 's', 'item', 'ts', accept_past => '100000 years', accept_future => '500000 years', timezone => 'Asia/Kolkata',
