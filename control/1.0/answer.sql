@@ -13,12 +13,32 @@ COMMENT ON FUNCTION topk.top(text, text, timestamptz, integer, text[]) IS
 
 CREATE FUNCTION topk.range(rollup text, since timestamptz, until timestamptz, k integer DEFAULT 10, group_key text[] DEFAULT NULL,
                            OUT rank integer, OUT item text, OUT count bigint, OUT error bigint, OUT guaranteed boolean,
-                           OUT share double precision, OUT metadata jsonb)
+                           OUT share double precision, OUT metadata jsonb, OUT window_start timestamptz, OUT window_end timestamptz)
     RETURNS SETOF record
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_range';
 COMMENT ON FUNCTION topk.range(text, timestamptz, timestamptz, integer, text[]) IS
-    'like topk.top, for a span: from the tile that contains since to the last tile before until; either may be infinite. It adds up the longest windows in the span whose counts retention has kept. Warns, with the first such span, if counts of a part of the span are gone in all levels.';
+    'like topk.top, for a span: from since to until; either may be infinite. It counts whole tiles, from window_start to window_end. Where since or until lies inside of a tile, the part of the tile that sticks out is in the bounds: count - error <= weight in the span <= count. An until that is not in the past stands for the end of its tile. It adds up the longest windows in the span whose counts retention has kept. Warns, with the first such span, if counts of a part of the span are gone in all levels.';
+
+CREATE FUNCTION topk.last(rollup text, length interval, k integer DEFAULT 10, group_key text[] DEFAULT NULL,
+                          OUT rank integer, OUT item text, OUT count bigint, OUT error bigint, OUT guaranteed boolean,
+                          OUT share double precision, OUT metadata jsonb, OUT window_start timestamptz, OUT window_end timestamptz)
+    RETURNS SETOF record
+    LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
+    AS 'MODULE_PATHNAME', 'topk_last';
+COMMENT ON FUNCTION topk.last(text, interval, integer, text[]) IS
+    'topk.range from a time so long ago until now: of the last 60 minutes, 24 hours or 7 days. The first tile sticks out of that span, and the bounds have its part.';
+
+CREATE FUNCTION topk.hot(rollup text, half_life interval, at timestamptz DEFAULT pg_catalog.now(), k integer DEFAULT 10,
+                         group_key text[] DEFAULT NULL,
+                         OUT rank integer, OUT item text, OUT count double precision, OUT error double precision,
+                         OUT guaranteed boolean, OUT share double precision, OUT metadata jsonb, OUT window_start timestamptz,
+                         OUT window_end timestamptz)
+    RETURNS SETOF record
+    LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
+    AS 'MODULE_PATHNAME', 'topk_hot';
+COMMENT ON FUNCTION topk.hot(text, interval, timestamptz, integer, text[]) IS
+    'returns the k (1 to 10000) items with the largest decayed weight at a time: an event counts its weight times 2 ^ (-age / half_life). It counts everything that retention has kept, from window_start on. count - error <= decayed weight <= count always holds: the age of an event is known up to the length of its tile (of a longer window, for old events), and both bounds allow for that. guaranteed is true if no item outside of the answer has a larger decayed weight. Events that are dated after now count as of now. Raises SQLSTATE 0A000 if there are nodes (topk.add_node). Otherwise like topk.top.';
 
 CREATE FUNCTION topk.heavy_hitters(rollup text, window_kind text, share double precision, at timestamptz DEFAULT pg_catalog.now(),
                                    group_key text[] DEFAULT NULL,
@@ -39,14 +59,25 @@ COMMENT ON FUNCTION topk.frequency(text, text, text, timestamptz, text[]) IS
     'returns bounds of the weight of one item, monitored or not, in the window that contains a time: lower <= true weight <= upper always holds. upper is the smaller of the upper bounds of the Space-Saving summary and the Count-Min sketch, lower is the lower bound of the summary, and count equals upper. rank is the rank in topk.top, NULL if the summary does not monitor the item. estimate is the most likely weight, between lower and upper: what the sketch shows for items that never occurred is subtracted from the bound of a rare item (after Deng and Rafiei, 2007). The item is given as text, whatever its type.';
 
 CREATE FUNCTION topk.trending(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(), k integer DEFAULT 10,
-                              min_count bigint DEFAULT 1, group_key text[] DEFAULT NULL,
+                              min_count bigint DEFAULT 1, group_key text[] DEFAULT NULL, relative boolean DEFAULT false,
+                              min_score double precision DEFAULT 0,
                               OUT rank integer, OUT item text, OUT count bigint, OUT previous bigint,
                               OUT growth_rate double precision, OUT score double precision, OUT metadata jsonb)
     RETURNS SETOF record
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_trending';
-COMMENT ON FUNCTION topk.trending(text, text, timestamptz, integer, bigint, text[]) IS
-    'returns the k (1 to 10000) items that grew most surely between the previous window and the window that contains a time, by score. If that window is not over, it is compared with the same elapsed share of the previous one. growth_rate is (count - previous) / previous, NULL for a new item. score is the growth in standard deviations: the signed root of the likelihood-ratio statistic of two Poisson counts (Dunning 1993), computed from the lower bound now and the upper bound before. Only items with a score above 0 and a count of at least min_count are returned.';
+COMMENT ON FUNCTION topk.trending(text, text, timestamptz, integer, bigint, text[], boolean, double precision) IS
+    'returns the k (1 to 10000) items that grew most surely between the previous window and the window that contains a time, by score. If that window is not over, it is compared with the same elapsed share of the previous one. growth_rate is (count - previous) / previous, NULL for a new item. score is the growth in standard deviations: the signed root of the likelihood-ratio statistic of two Poisson counts (Dunning 1993), computed from the lower bound now and the upper bound before. With relative, score and growth_rate are of the share of an item in the weight of the window, so that growth of all traffic is no trend; there are no rows if nothing was counted before. Only items with a score above 0, of at least min_score, and a count of at least min_count are returned.';
+
+CREATE FUNCTION topk.series(rollup text, item text, window_kind text, since timestamptz, until timestamptz DEFAULT pg_catalog.now(),
+                            group_key text[] DEFAULT NULL,
+                            OUT window_start timestamptz, OUT window_end timestamptz, OUT count bigint, OUT lower bigint,
+                            OUT upper bigint, OUT complete boolean)
+    RETURNS SETOF record
+    LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
+    AS 'MODULE_PATHNAME', 'topk_series';
+COMMENT ON FUNCTION topk.series(text, text, text, timestamptz, timestamptz, text[]) IS
+    'returns bounds of the weight of one item in each window (at most 100000, SQLSTATE 54000) from the one that contains since to the last one that begins before until, in the order of time; also of windows in which nothing was counted. lower <= true weight <= upper always holds, and count equals upper, as in topk.frequency. complete is false if retention has removed counts of the window and no level has all of them.';
 
 CREATE FUNCTION topk.history(rollup text, window_kind text, since timestamptz DEFAULT NULL, until timestamptz DEFAULT 'infinity',
                              k integer DEFAULT 10, group_key text[] DEFAULT NULL,
@@ -89,6 +120,77 @@ CREATE FUNCTION topk.counted_windows(rollup text, window_kind text, since timest
     AS 'MODULE_PATHNAME', 'topk_counted_windows';
 COMMENT ON FUNCTION topk.counted_windows(text, text, timestamptz, timestamptz, text[]) IS
     'returns the windows of a kind that are over and of which this database alone may have counts, in the order of time: from the window that contains since to the last one that begins before until. Another database asks it for topk.history. Otherwise like topk.top.';
+
+CREATE FUNCTION topk.window_bounds(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(),
+                                   OUT window_start timestamptz, OUT window_end timestamptz)
+    LANGUAGE C STABLE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'topk_window_bounds';
+COMMENT ON FUNCTION topk.window_bounds(text, text, timestamptz) IS
+    'returns the start (included) and the end (not included) of the window that contains a time; it reads no counts';
+
+CREATE FUNCTION topk.read_window(rollup text, window_kind text, at timestamptz, k integer, group_key text[], compared boolean,
+                                 OUT window_start timestamptz, OUT window_end timestamptz, OUT events bigint, OUT weight bigint,
+                                 OUT distinct_items bigint, OUT error_bound bigint, OUT complete boolean,
+                                 OUT nodes integer, OUT missing_nodes text[], OUT since timestamptz, OUT rank integer, OUT item text, OUT count bigint, OUT error bigint, OUT guaranteed boolean,
+                                 OUT share double precision, OUT metadata jsonb, OUT previous_rank integer)
+    RETURNS SETOF record
+    LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
+    AS 'MODULE_PATHNAME', 'topk_read_window';
+COMMENT ON FUNCTION topk.read_window(text, text, timestamptz, integer, text[], boolean) IS
+    'support function of topk.leaderboard, topk.chart and topk_api.get_topk: returns topk.window_info and topk.top in one pass over the counts. Each row has an item; an empty window has one row without an item. previous_rank is NULL unless compared is true.';
+
+CREATE FUNCTION topk.leaderboard(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(), k integer DEFAULT 10,
+                                 group_key text[] DEFAULT NULL,
+                                 OUT rank integer, OUT previous_rank integer, OUT item text, OUT count bigint, OUT error bigint,
+                                 OUT guaranteed boolean, OUT share double precision, OUT metadata jsonb)
+    RETURNS SETOF record
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 10
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT w.rank, w.previous_rank, w.item, w.count, w.error, w.guaranteed, w.share, w.metadata
+    FROM topk.read_window(rollup, window_kind, at, k, group_key, true) AS w
+    WHERE w.rank IS NOT NULL
+    ORDER BY w.rank
+$$;
+COMMENT ON FUNCTION topk.leaderboard(text, text, timestamptz, integer, text[]) IS
+    'like topk.top, with the rank that each item had in the previous window. previous_rank is NULL if the item was not among the first 10 * k (at least 100) items there. If retention has removed that window, its snapshot stands for it.';
+
+CREATE FUNCTION topk.top_by_group(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(), k integer DEFAULT 10,
+                                  OUT group_key text[], OUT rank integer, OUT item text, OUT count bigint, OUT error bigint,
+                                  OUT guaranteed boolean, OUT share double precision, OUT metadata jsonb)
+    RETURNS SETOF record
+    LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
+    AS 'MODULE_PATHNAME', 'topk_top_by_group';
+COMMENT ON FUNCTION topk.top_by_group(text, text, timestamptz, integer) IS
+    'returns the answer of topk.top for every group that has counts in the window that contains a time, the overflow group {} included. The rows of a group are in the order of rank; the groups are in no particular order. Raises SQLSTATE 22023 if the rollup has no groups, and 0A000 if there are nodes (topk.add_node).';
+
+CREATE FUNCTION topk.summary(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(), group_key text[] DEFAULT NULL)
+    RETURNS @extschema@.spacesaving
+    LANGUAGE C STABLE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'topk_summary';
+COMMENT ON FUNCTION topk.summary(text, text, timestamptz, text[]) IS
+    'returns the summary of the window that contains a time, to merge, store or ask; a summary without items if nothing was counted. Warns if retention has removed counts of the window and no level has all of them.';
+
+CREATE FUNCTION topk.sketch(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(), group_key text[] DEFAULT NULL)
+    RETURNS @extschema@.cms
+    LANGUAGE C STABLE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'topk_sketch';
+COMMENT ON FUNCTION topk.sketch(text, text, timestamptz, text[]) IS
+    'returns the Count-Min sketch of the window that contains a time, with the width and depth of the rollup. Raises SQLSTATE 55000 if the rollup has width 0. Otherwise like topk.summary.';
+
+CREATE FUNCTION topk.range_summary(rollup text, since timestamptz, until timestamptz, group_key text[] DEFAULT NULL)
+    RETURNS @extschema@.spacesaving
+    LANGUAGE C STABLE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'topk_range_summary';
+COMMENT ON FUNCTION topk.range_summary(text, timestamptz, timestamptz, text[]) IS
+    'like topk.summary, for the tiles from the one that contains since to the last one before until; either may be infinite. A notice names the span if since or until lies inside of a tile.';
+
+CREATE FUNCTION topk.range_sketch(rollup text, since timestamptz, until timestamptz, group_key text[] DEFAULT NULL)
+    RETURNS @extschema@.cms
+    LANGUAGE C STABLE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'topk_range_sketch';
+COMMENT ON FUNCTION topk.range_sketch(text, timestamptz, timestamptz, text[]) IS
+    'like topk.sketch, for the tiles from the one that contains since to the last one before until; either may be infinite. A notice names the span if since or until lies inside of a tile.';
 
 CREATE VIEW topk.rollups AS
     SELECT r.name, r.source, r.item, r.time AS event_time, r.group_by, r.weight, r.filter, r.windows, r.grain, r.timezone, r.k,

@@ -275,13 +275,13 @@ AS $$
 BEGIN
     PERFORM topk.check_question(rollup, time_window, window_start, group_key, k);
     RETURN (SELECT jsonb_build_object(
-                       'time_window', time_window, 'window_start', w.window_start, 'window_end', w.window_end, 'total_events', w.events,
-                       'total_items', w.distinct_items, 'computed_at', statement_timestamp(),
-                       'top_k', (SELECT coalesce(jsonb_agg(jsonb_build_object(
-                                            'rank', t.rank, 'item_id', t.item, 'count', t.count, 'error', t.error,
-                                            'guaranteed', t.guaranteed, 'share', t.share, 'item', t.metadata) ORDER BY t.rank), '[]')
-                                 FROM topk.top(rollup, time_window, get_topk.window_start, k, group_key) AS t))
-            FROM topk.window_info(rollup, time_window, get_topk.window_start, group_key) AS w);
+                       'time_window', time_window, 'window_start', min(w.window_start), 'window_end', min(w.window_end),
+                       'total_events', min(w.events), 'total_items', min(w.distinct_items), 'computed_at', statement_timestamp(),
+                       'top_k', coalesce(jsonb_agg(jsonb_build_object(
+                                             'rank', w.rank, 'item_id', w.item, 'count', w.count, 'error', w.error,
+                                             'guaranteed', w.guaranteed, 'share', w.share, 'item', w.metadata) ORDER BY w.rank)
+                                         FILTER (WHERE w.rank IS NOT NULL), '[]'))
+            FROM topk.read_window(rollup, time_window, get_topk.window_start, k, group_key, false) AS w);
 END
 $$;
 COMMENT ON FUNCTION topk_api.get_topk(text, integer, text, timestamptz, text[]) IS
@@ -307,7 +307,7 @@ BEGIN
         RAISE invalid_parameter_value USING MESSAGE = 'item_id: ' || SQLERRM; -- item_id is no value of the item type
     END;
     RETURN jsonb_build_object('item_id', item_id, 'time_window', time_window,
-                              'window_start', (topk.window_info(rollup, time_window, window_start, group_key)).window_start,
+                              'window_start', (topk.window_bounds(rollup, time_window, window_start)).window_start,
                               'count', known.count, 'lower', known.lower, 'upper', known.upper, 'estimate', known.estimate,
                               'rank', known.rank,
                               'updated_at', statement_timestamp());
@@ -330,7 +330,7 @@ BEGIN
     END IF;
     RETURN jsonb_build_object(
         'time_window', time_window,
-        'window_start', (topk.window_info(rollup, time_window, window_start, group_key)).window_start,
+        'window_start', (topk.window_bounds(rollup, time_window, window_start)).window_start,
         'computed_at', statement_timestamp(),
         'trending_items', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                                       'rank', t.rank, 'item_id', t.item, 'count', t.count, 'previous', t.previous,

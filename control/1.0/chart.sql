@@ -9,7 +9,6 @@ CREATE FUNCTION topk.chart(rollup text, window_kind text, k integer DEFAULT 10, 
 AS $$
 #variable_conflict use_column
 DECLARE
-    info record;
     -- PostgreSQL raises an error when it sends a character that the encoding of the client lacks.
     unicode constant boolean := getdatabaseencoding() = 'UTF8' AND current_setting('client_encoding') = 'UTF8';
     up text := '+';
@@ -32,45 +31,36 @@ BEGIN
         ellipsis := chr(x'2026'::int);
         block := chr(x'2588'::int);
     END IF;
-    SELECT * INTO info FROM topk.window_info(rollup, window_kind, at, group_key);
-    k := coalesce(k, 10);
     width := coalesce(width, 40);
-    IF k NOT BETWEEN 1 AND 10000 THEN
-        RAISE invalid_parameter_value USING MESSAGE = 'k must be between 1 and 10000';
-    ELSIF width NOT BETWEEN 10 AND 500 THEN
+    IF width NOT BETWEEN 10 AND 500 THEN
         RAISE invalid_parameter_value USING MESSAGE = 'width must be between 10 and 500';
     END IF;
-    RETURN NEXT format('%s, %s from %s to %s', regexp_replace(rollup || coalesce(' ' || group_key::text, ''), unprintable, '?', 'g'), window_kind,
-                       to_char(info.window_start, 'YYYY-MM-DD HH24:MI'), to_char(info.window_end, 'YYYY-MM-DD HH24:MI TZ'));
-    RETURN NEXT format('%s event%s, %s%s distinct item%s%s', to_char(info.events, digits), CASE WHEN info.events <> 1 THEN 's' END,
-                       CASE WHEN info.error_bound > 0 THEN 'about ' END, to_char(info.distinct_items, digits),
-                       CASE WHEN info.distinct_items <> 1 THEN 's' END,
-                       CASE WHEN info.weight <> info.events THEN ', weight ' || to_char(info.weight, digits) END);
     RETURN QUERY
-    WITH present AS MATERIALIZED (
+    WITH answer AS MATERIALIZED (
+        SELECT w.* FROM topk.read_window(rollup, window_kind, at, k, group_key, true) AS w
+    ), heading AS (
+        SELECT format('%s, %s from %s to %s', regexp_replace(rollup || coalesce(' ' || group_key::text, ''), unprintable, '?', 'g'), window_kind,
+                      to_char(i.window_start, 'YYYY-MM-DD HH24:MI'), to_char(i.window_end, 'YYYY-MM-DD HH24:MI TZ')) AS name,
+               format('%s event%s, %s%s distinct item%s%s', to_char(i.events, digits), CASE WHEN i.events <> 1 THEN 's' END,
+                      CASE WHEN i.error_bound > 0 THEN 'about ' END, to_char(i.distinct_items, digits),
+                      CASE WHEN i.distinct_items <> 1 THEN 's' END,
+                      CASE WHEN i.weight <> i.events THEN ', weight ' || to_char(i.weight, digits) END) AS totals
+        FROM answer AS i
+        LIMIT 1
+    ), present AS (
         SELECT t.*, regexp_replace(CASE WHEN unicode THEN normalize(left(t.item, 1000), NFC) ELSE left(t.item, 1000) END,
                                    unprintable, '?', 'g') AS shown
-        FROM topk.top(rollup, window_kind, at, k, group_key) AS t
-    ), kept AS MATERIALIZED (
-        SELECT t.item, t.rank
-        FROM topk.window_info(rollup, window_kind, info.window_start - interval '1 microsecond', group_key) AS i,
-             topk.top(rollup, window_kind, i.window_start, least(greatest(10 * k, 100), 10000), group_key) AS t
-        WHERE i.complete AND i.events > 0
-    ), previous AS (
-        TABLE kept
-        UNION ALL -- the snapshot, if retention has removed the window
-        SELECT s.item, s.rank
-        FROM topk.history(rollup, window_kind, info.window_start - interval '1 microsecond', info.window_start, 10000, group_key) AS s
-        WHERE NOT EXISTS (TABLE kept)
+        FROM answer AS t
+        WHERE t.rank IS NOT NULL
     ), columns AS (
         SELECT p.rank, p.count, CASE WHEN p.guaranteed THEN ' ' ELSE '~' END || p.rank AS place,
-               CASE WHEN v.rank > p.rank THEN up || v.rank - p.rank WHEN v.rank < p.rank THEN down || p.rank - v.rank
-                    WHEN v.rank = p.rank THEN '=' ELSE new END AS change,
+               CASE WHEN previous_rank > p.rank THEN up || previous_rank - p.rank
+                    WHEN previous_rank < p.rank THEN down || p.rank - previous_rank
+                    WHEN previous_rank = p.rank THEN '=' ELSE new END AS change,
                CASE WHEN unicode THEN regexp_replace(p.shown, wide, half || '\1', 'g') ELSE p.shown END AS item,
                to_char(p.count, digits) AS number,
                to_char(100 * p.share, 'FM990.00') || '%' AS share
         FROM present AS p
-        LEFT JOIN previous AS v ON v.item = p.item
     ), sizes AS (
         SELECT max(length(place)) AS place, max(length(change)) AS change, max(length(number)) AS number, max(length(share)) AS share,
                max(length(item)) AS longest, max(count)::double precision AS first
@@ -80,16 +70,21 @@ BEGIN
         SELECT s.*, item, least(width, room - item) AS bar
         FROM sizes AS s, greatest(width + 33 - s.place - s.change - s.number - s.share, 20) AS room,
              least(s.longest, greatest(room - width, room / 2)) AS item
+    ), lines AS (
+        SELECT c.rank, concat_ws(
+            ' ', lpad(c.place, s.place), rpad(c.change, s.change),
+            translate(rpad(CASE WHEN length(c.item) <= s.item THEN c.item
+                                ELSE regexp_replace(left(c.item, s.item - 1), half || '$', '') || ellipsis END, s.item), half, ''),
+            rpad(repeat(block, eighths / 8)
+                 || CASE WHEN unicode AND eighths % 8 > 0 THEN chr(x'2590'::int - eighths % 8) ELSE '' END, s.bar),
+            lpad(c.number, s.number), lpad(c.share, s.share)) AS line
+        FROM columns AS c, shape AS s, CAST(ceil(8 * s.bar * (c.count / s.first)) AS integer) AS eighths
+        UNION ALL
+        SELECT -1, h.name FROM heading AS h
+        UNION ALL
+        SELECT 0, h.totals FROM heading AS h
     )
-    SELECT concat_ws(
-        ' ', lpad(c.place, s.place), rpad(c.change, s.change),
-        translate(rpad(CASE WHEN length(c.item) <= s.item THEN c.item
-                            ELSE regexp_replace(left(c.item, s.item - 1), half || '$', '') || ellipsis END, s.item), half, ''),
-        rpad(repeat(block, eighths / 8)
-             || CASE WHEN unicode AND eighths % 8 > 0 THEN chr(x'2590'::int - eighths % 8) ELSE '' END, s.bar),
-        lpad(c.number, s.number), lpad(c.share, s.share))
-    FROM columns AS c, shape AS s, CAST(ceil(8 * s.bar * (c.count / s.first)) AS integer) AS eighths
-    ORDER BY c.rank;
+    SELECT l.line FROM lines AS l ORDER BY l.rank;
 END
 $$;
 COMMENT ON FUNCTION topk.chart(text, text, integer, integer, timestamptz, text[]) IS

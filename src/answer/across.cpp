@@ -66,7 +66,7 @@ void add_line(const Across *across, const AnswerRow &line, Pieces *pieces, Frequ
         bounds.estimate = static_cast<uint64_t>(line.int8(estimate));
         add_frequency(frequency, bounds);
     }
-    Piece piece = {line.int8(events), {}};
+    Piece piece = {across->spans[i], line.int8(events), {}};
     piece.values.summary = line.state<SpaceSaving>(summary);
     piece.values.sketch = line.state<CountMin>(sketch);
     piece.values.registers = line.bytes(registers);
@@ -139,7 +139,7 @@ void forget_own(const Across *across, Pieces *pieces, Frequency *frequency) {
 
 void refuse_unassigned_here(const Across *across) {
     for (int i = 0; i < across->count; ++i)
-        if (const int64 count = unassigned_events(across->row, across->spans[i], across->grp); count != 0)
+        if (const int64 count = unassigned_events(across->row, across->spans[i], across->groups); count != 0)
             refuse_unassigned("this node", count);
 }
 
@@ -182,16 +182,26 @@ Array<const char *> nodes_to_ask(const Answered *before) {
     return rest;
 }
 
-Across *ask_across(const RollupRow *row, const Span *spans, int count, ArrayType *grp, Content content, const char *item,
-                   const Answered *before) {
+void require_no_nodes(const char *function) {
+    if (nodes_to_ask(nullptr).count != 0)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s does not ask nodes", function),
+                        errhint("Call it on each node, or ask about windows and spans.")));
+}
+
+Across *ask_across(const RollupRow *row, const Span *spans, int count, const AskedGroups &groups, Content content,
+                   const char *item, const Answered *before) {
     const Array<const char *> nodes = nodes_to_ask(before);
     if (nodes.count == 0)
         return nullptr;
-    const Parameter parameters[] = {
-        text_parameter(row->name), times_parameter(spans, count, &Span::start), times_parameter(spans, count, &Span::stop),
-        group_parameter(grp),      text_parameter(content_name(content)),       text_parameter(item)};
+    const Parameter parameters[] = {text_parameter(row->name),
+                                    times_parameter(spans, count, &Span::start),
+                                    times_parameter(spans, count, &Span::stop),
+                                    group_parameter(groups.given),
+                                    text_parameter(content_name(content)),
+                                    text_parameter(item)};
     auto *across = static_cast<Across *>(palloc(sizeof(Across)));
-    *across = {begin_question(nodes, statement, parameters, lengthof(parameters)), row, spans, count, grp, item != nullptr};
+    *across = {
+        begin_question(nodes, statement, parameters, lengthof(parameters)), row, spans, count, groups, item != nullptr};
     return across;
 }
 
@@ -234,6 +244,19 @@ Answered add_across(Across *across, Pieces *pieces, Frequency *frequency) {
     }
     end_question(across->question);
     return answered;
+}
+
+void divide(const Pieces &all, const Span *spans, int count, Pieces *parts) {
+    const auto part_of = [&](TimestampTz t) -> Pieces * {
+        const Span *span = std::find_if(spans, spans + count, [&](const Span &s) { return s.contains(t); });
+        return span == spans + count ? nullptr : &parts[span - spans];
+    };
+    for (const Piece &piece : all.parts)
+        if (Pieces *part = part_of(piece.span.start))
+            part->parts.add(piece);
+    for (const Span &missing : all.missing)
+        if (Pieces *part = part_of(missing.start))
+            part->missing.add(missing);
 }
 
 } // namespace topk::answer

@@ -36,17 +36,23 @@ struct Across {
     const RollupRow *row;
     const Span *spans;
     int count;
-    ArrayType *grp;
+    AskedGroups groups;
     bool item;
 };
 
 // Asks all nodes about some spans of whole tiles, and does not wait for them, so that this database can be read meanwhile.
 // item: as text; nullptr: no bounds are asked for. Returns nullptr if there are no nodes.
-Across *ask_across(const RollupRow *row, const Span *spans, int count, ArrayType *grp, Content content,
+Across *ask_across(const RollupRow *row, const Span *spans, int count, const AskedGroups &groups, Content content,
                    const char *item = nullptr, const Answered *before = nullptr);
+
+// Raises an error (0A000) if there are nodes, which a function does not ask.
+void require_no_nodes(const char *function);
 
 // Waits for the nodes. Adds one part to the pieces of each span for every node that has counts of it, and with an item its
 // bounds to `frequency`. Does nothing when `across` is nullptr.
 Answered add_across(Across *across, Pieces *pieces, Frequency *frequency = nullptr);
+
+// Divides the pieces of this database among spans; of other times, it leaves them out.
+void divide(const Pieces &all, const Span *spans, int count, Pieces *parts);
 
 } // namespace topk::answer

@@ -1,5 +1,6 @@
 #include "arguments.h"
 
+#include "../catalog/group_key.h"
 #include "../catalog/rights.h"
 #include "../statistics/statistics.h"
 
@@ -12,9 +13,58 @@ namespace {
 
 constexpr int32 max_k = 10000;
 
-[[noreturn]] void raise_null(const char *argument) {
-    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", argument)));
+[[noreturn]] void raise_wrong_key(const RollupRow *row) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg_plural("group_key must have %d element", "group_key must have %d elements",
+                                  static_cast<unsigned long>(row->group_count), row->group_count),
+                    errdetail("Rollup \"%s\" has as many group expressions.", row->name),
+                    errhint("Several groups are an array of such keys.")));
     pg_unreachable();
+}
+
+// The rows of a two-dimensional array, without repetitions.
+AskedGroups keys_of(ArrayType *array, const RollupRow *row) {
+    if (row->group_count == 0)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("rollup \"%s\" has no groups", row->name)));
+    const int dimensions = ARR_NDIM(array), last = dimensions == 0 ? 0 : ARR_DIMS(array)[dimensions - 1];
+    if (dimensions > 2 || (dimensions != 0 && last != row->group_count))
+        raise_wrong_key(row);
+    AskedGroups groups = {array, nullptr, dimensions == 2 ? ARR_DIMS(array)[0] : 1};
+    groups.keys = static_cast<ArrayType **>(palloc(groups.count * sizeof(ArrayType *)));
+    groups.keys[0] = array;
+    if (dimensions < 2)
+        return groups;
+    Datum *values;
+    bool *nulls;
+    int count, lower_bound = 1;
+    deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
+    for (int i = 0; i < groups.count; ++i)
+        groups.keys[i] =
+            construct_md_array(values + static_cast<ptrdiff_t>(i) * last, nulls + static_cast<ptrdiff_t>(i) * last, 1,
+                               &ARR_DIMS(array)[1], &lower_bound, TEXTOID, -1, false, TYPALIGN_INT);
+    ArrayType **const end = groups.keys + groups.count;
+    std::sort(groups.keys, end, [](const ArrayType *a, const ArrayType *b) { return compare_groups(a, b) < 0; });
+    groups.count = static_cast<int>(std::unique(groups.keys, end, equal_groups) - groups.keys);
+    return groups;
+}
+
+// Once in a statement, which may ask many times.
+void notice_unknown(const RollupRow *row, ArrayType *grp) {
+    static TimestampTz statement = 0;
+    static uint64 noticed = 0;
+    const uint64 group = SpaceSaving::key_of(grp, VARSIZE(grp)).hash + static_cast<uint32>(row->id);
+    if (statement == GetCurrentStatementStartTimestamp() && noticed == group)
+        return;
+    statement = GetCurrentStatementStartTimestamp();
+    noticed = group;
+    const char *name = OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(grp));
+    if (has_own_counts(row, grp, GetActiveSnapshot()))
+        ereport(NOTICE, (errmsg("rollup \"%s\" has counted no event of group %s", row->name, name),
+                         errhint("topk.groups lists the groups that it has counted.")));
+    else
+        ereport(NOTICE, (errmsg("rollup \"%s\" has no counts of group %s by itself", row->name, name),
+                         errdetail("It has the largest number of groups that max_groups allows. Events of other groups are "
+                                   "counted in the overflow group {}.")));
 }
 
 template <Kind kind>
@@ -59,6 +109,11 @@ Datum timed_answer(Datum (*function)(FunctionCallInfo, const RollupRow *), Funct
     return result;
 }
 
+void raise_null(const char *argument) {
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", argument)));
+    pg_unreachable();
+}
+
 void rollup_argument(FunctionCallInfo fcinfo, RollupRow *row) {
     if (PG_ARGISNULL(0))
         raise_null("rollup");
@@ -87,6 +142,12 @@ TimestampTz time_argument(FunctionCallInfo fcinfo, int position) {
     return t;
 }
 
+TimestampTz limit_argument(FunctionCallInfo fcinfo, int position) {
+    if (!PG_ARGISNULL(position) && TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(position)))
+        return PG_GETARG_TIMESTAMPTZ(position);
+    return time_argument(fcinfo, position);
+}
+
 int32 k_argument(FunctionCallInfo fcinfo, int position) {
     const int32 k = PG_ARGISNULL(position) ? 10 : PG_GETARG_INT32(position);
     if (k < 1 || k > max_k)
@@ -94,19 +155,22 @@ int32 k_argument(FunctionCallInfo fcinfo, int position) {
     return k;
 }
 
-ArrayType *group_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row) {
+AskedGroups groups_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row) {
     if (PG_ARGISNULL(position))
-        return nullptr;
-    ArrayType *grp = PG_GETARG_ARRAYTYPE_P(position);
-    const int n = ARR_NDIM(grp) == 0 ? 0 : ARR_NDIM(grp) == 1 ? ARR_DIMS(grp)[0] : -1;
-    if (row->group_count == 0)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("rollup \"%s\" has no groups", row->name)));
-    if (n != 0 && n != row->group_count)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg_plural("group_key must have %d element", "group_key must have %d elements",
-                                      static_cast<unsigned long>(row->group_count), row->group_count),
-                        errdetail("Rollup \"%s\" has as many group expressions.", row->name)));
-    return grp;
+        return group_alone(nullptr);
+    const AskedGroups groups = keys_of(PG_GETARG_ARRAYTYPE_P(position), row);
+    for (int i = 0; i < groups.count; ++i)
+        if (!is_known(row, groups.keys[i]))
+            notice_unknown(row, groups.keys[i]);
+    return groups;
+}
+
+ArrayType *group_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row) {
+    const AskedGroups groups = groups_argument(fcinfo, position, row);
+    if (groups.count > 1)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("group_key must be one group"),
+                        errhint("Ask for each group by itself.")));
+    return groups.count == 0 ? nullptr : groups.keys[0];
 }
 
 void require_later(TimestampTz until, TimestampTz since) {
@@ -116,7 +180,7 @@ void require_later(TimestampTz until, TimestampTz since) {
 
 AskedWindow window_arguments(FunctionCallInfo fcinfo, const RollupRow *row, int kind, int at, int group) {
     const Level level = level_argument(fcinfo, kind, row);
-    return {level, window_of(row, level, time_argument(fcinfo, at)), group_argument(fcinfo, group, row)};
+    return {level, window_of(row, level, time_argument(fcinfo, at)), groups_argument(fcinfo, group, row)};
 }
 
 ItemArgument item_argument(FunctionCallInfo fcinfo, int position, Kind kind) {

@@ -12,14 +12,20 @@ namespace topk::answer {
 
 Datum timed_answer(Datum (*function)(FunctionCallInfo, const RollupRow *), FunctionCallInfo fcinfo);
 
+[[noreturn]] void raise_null(const char *argument);
+
 // The rollup that argument 0 names, which the current user may ask (rights.h).
 void rollup_argument(FunctionCallInfo fcinfo, RollupRow *row);
 // The level that answers for a kind of window.
 Level level_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row);
 // A finite time. NULL stands for now().
 TimestampTz time_argument(FunctionCallInfo fcinfo, int position);
+// The same, but the time may be infinite.
+TimestampTz limit_argument(FunctionCallInfo fcinfo, int position);
 int32 k_argument(FunctionCallInfo fcinfo, int position); // 10 for NULL
-// NULL stands for all groups, and becomes nullptr.
+// A group, several groups ({{DE},{FR}}), or NULL for all of them together. A notice says of which the rollup has no counts.
+AskedGroups groups_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row);
+// A group alone. NULL stands for all groups, and becomes nullptr.
 ArrayType *group_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row);
 // Raises 22023 when a span would end before it begins.
 void require_later(TimestampTz until, TimestampTz since);

@@ -85,6 +85,7 @@ void warn_of_lost(const Span &first, int count) {
 void read_across(const RollupRow *row, Level level, const CountedWindows &counted, ArrayType *grp, int32 k,
                  Array<Line> *lines) {
     constexpr int most = 32;
+    const AskedGroups groups = group_alone(grp);
     MemoryContext context = CurrentMemoryContext;
     MemoryContext scratch = AllocSetContextCreate(context, "pg_topk history", ALLOCSET_DEFAULT_SIZES);
     Answered answered = counted.answered;
@@ -95,9 +96,9 @@ void read_across(const RollupRow *row, Level level, const CountedWindows &counte
         const int n = std::min(most, counted.windows.count - i);
         MemoryContextSwitchTo(scratch);
         auto *pieces = static_cast<Pieces *>(palloc0(n * sizeof(Pieces)));
-        Across *across = ask_across(row, windows, n, grp, Content::summary, nullptr, &answered);
+        Across *across = ask_across(row, windows, n, groups, Content::summary, nullptr, &answered);
         for (int j = 0; j < n; ++j)
-            pieces[j] = window_pieces(row, {level, windows[j], grp});
+            pieces[j] = window_pieces(row, {level, windows[j], groups});
         const Answered now = add_across(across, pieces);
         for (int j = 0; j < n; ++j) {
             CHECK_FOR_INTERRUPTS();

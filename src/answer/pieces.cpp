@@ -9,106 +9,135 @@ namespace {
 
 struct Collector {
     const RollupRow *row;
-    ArrayType *grp;
-    ItemView key; // of the group in bundles
     Snapshot snapshot;
+    Array<GroupPieces> groups; // that are asked for, in the order of compare_groups(); or all groups alone
+    bool every;                // groups that only the log has are added
+    OwnGroups own;             // read when it is needed
+    bool own_is_read;
+    ItemView key;          // in bundles, of the group if it is one alone
+    Span tile;             // of the last delta
+    int deltas;            // of the rollup, in the log
     MemoryContext context; // of the parts
     MemoryContext scratch;
-    OwnGroups own; // read when the first delta needs it
-    bool own_is_read;
-    Pieces result;
 };
 
-void add(Collector *c, int64 events, const StoredTally &values) {
-    MemoryContext caller = MemoryContextSwitchTo(c->context);
-    c->result.parts.add({events, values});
-    MemoryContextSwitchTo(caller);
+void add(GroupPieces *group, Span span, int64 events, const StoredTally &values) {
+    group->pieces.parts.add({span, events, values});
 }
 
-void add_row(Collector *c, Level level, TimestampTz start) {
-    Tile tile;
-    if (find_tile({c->row->id, level, c->grp, start}, c->snapshot, &tile))
-        add(c, tile.events, tile.values);
-}
+void add(GroupPieces *group, const Tile &tile) { add(group, {tile.key.start, tile.stop}, tile.events, tile.values); }
 
-// Adds what finished tiles have counted.
-void add_cover(Collector *c, const Cover &cover) {
-    for (const Tile &tile : read_cover(c->row, c->grp, cover, c->snapshot))
-        add(c, tile.events, tile.values);
-    for (const Tile &tile : read_remains(c->row, c->grp, cover, c->snapshot))
-        add(c, tile.events, tile.values);
-}
-
-void add_unfinished_tiles(Collector *c, Span span) {
-    RowScan scan;
-    begin_unfinished(&scan, c->row->id, Level::tile, c->grp, span.start, span.stop, c->snapshot);
-    Tile tile;
-    while (next_tile(&scan, &tile))
-        add(c, tile.events, tile.values);
-}
-
-// Whether the overflow group counts the events of this one.
-bool is_overflow(Collector *c, const ArrayType *grp) {
+const OwnGroups &own_groups(Collector *c) {
     if (!c->own_is_read) {
         MemoryContext caller = MemoryContextSwitchTo(c->context);
         c->own = read_own_groups(c->row, c->snapshot);
         c->own_is_read = true;
         MemoryContextSwitchTo(caller);
     }
-    return !contains(c->own, grp);
+    return c->own;
 }
 
-// A raw delta counts for its own group, and for the overflow group if its own group has no counts.
-bool is_wanted(Collector *c, const Delta &delta) {
-    if (delta.form.scope == DeltaScope::all || c->grp == nullptr)
-        return c->grp == nullptr && delta.form.scope != DeltaScope::group;
-    if (delta.grp == nullptr)
-        return ARR_NDIM(c->grp) == 0 && delta.form.scope == DeltaScope::raw;
-    const ArrayType *grp = DatumGetArrayTypeP(PointerGetDatum(delta.grp));
-    return equal_groups(grp, c->grp) ||
-           (delta.form.scope == DeltaScope::raw && ARR_NDIM(c->grp) == 0 && is_overflow(c, grp));
+GroupPieces *place_of(Collector *c, const ArrayType *grp) {
+    return std::lower_bound(c->groups.begin(), c->groups.end(), grp, [](const GroupPieces &group, const ArrayType *key) {
+        return compare_groups(group.grp, key) < 0;
+    });
 }
 
-void add_group(Collector *c, const BundleContent &content, const Bundle::Group &group) {
-    const struct varlena *items = group_items(content, group, c->row->shape.kind);
+GroupPieces *find(Collector *c, const ArrayType *grp) {
+    GroupPieces *place = place_of(c, grp);
+    return place != c->groups.end() && equal_groups(place->grp, grp) ? place : nullptr;
+}
+
+GroupPieces *insert(Collector *c, const ArrayType *grp) {
+    MemoryContext caller = MemoryContextSwitchTo(c->context);
+    const auto at = static_cast<int>(place_of(c, grp) - c->groups.begin());
+    c->groups.add({});
+    std::move_backward(c->groups.begin() + at, c->groups.end() - 1, c->groups.end());
+    c->groups[at] = {DatumGetArrayTypePCopy(PointerGetDatum(grp)), {}};
+    MemoryContextSwitchTo(caller);
+    return &c->groups[at];
+}
+
+// Adds what the rows of a group have counted.
+void add_rows(const Collector *c, GroupPieces *group, const Cover &cover, Span span) {
+    for (const Tile &tile : read_cover(c->row, group->grp, cover, c->snapshot))
+        add(group, tile);
+    if (cover.missing.count != 0)
+        for (const Tile &tile : read_remains(c->row, group->grp, cover, c->snapshot))
+            add(group, tile);
+    RowScan scan;
+    begin_unfinished(&scan, c->row->id, Level::tile, group->grp, span.start, span.stop, c->snapshot);
+    Tile tile;
+    while (next_tile(&scan, &tile))
+        add(group, tile);
+}
+
+bool asks_for_all(const Collector *c) { return c->groups.count != 0 && c->groups[0].grp == nullptr; }
+
+// The group, of those that are asked for, in which counts of a group are; nullptr if there is none. Raw counts of a group
+// that has none of its own are those of the overflow group.
+GroupPieces *counts_in(Collector *c, const ArrayType *grp, DeltaScope scope) {
+    if (GroupPieces *found = find(c, grp))
+        return found;
+    if (scope == DeltaScope::raw) {
+        GroupPieces *overflow = find(c, construct_empty_array(TEXTOID));
+        if (overflow != nullptr && !contains(own_groups(c), grp))
+            return overflow;
+    }
+    return c->every ? insert(c, grp) : nullptr;
+}
+
+void add_group(Collector *c, GroupPieces *group, const BundleContent &content, const Bundle::Group &counts) {
+    const struct varlena *items = group_items(content, counts, c->row->shape.kind);
+    MemoryContext caller = MemoryContextSwitchTo(c->context);
     StoredTally values = {};
-    values.items = static_cast<struct varlena *>(MemoryContextAlloc(c->context, VARSIZE_ANY(items)));
+    values.items = static_cast<struct varlena *>(palloc(VARSIZE_ANY(items)));
     memcpy(values.items, items, VARSIZE_ANY(items));
-    add(c, static_cast<int64>(group.events), values);
+    add(group, c->tile, static_cast<int64>(counts.events), values);
+    MemoryContextSwitchTo(caller);
 }
 
-// Adds what a bundle counts for the group that is asked for. For the overflow group, that may be many.
+// Adds what a bundle counts for the groups that are asked for.
 void add_bundle(Collector *c, DeltaScope scope, const struct varlena *bundle) {
+    const Kind kind = c->row->shape.kind;
     BundleContent content;
-    if (ARR_NDIM(c->grp) != 0 || scope == DeltaScope::group) {
-        if (read_bundle_group(bundle, c->row->shape.kind, c->key, &content))
-            add_group(c, content, content.groups[0]);
+    if (c->groups.count == 1 && !c->every && (ARR_NDIM(c->groups[0].grp) != 0 || scope == DeltaScope::group)) {
+        if (read_bundle_group(bundle, kind, c->key, &content))
+            add_group(c, &c->groups[0], content, content.groups[0]);
         return;
     }
-    content = read_bundle(bundle, c->row->shape.kind);
-    for (uint32 i = 0; i < content.group_count; ++i) {
-        const Bundle::Group &group = content.groups[i];
-        if (group.key.length == 0 || is_overflow(c, group_array(group.key, content.values)))
-            add_group(c, content, group);
-    }
+    content = read_bundle(bundle, kind);
+    for (uint32 i = 0; i < content.group_count; ++i)
+        if (GroupPieces *group = counts_in(c, group_array(content.groups[i].key, content.values), scope))
+            add_group(c, group, content, content.groups[i]);
+}
+
+// A bundle, or nullptr if the row has none.
+const struct varlena *bundle_of(const Delta &delta) {
+    if (delta.grp != nullptr || delta.form.scope == DeltaScope::all || delta.values.items == nullptr)
+        return nullptr;
+    const struct varlena *items = pg_detoast_datum_packed(delta.values.items);
+    return is_bundle(items) ? items : nullptr;
 }
 
 void add_delta(Collector *c, HeapTuple tuple, TupleDesc descriptor) {
     const Delta delta = read_delta(tuple, descriptor);
-    const bool of_groups = delta.grp == nullptr && delta.form.scope != DeltaScope::all;
-    if (c->grp != nullptr && of_groups && delta.values.items != nullptr) {
+    GroupPieces *group = nullptr;
+    if (asks_for_all(c)) {
+        group = delta.form.scope == DeltaScope::group ? nullptr : &c->groups[0];
+    } else if (delta.form.scope != DeltaScope::all) {
         MemoryContext caller = MemoryContextSwitchTo(c->scratch);
-        const struct varlena *items = pg_detoast_datum_packed(delta.values.items);
-        const bool bundle = is_bundle(items);
-        if (bundle)
-            add_bundle(c, delta.form.scope, items);
+        if (const struct varlena *bundle = bundle_of(delta))
+            add_bundle(c, delta.form.scope, bundle);
+        else
+            group = counts_in(
+                c, delta.grp == nullptr ? construct_empty_array(TEXTOID) : DatumGetArrayTypeP(PointerGetDatum(delta.grp)),
+                delta.form.scope);
         MemoryContextSwitchTo(caller);
         MemoryContextReset(c->scratch);
-        if (bundle)
-            return;
     }
-    if (is_wanted(c, delta))
-        add(c, delta.form.events, read_delta(heap_copytuple(tuple), descriptor).values);
+    if (group != nullptr)
+        add(group, c->tile, delta.form.events, read_delta(heap_copytuple(tuple), descriptor).values);
 }
 
 void add_deltas(Collector *c, Span span) {
@@ -119,9 +148,12 @@ void add_deltas(Collector *c, Span span) {
         Form_topk_delta form = delta_form(tuple);
         if (form->rollup != c->row->id)
             continue;
-        ++c->result.deltas;
-        if (span.contains(form->tile))
-            add_delta(c, tuple, RelationGetDescr(scan.relation));
+        ++c->deltas;
+        if (form->tile == DT_NOBEGIN || !span.contains(form->tile))
+            continue;
+        if (!c->tile.contains(form->tile))
+            c->tile = window_of(c->row, Level::tile, form->tile);
+        add_delta(c, tuple, RelationGetDescr(scan.relation));
     }
     MemoryContextDelete(c->scratch);
 }
@@ -133,43 +165,46 @@ void add_set_aside(Collector *c, Span span) {
     SetAside row;
     while (next_set_aside(&scan, &row)) {
         const Delta &delta = row.delta;
-        if ((delta.form.scope == DeltaScope::all) != (c->grp == nullptr))
+        if ((delta.form.scope == DeltaScope::all) != asks_for_all(c))
             continue;
         // What could not be read may be of any group.
-        if (c->grp != nullptr && delta.grp != nullptr && !equal_groups(c->grp, delta.grp))
+        GroupPieces *group = delta.grp == nullptr ? c->groups.begin() : find(c, delta.grp);
+        if (group == nullptr)
             continue;
         if (delta.values.items == nullptr && delta.values.summary == nullptr)
             ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("counts that were set aside cannot be read")));
-        add(c, delta.form.events, delta.values);
+        add(group, window_of(c->row, Level::tile, delta.form.tile), delta.form.events, delta.values);
     }
 }
 
-// A group without counts of its own is part of the overflow group, and empty by itself.
-bool has_counts(const RollupRow *row, ArrayType *grp) {
-    return grp == nullptr || ARR_NDIM(grp) == 0 || has_own_counts(row, grp, GetActiveSnapshot());
-}
-
-Collector begin(const RollupRow *row, Span span, ArrayType *grp) {
-    asked_span = span;
+Collector begin(const RollupRow *row) {
     Collector c = {};
     c.row = row;
-    c.grp = grp;
-    c.key = grp == nullptr ? ItemView{} : group_key(grp);
     c.snapshot = GetActiveSnapshot();
     c.context = CurrentMemoryContext;
-    c.result.row = row;
-    c.result.span = span;
-    c.result.all_groups = grp == nullptr;
     return c;
 }
 
-void add_range(Collector *c, const Lost &lost, Span span) {
-    const Cover cover = cover_span(c->row, lost, span, longest_level);
-    c->result.missing = cover.missing;
-    if (!has_counts(c->row, c->grp))
+// A group without counts of its own is part of the overflow group, and empty by itself.
+void ask_for(Collector *c, const AskedGroups &groups) {
+    if (groups.count == 0)
+        c->groups.add({});
+    for (int i = 0; i < groups.count; ++i) {
+        ArrayType *grp = groups.keys[i];
+        if (ARR_NDIM(grp) == 0 ||
+            (groups.count == 1 ? has_own_counts(c->row, grp, c->snapshot) : contains(own_groups(c), grp)))
+            insert(c, grp);
+    }
+    if (c->groups.count == 1 && c->groups[0].grp != nullptr)
+        c->key = group_key(c->groups[0].grp);
+}
+
+void collect(Collector *c, const Cover &cover, Span span) {
+    asked_span = span;
+    for (GroupPieces &group : c->groups)
+        add_rows(c, &group, cover, span);
+    if (c->groups.count == 0 && !c->every)
         return;
-    add_cover(c, cover);
-    add_unfinished_tiles(c, span);
     add_deltas(c, span);
     add_set_aside(c, span);
 }
@@ -178,31 +213,106 @@ void add_range(Collector *c, const Lost &lost, Span span) {
 
 Span asked_span = {0, 0};
 
+Pieces cover_pieces(const RollupRow *row, const Cover &cover, Span span, const AskedGroups &groups) {
+    Collector c = begin(row);
+    ask_for(&c, groups);
+    collect(&c, cover, span);
+    Pieces all = {};
+    for (const GroupPieces &group : c.groups)
+        for (const Piece &piece : group.pieces.parts)
+            all.parts.add(piece);
+    all.missing = cover.missing;
+    all.row = row;
+    all.span = span;
+    all.all_groups = groups.count == 0;
+    all.deltas = c.deltas;
+    return all;
+}
+
+void add_span(Cover *cover, const RollupRow *row, const Lost &lost, Span span, Level largest) {
+    const Cover more = cover_span(row, lost, span, largest);
+    for (const LevelSpan &part : more.parts)
+        cover->parts.add(part);
+    for (const Span &missing : more.missing)
+        cover->missing.add(missing);
+}
+
+void add_window(Cover *cover, const RollupRow *row, const Lost &lost, Level level, Span window) {
+    if (is_lost(lost, level, window))
+        add_span(cover, row, lost, window, longest_level);
+    else
+        cover->parts.add({level, window});
+}
+
 Pieces window_pieces(const RollupRow *row, const AskedWindow &window) {
-    Collector c = begin(row, window.span, window.grp);
-    const Lost lost = read_lost(row->id, c.snapshot);
-    if (is_lost(lost, window.level, window.span)) {
-        add_range(&c, lost, window.span);
-        return c.result;
+    Cover cover = {};
+    add_window(&cover, row, read_lost(row->id, GetActiveSnapshot()), window.level, window.span);
+    return cover_pieces(row, cover, window.span, window.groups);
+}
+
+Pieces range_pieces(const RollupRow *row, Span span, const AskedGroups &groups) {
+    return cover_pieces(row, cover_span(row, read_lost(row->id, GetActiveSnapshot()), span, longest_level), span, groups);
+}
+
+Array<GroupPieces> pieces_by_group(const RollupRow *row, Level level, Span span) {
+    Collector c = begin(row);
+    c.every = true;
+    const OwnGroups &own = own_groups(&c);
+    insert(&c, construct_empty_array(TEXTOID));
+    for (int i = 0; i < own.count; ++i)
+        insert(&c, own.keys[i]);
+    Cover cover = {};
+    add_window(&cover, row, read_lost(row->id, c.snapshot), level, span);
+    collect(&c, cover, span);
+    for (GroupPieces &group : c.groups)
+        group.pieces.missing = cover.missing;
+    return c.groups;
+}
+
+AskedGroups group_alone(ArrayType *grp) {
+    AskedGroups groups = {grp, static_cast<ArrayType **>(palloc(sizeof(ArrayType *))), grp == nullptr ? 0 : 1};
+    groups.keys[0] = grp;
+    return groups;
+}
+
+int64 unassigned_events(const RollupRow *row, Span span, const AskedGroups &groups) {
+    for (int i = 0; i < groups.count; ++i)
+        if (ARR_NDIM(groups.keys[i]) != 0 && !has_own_counts(row, groups.keys[i], GetActiveSnapshot()))
+            return events_of(range_pieces(row, span, group_alone(construct_empty_array(TEXTOID))));
+    return 0;
+}
+
+bool is_known(const RollupRow *row, ArrayType *grp) {
+    if (ARR_NDIM(grp) == 0 || is_registered(row->id, grp, GetActiveSnapshot()))
+        return true;
+    const ItemView key = group_key(grp);
+    MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "pg_topk bundle", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext caller = MemoryContextSwitchTo(scratch);
+    DeltaScan scan;
+    begin_delta_scan(&scan, GetActiveSnapshot());
+    scan.context = caller;
+    bool found = false;
+    while (HeapTuple tuple = next_delta(&scan)) {
+        if (delta_form(tuple)->rollup != row->id || found)
+            continue;
+        const Delta delta = read_delta(tuple, RelationGetDescr(scan.relation));
+        BundleContent content;
+        if (delta.grp != nullptr)
+            found = equal_groups(DatumGetArrayTypeP(PointerGetDatum(delta.grp)), grp);
+        else if (const struct varlena *bundle = bundle_of(delta))
+            found = read_bundle_group(bundle, row->shape.kind, key, &content);
+        MemoryContextReset(scratch);
     }
-    if (!has_counts(row, window.grp))
-        return c.result;
-    add_row(&c, window.level, window.span.start);
-    if (window.level != Level::tile)
-        add_unfinished_tiles(&c, window.span);
-    add_deltas(&c, window.span);
-    add_set_aside(&c, window.span);
-    return c.result;
+    MemoryContextSwitchTo(caller);
+    MemoryContextDelete(scratch);
+    return found;
 }
 
-Pieces range_pieces(const RollupRow *row, Span span, ArrayType *grp) {
-    Collector c = begin(row, span, grp);
-    add_range(&c, read_lost(row->id, c.snapshot), span);
-    return c.result;
-}
-
-int64 unassigned_events(const RollupRow *row, Span span, ArrayType *grp) {
-    return has_counts(row, grp) ? 0 : events_of(range_pieces(row, span, construct_empty_array(TEXTOID)));
+void add_pieces(Pieces *pieces, const Pieces &others) {
+    for (const Piece &piece : others.parts)
+        pieces->parts.add(piece);
+    for (const Span &span : others.missing)
+        pieces->missing.add(span);
 }
 
 const Span *first_missing(const Pieces &pieces) {
@@ -236,7 +346,7 @@ Frequency frequency_of(const RollupRow *row, const Pieces &pieces, const void *d
     return sum;
 }
 
-Sum sum_of(const RollupRow *row, const Pieces &all) {
+Sum sum_of(const RollupRow *row, const Pieces &all, Purpose purpose) {
     const Array<Piece> &pieces = all.parts;
     Sum sum = {};
     if (pieces.count == 0)
@@ -254,16 +364,25 @@ Sum sum_of(const RollupRow *row, const Pieces &all) {
     }
     if (pieces.count == 1 && largest == 0) {
         sum.stored = pg_detoast_datum(pieces[0].values.summary);
+        sum.registers = pieces[0].values.registers;
         return sum;
     }
-    sum.tally =
-        largest == -1 ? make_tally(row->shape, Purpose::reading) : load_tally(row->shape, pieces[largest].values.summary);
+    sum.tally = largest == -1 ? make_tally(row->shape, purpose) : load_tally(row->shape, pieces[largest].values, purpose);
     for (int i = 0; i < pieces.count; ++i) {
         CHECK_FOR_INTERRUPTS();
         if (i != largest)
             merge_stored(sum.tally, pieces[i].values);
     }
     return sum;
+}
+
+Tally *sum_with_sketch(const RollupRow *row, const Pieces &pieces) {
+    Tally *tally = make_tally(row->shape);
+    for (const Piece &piece : pieces.parts) {
+        CHECK_FOR_INTERRUPTS();
+        merge_stored(tally, piece.values);
+    }
+    return tally;
 }
 
 } // namespace topk::answer

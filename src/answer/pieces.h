@@ -9,6 +9,7 @@ namespace topk::answer {
 
 // One part of an answer. Its values may be toasted.
 struct Piece {
+    Span span; // of the window or tile that it is of
     int64 events;
     StoredTally values;
 };
@@ -23,23 +24,50 @@ struct Pieces {
     int deltas; // of the rollup, that the log has for any time
 };
 
-// The window of a level. grp: nullptr for all groups, {} for the overflow group.
+// The counts that are asked for: of all groups together, or of some groups. The key {} is that of the overflow group.
+struct AskedGroups {
+    ArrayType *given; // as in the question; nullptr: all groups together
+    ArrayType **keys; // no two are equal
+    int count;
+};
+// One group, or all of them together (nullptr).
+AskedGroups group_alone(ArrayType *grp);
+
+struct GroupPieces {
+    ArrayType *grp; // nullptr: all groups
+    Pieces pieces;
+};
+
+// The window of a level.
 struct AskedWindow {
     Level level;
     Span span;
-    ArrayType *grp;
+    AskedGroups groups;
 };
 
 // Everything that the active snapshot sees in the window.
 Pieces window_pieces(const RollupRow *row, const AskedWindow &window);
 // The same for a span of whole tiles.
-Pieces range_pieces(const RollupRow *row, Span span, ArrayType *grp);
+Pieces range_pieces(const RollupRow *row, Span span, const AskedGroups &groups);
+// The same for a span whose finished tiles are counted by the rows of a cover.
+Pieces cover_pieces(const RollupRow *row, const Cover &cover, Span span, const AskedGroups &groups);
+// The same for each group that has counts in the window of a level, in one pass over the log.
+Array<GroupPieces> pieces_by_group(const RollupRow *row, Level level, Span span);
 extern Span asked_span; // of the last call, for messages
 
-// Returns how many events of a span the overflow group has, if the group is another one without counts of its own: some of
-// them may be of the group. Returns 0 otherwise.
-int64 unassigned_events(const RollupRow *row, Span span, ArrayType *grp);
+// Adds a span of whole tiles to a cover, as windows up to a level.
+void add_span(Cover *cover, const RollupRow *row, const Lost &lost, Span span, Level largest);
+// Adds a window to a cover: its own row, or shorter windows where retention may have removed that.
+void add_window(Cover *cover, const RollupRow *row, const Lost &lost, Level level, Span window);
 
+// Whether the rollup has counted events of the group, in a fold or in the log.
+bool is_known(const RollupRow *row, ArrayType *grp);
+// Returns how many events of a span the overflow group has, if a group without counts of its own is asked for: some of them
+// may be of the group. Returns 0 otherwise.
+int64 unassigned_events(const RollupRow *row, Span span, const AskedGroups &groups);
+
+// Adds the parts of others.
+void add_pieces(Pieces *pieces, const Pieces &others);
 // The first span whose counts are missing; nullptr: there is none.
 const Span *first_missing(const Pieces &pieces);
 // Warns if retention has removed counts (warnings.cpp).
@@ -56,8 +84,12 @@ void add_frequency(Frequency *sum, const Frequency &part);
 // Their sum: a stored summary when that is all there is, otherwise a tally; both nullptr when there is nothing.
 struct Sum {
     struct varlena *stored;
+    struct varlena *registers; // of the stored summary
     Tally *tally;
 };
-Sum sum_of(const RollupRow *row, const Pieces &pieces);
+// For reading, or for the number of distinct items too.
+Sum sum_of(const RollupRow *row, const Pieces &pieces, Purpose purpose = Purpose::reading);
+// Their sum as a tally with the sketch of all of them.
+Tally *sum_with_sketch(const RollupRow *row, const Pieces &pieces);
 
 } // namespace topk::answer

@@ -7,8 +7,8 @@
 namespace topk::answer {
 
 // Returns n rows of so many columns. item(i) is the item of a row, a text Datum; fill(i, item, values, nulls) sets all
-// columns but the last, which is the item's row of the items table.
-template <int columns, class Item, class Fill>
+// columns but one, which is the item's row of the items table.
+template <int columns, int metadata_column = columns - 1, class Item, class Fill>
 Datum return_items(FunctionCallInfo fcinfo, const RollupRow *row, int n, const Item &item, const Fill &fill) {
     ReturnSetInfo *rows = begin_rows(fcinfo);
     auto *items = static_cast<Datum *>(MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(Datum) + 1));
@@ -19,8 +19,8 @@ Datum return_items(FunctionCallInfo fcinfo, const RollupRow *row, int n, const I
         Datum values[columns];
         bool nulls[columns] = {};
         fill(i, items[i], values, nulls);
-        values[columns - 1] = metadata[i];
-        nulls[columns - 1] = metadata[i] == 0;
+        values[metadata_column] = metadata[i];
+        nulls[metadata_column] = metadata[i] == 0;
         add_row(rows, values, nulls);
     }
     return (Datum)0;

@@ -1,5 +1,4 @@
-// topk.top(), topk.range(), topk.heavy_hitters(), topk.frequency(), topk.window_info(): the answers about one span of time.
-#include "../catalog/rollup_state.h"
+// topk.top(), topk.heavy_hitters(), topk.frequency(): the answers about one window.
 #include "across.h"
 #include "arguments.h"
 #include "ranking.h"
@@ -11,18 +10,11 @@ using namespace topk::answer;
 
 // What this database and its nodes hold, for a ranking. Warns of what is missing, once for an answer.
 Pieces pieces_of(const RollupRow *row, const AskedWindow &window) {
-    Across *across = ask_across(row, &window.span, 1, window.grp, Content::summary);
+    Across *across = ask_across(row, &window.span, 1, window.groups, Content::summary);
     Pieces pieces = window_pieces(row, window);
     add_across(across, &pieces);
     tell_of(pieces);
     return pieces;
-}
-
-// A time that may be infinite.
-TimestampTz limit_argument(FunctionCallInfo fcinfo, int position) {
-    if (!PG_ARGISNULL(position) && TIMESTAMP_NOT_FINITE(PG_GETARG_TIMESTAMPTZ(position)))
-        return PG_GETARG_TIMESTAMPTZ(position);
-    return time_argument(fcinfo, position);
 }
 
 // top(rollup, window_kind, at, k, group_key)
@@ -30,20 +22,6 @@ Datum top(FunctionCallInfo fcinfo, const RollupRow *row) {
     const AskedWindow window = window_arguments(fcinfo, row, 1, 2, 4);
     const auto k = static_cast<uint32_t>(k_argument(fcinfo, 3));
     return return_ranking(fcinfo, row, ranking_of(row, pieces_of(row, window), k));
-}
-
-// range(rollup, since, until, k, group_key). The span is widened to whole tiles.
-Datum range(FunctionCallInfo fcinfo, const RollupRow *row) {
-    const Span asked = {limit_argument(fcinfo, 1), limit_argument(fcinfo, 2)};
-    require_later(asked.stop, asked.start);
-    const auto k = static_cast<uint32_t>(k_argument(fcinfo, 3));
-    const Span span = whole_tiles(row, asked);
-    ArrayType *grp = group_argument(fcinfo, 4, row);
-    Across *across = ask_across(row, &span, 1, grp, Content::summary);
-    Pieces pieces = range_pieces(row, span, grp);
-    add_across(across, &pieces);
-    tell_of(pieces);
-    return return_ranking(fcinfo, row, ranking_of(row, pieces, k));
 }
 
 // heavy_hitters(rollup, window_kind, share, at, group_key)
@@ -71,7 +49,8 @@ Datum heavy_hitters(FunctionCallInfo fcinfo, const RollupRow *row) {
 Datum frequency(FunctionCallInfo fcinfo, const RollupRow *row) {
     const ItemArgument item = item_argument(fcinfo, 1, row->shape.kind);
     const AskedWindow window = window_arguments(fcinfo, row, 2, 3, 4);
-    Across *across = ask_across(row, &window.span, 1, window.grp, Content::summary, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+    Across *across =
+        ask_across(row, &window.span, 1, window.groups, Content::summary, text_to_cstring(PG_GETARG_TEXT_PP(1)));
     Pieces pieces = window_pieces(row, window);
     Frequency sum = frequency_of(row, pieces, item.data, item.length);
     add_across(across, &pieces, &sum);
@@ -88,39 +67,8 @@ Datum frequency(FunctionCallInfo fcinfo, const RollupRow *row) {
     return return_row(fcinfo, values, nulls);
 }
 
-// window_info(rollup, window_kind, at, group_key)
-Datum window_info(FunctionCallInfo fcinfo, const RollupRow *row) {
-    const AskedWindow window = window_arguments(fcinfo, row, 1, 2, 3);
-    Across *across = ask_across(row, &window.span, 1, window.grp, Content::distinct);
-    Pieces pieces = window_pieces(row, window);
-    const Answered answered = add_across(across, &pieces);
-    RollupState state;
-    if (!read_state(row->id, GetActiveSnapshot(), &state))
-        state.counted_since = DT_NOEND;
-    Tally *tally = make_tally(row->shape, Purpose::distinct);
-    for (const Piece &piece : pieces.parts) {
-        CHECK_FOR_INTERRUPTS();
-        merge_stored(tally, piece.values);
-    }
-    Datum values[] = {TimestampTzGetDatum(window.span.start),
-                      TimestampTzGetDatum(window.span.stop),
-                      Int64GetDatum(events_of(pieces)),
-                      Int64GetDatum(static_cast<int64>(tally_weight(tally))),
-                      Int64GetDatum(tally_distinct(tally)),
-                      Int64GetDatum(static_cast<int64>(tally->summary->floor())),
-                      BoolGetDatum(pieces.missing.count == 0 && answered.missing.count == 0),
-                      Int32GetDatum(answered.nodes),
-                      names_array(answered.missing),
-                      TimestampTzGetDatum(state.counted_since)};
-    bool nulls[10] = {};
-    nulls[9] = state.counted_since == DT_NOEND;
-    return return_row(fcinfo, values, nulls);
-}
-
 } // namespace
 
 TOPK_ANSWER(topk_top, top)
-TOPK_ANSWER(topk_range, range)
 TOPK_ANSWER(topk_rollup_heavy_hitters, heavy_hitters)
 TOPK_ANSWER(topk_rollup_frequency, frequency)
-TOPK_ANSWER(topk_window_info, window_info)

@@ -26,30 +26,24 @@ struct Trend {
     double score;
 };
 
-Tally *sum_with_sketch(const RollupRow *row, const Pieces &pieces) {
-    if (pieces.parts.count == 0)
-        return nullptr;
-    Tally *tally = make_tally(row->shape);
-    for (const Piece &piece : pieces.parts) {
-        CHECK_FOR_INTERRUPTS();
-        merge_stored(tally, piece.values);
-    }
-    return tally;
+// nullptr where nothing was counted.
+Tally *sum_before(const RollupRow *row, const Pieces &pieces) {
+    return pieces.parts.count == 0 ? nullptr : sum_with_sketch(row, pieces);
 }
 
 // An empty span has no pieces.
-Pieces pieces_of(const RollupRow *row, Span span, ArrayType *grp) {
-    return span.start < span.stop ? range_pieces(row, span, grp) : Pieces{};
+Pieces pieces_of(const RollupRow *row, Span span, const AskedGroups &groups) {
+    return span.start < span.stop ? range_pieces(row, span, groups) : Pieces{};
 }
 
 // Asks the nodes about the spans that are not empty.
-Across *ask_spans(const RollupRow *row, const Span *spans, int count, ArrayType *grp, const Answered *before) {
+Across *ask_spans(const RollupRow *row, const Span *spans, int count, const AskedGroups &groups, const Answered *before) {
     auto *asked = static_cast<Span *>(palloc(count * sizeof(Span)));
     int n = 0;
     for (int i = 0; i < count; ++i)
         if (spans[i].start < spans[i].stop)
             asked[n++] = spans[i];
-    return ask_across(row, asked, n, grp, Content::sketch, nullptr, before);
+    return ask_across(row, asked, n, groups, Content::sketch, nullptr, before);
 }
 
 // Adds the answers to the pieces of these spans.
@@ -77,18 +71,18 @@ Before read_before(const RollupRow *row, const AskedWindow &window, double passe
     const bool split = passed < 1 && window.level != Level::tile;
     const Span spans[most] = {span, {span.start, tile.start}, tile, {tile.stop, span.stop}};
     Pieces pieces[most] = {};
-    Across *across = ask_spans(row, spans, split ? most : 1, window.grp, &answered);
-    pieces[all] = window_pieces(row, {window.level, span, window.grp});
+    Across *across = ask_spans(row, spans, split ? most : 1, window.groups, &answered);
+    pieces[all] = window_pieces(row, {window.level, span, window.groups});
     for (int i = whole; split && i < most; ++i)
-        pieces[i] = pieces_of(row, spans[i], window.grp);
+        pieces[i] = pieces_of(row, spans[i], window.groups);
     add_spans(across, spans, pieces);
     warn_of_missing(pieces[all]);
     if (passed >= 1)
-        return {sum_with_sketch(row, pieces[all]), nullptr, 0};
+        return {sum_before(row, pieces[all]), nullptr, 0};
     // Where tiles are gone and no smaller windows are there instead, the events are taken as spread evenly over the window.
     if (!split || events_of(pieces[whole]) + events_of(pieces[part]) + events_of(pieces[rest]) != events_of(pieces[all]))
-        return {nullptr, sum_with_sketch(row, pieces[all]), passed};
-    return {sum_with_sketch(row, pieces[whole]), sum_with_sketch(row, pieces[part]),
+        return {nullptr, sum_before(row, pieces[all]), passed};
+    return {sum_before(row, pieces[whole]), sum_before(row, pieces[part]),
             static_cast<double>(cut - tile.start) / static_cast<double>(tile.stop - tile.start)};
 }
 
@@ -111,20 +105,32 @@ Bounds bounds_of(const Before &before, const Ranked &entry) {
     return sum;
 }
 
-// The score of what the item has grown at least, so that no error of a sketch makes a trend.
-double score_of(const Ranked &entry, const Bounds &previous) {
-    const auto least = static_cast<double>(entry.count - entry.error);
-    return least > previous.upper ? growth_score(least, previous.upper) : 0;
+double weight_of(const Before &before) {
+    const double whole = before.whole == nullptr ? 0 : static_cast<double>(tally_weight(before.whole));
+    return before.part == nullptr ? whole : whole + before.share * static_cast<double>(tally_weight(before.part));
 }
 
+// The score of what the item has grown at least, so that no error of a sketch makes a trend.
+double score_of(const Ranked &entry, const Bounds &previous, double exposure) {
+    const auto least = static_cast<double>(entry.count - entry.error);
+    return least > previous.upper * exposure ? growth_score(least, previous.upper, exposure) : 0;
+}
+
+// Which items are trends.
+struct Threshold {
+    uint64_t count;
+    double score;
+    double exposure; // of this window divided by that of the one before; 1 unless shares are compared
+};
+
 // The items that grew, by score, then by rank.
-Trend *find_trends(const Ranking &ranking, const Before &before, uint64_t min_count, uint32_t k, int *count) {
+Trend *find_trends(const Ranking &ranking, const Before &before, const Threshold &threshold, uint32_t k, int *count) {
     auto *trends = static_cast<Trend *>(palloc((size_t{ranking.n} + 1) * sizeof(Trend)));
     int n = 0;
-    for (uint32_t i = 0; i < ranking.n && ranking.entries[i].count >= min_count; ++i) {
+    for (uint32_t i = 0; i < ranking.n && ranking.entries[i].count >= threshold.count; ++i) {
         const Bounds previous = bounds_of(before, ranking.entries[i]);
-        const double score = score_of(ranking.entries[i], previous);
-        if (score > 0)
+        const double score = score_of(ranking.entries[i], previous, threshold.exposure);
+        if (score > 0 && score >= threshold.score)
             trends[n++] = {&ranking.entries[i], static_cast<uint64_t>(previous.upper + 0.5), score};
     }
     std::sort(trends, trends + n,
@@ -133,30 +139,45 @@ Trend *find_trends(const Ranking &ranking, const Before &before, uint64_t min_co
     return trends;
 }
 
-// trending(rollup, window_kind, at, k, min_count, group_key)
+Threshold threshold_arguments(FunctionCallInfo fcinfo, int min_count, int min_score) {
+    const int64 count = PG_ARGISNULL(min_count) ? 1 : PG_GETARG_INT64(min_count);
+    if (count < 1)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("min_count must be positive")));
+    const double score = PG_ARGISNULL(min_score) ? 0 : PG_GETARG_FLOAT8(min_score);
+    if (!(score >= 0))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("min_score must not be negative")));
+    return {static_cast<uint64_t>(count), score, 1};
+}
+
+// trending(rollup, window_kind, at, k, min_count, group_key, relative, min_score)
 Datum trending(FunctionCallInfo fcinfo, const RollupRow *row) {
     const AskedWindow window = window_arguments(fcinfo, row, 1, 2, 5);
     const auto k = static_cast<uint32_t>(k_argument(fcinfo, 3));
-    const int64 min_count = PG_ARGISNULL(4) ? 1 : PG_GETARG_INT64(4);
-    if (min_count < 1)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("min_count must be positive")));
+    Threshold threshold = threshold_arguments(fcinfo, 4, 7);
+    const bool relative = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6);
 
     const Span span = window.span;
     const TimestampTz now = std::clamp(GetCurrentTransactionStartTimestamp(), span.start, span.stop);
     const double passed = static_cast<double>(now - span.start) / static_cast<double>(span.stop - span.start);
-    Across *across = ask_across(row, &span, 1, window.grp, Content::summary);
+    Across *across = ask_across(row, &span, 1, window.groups, Content::summary);
     Pieces pieces = window_pieces(row, window);
     const Answered answered = add_across(across, &pieces);
     tell_of(pieces);
     const Ranking ranking = ranking_of(row, pieces, all_entries);
     const Before before = read_before(row, window, passed, answered);
-    int n;
-    const Trend *trends = find_trends(ranking, before, static_cast<uint64_t>(min_count), k, &n);
+    if (relative) {
+        const double weight = weight_of(before);
+        // Where nothing was counted before, no item had a share that could grow.
+        threshold.exposure = weight > 0 ? static_cast<double>(ranking.total) / weight : HUGE_VAL;
+    }
+    int n = 0;
+    const Trend *trends = threshold.exposure < HUGE_VAL ? find_trends(ranking, before, threshold, k, &n) : nullptr;
     return return_items<7>(
         fcinfo, row, n, [&](int i) { return item_text(ranking, *trends[i].entry); },
         [&](int i, Datum item, Datum *values, bool *nulls) {
             const Trend &trend = trends[i];
-            const auto count = static_cast<double>(trend.entry->count), previous = static_cast<double>(trend.previous);
+            const auto count = static_cast<double>(trend.entry->count);
+            const double previous = static_cast<double>(trend.previous) * threshold.exposure;
             values[0] = Int32GetDatum(i + 1);
             values[1] = item;
             values[2] = Int64GetDatum(static_cast<int64>(trend.entry->count));

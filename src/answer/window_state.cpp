@@ -74,7 +74,7 @@ Datum window_state(FunctionCallInfo fcinfo, const RollupRow *row) {
     if (n != times_argument(fcinfo, 2, &until) || n == 0 || n > max_spans)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("since and until must have the same number of elements, from 1 to %d", max_spans)));
-    ArrayType *grp = group_argument(fcinfo, 3, row);
+    const AskedGroups groups = groups_argument(fcinfo, 3, row);
     const Content content = PG_ARGISNULL(4) ? Content::summary : content_of(text_to_cstring(PG_GETARG_TEXT_PP(4)));
     const bool item = !PG_ARGISNULL(5);
     const ItemArgument wanted = item ? item_argument(fcinfo, 5, row->shape.kind) : ItemArgument{};
@@ -83,7 +83,7 @@ Datum window_state(FunctionCallInfo fcinfo, const RollupRow *row) {
     ReturnSetInfo *rows = begin_rows(fcinfo);
     for (int i = 0; i < n; ++i) {
         const Span span = whole_span(row, {DatumGetTimestampTz(since[i]), DatumGetTimestampTz(until[i])});
-        const Pieces pieces = range_pieces(row, span, grp);
+        const Pieces pieces = range_pieces(row, span, groups);
         const StoredTally state = state_of(row, pieces, content);
         const Frequency f = item ? frequency_of(row, pieces, wanted.data, wanted.length) : Frequency{};
         const Span *lost = first_missing(pieces);
@@ -97,7 +97,7 @@ Datum window_state(FunctionCallInfo fcinfo, const RollupRow *row) {
         set_pointer(&values[5], &nulls[5], state.registers);
         set_int8(&values[6], &nulls[6], lost != nullptr, lost == nullptr ? 0 : static_cast<uint64_t>(lost->start));
         set_int8(&values[7], &nulls[7], lost != nullptr, lost == nullptr ? 0 : static_cast<uint64_t>(lost->stop));
-        values[8] = Int64GetDatum(unassigned_events(row, span, grp));
+        values[8] = Int64GetDatum(unassigned_events(row, span, groups));
         set_int8(&values[9], &nulls[9], item, f.lower);
         set_int8(&values[10], &nulls[10], item, f.upper);
         set_int8(&values[11], &nulls[11], item, f.estimate);

@@ -11,10 +11,10 @@ double part(double count, double mean) { return count == 0 ? 0 : count * std::lo
 
 } // namespace
 
-double growth_score(double now, double before) {
-    const double mean = (now + before) / 2;
-    const double statistic = std::max(0.0, 2 * (part(now, mean) + part(before, mean))); // rounding may make it negative
-    return std::copysign(std::sqrt(statistic), now - before);
+double growth_score(double now, double before, double exposure) {
+    const double mean = (now + before) / (1 + exposure);
+    const double statistic = 2 * (part(now, mean * exposure) + part(before, mean));
+    return std::copysign(std::sqrt(std::max(0.0, statistic)), now - before * exposure); // rounding may make it negative
 }
 
 } // namespace topk

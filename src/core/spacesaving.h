@@ -147,8 +147,9 @@ public:
     // kinds or k, and out_of_range if the total would exceed max_total; nothing has changed then. It checks the bytes while
     // it reads them and throws malformed; this summary must not be used after that.
     // Sketches of the events of this summary (here) and of the source (there), if given, bound the weight of an item that a
-    // side does not monitor.
-    void merge(const StoredSpaceSaving &source, const CountMin *here = nullptr, const CountMin *there = nullptr);
+    // side does not monitor. With `times`, the events of the source count so many times.
+    void merge(const StoredSpaceSaving &source, const CountMin *here = nullptr, const CountMin *there = nullptr,
+               uint64_t times = 1);
 
     // Sets the kind if no item has been counted yet; throws mismatch if the state has another kind.
     void require_kind(Kind kind);

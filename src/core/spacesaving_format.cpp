@@ -1,6 +1,7 @@
 #include "spacesaving_format.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -213,11 +214,14 @@ Frequency StoredSpaceSaving::frequency(const Item &item) const {
 
 // The weight of an item that a side does not monitor is at most min(floor, filter cell, estimate of its sketch) there, so
 // the sums are bounds.
-void SpaceSaving::merge(const StoredSpaceSaving &source, const CountMin *here, const CountMin *there) {
+void SpaceSaving::merge(const StoredSpaceSaving &source, const CountMin *here, const CountMin *there, uint64_t times) {
+    assert(times == 1 || there == nullptr);
     const auto limited = [](uint64_t bound, const CountMin *sketch, const uint8_t *key, uint32_t length) {
         return sketch == nullptr || bound == 0 ? bound : std::min(bound, sketch->estimate(sketch->key_of(key, length)));
     };
-    check_mergeable(source.shape());
+    SpaceSaving::Shape shape = source.shape();
+    shape.total = times != 0 && shape.total > max_total / times ? max_total + 1 : shape.total * times;
+    check_mergeable(shape);
     require_kind(source.kind());
     k_ = std::max(k_, source.k());
 
@@ -240,13 +244,13 @@ void SpaceSaving::merge(const StoredSpaceSaving &source, const CountMin *here, c
             if (position >= own || in_both[position])
                 throw Error(Errc::malformed, "repeated item");
             in_both[position] = true;
-            e->count += r.count;
-            e->error += r.error;
+            e->count += r.count * times;
+            e->error += r.error * times;
         } else {
             if (!has_room(r.length))
                 throw Error(Errc::malformed, "invalid length of items");
             const uint64_t before = limited(unmonitored_bound(item.hash), here, r.key, r.length);
-            append(item, before + r.count, before + r.error);
+            append(item, before + r.count * times, before + r.error * times);
         }
     }
     if (bytes != source.key_bytes_) // later merges rely on it
@@ -271,7 +275,7 @@ void SpaceSaving::merge(const StoredSpaceSaving &source, const CountMin *here, c
             for (uint32_t i = 0; i < n; i += step) {
                 uint64_t *const sums = own_cells + ((first + i) & (filter_width_ - 1));
                 for (uint32_t j = 0; j < step; ++j)
-                    sums[j] += cells[i + j];
+                    sums[j] += cells[i + j] * times;
             }
         });
         const uint32_t block_cells = std::min(width, CellBlocks::block_cells);
@@ -281,15 +285,15 @@ void SpaceSaving::merge(const StoredSpaceSaving &source, const CountMin *here, c
                 const uint32_t cell = filter_cell(e.hash, width);
                 const uint64_t bound =
                     std::min(source.floor(), CellBlocks::at_block(blocks[cell / block_cells], cell % block_cells));
-                const uint64_t missed = limited(bound, there, key(e), e.length);
+                const uint64_t missed = limited(bound, there, key(e), e.length) * times;
                 e.count += missed;
                 e.error += missed;
             }
     }
     if (reader.left() != 0)
         throw Error(Errc::malformed, "unexpected data after the end");
-    total_ += source.total();
-    floor_ += source.floor();
+    total_ += shape.total;
+    floor_ += source.floor() * times;
     if (entries_ > capacity_)
         purge(capacity_, capacity_ / 2);
 }

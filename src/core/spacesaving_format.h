@@ -61,6 +61,18 @@ public:
     uint32_t at_least(uint64_t threshold, Ranked *out) const;
     Frequency frequency(const Item &item) const;
 
+    // Calls use(entry) for each entry, by rank.
+    template <class Use>
+    void each(const Use &use) const {
+        Reader reader = body_;
+        uint64_t count = total_;
+        for (uint32_t i = 0; i < entries_; ++i) {
+            const Ranked entry = next_entry(reader, count);
+            count = entry.count;
+            use(entry);
+        }
+    }
+
 private:
     friend class SpaceSaving;
 

@@ -138,14 +138,18 @@ void merge_group(Tally *tally, const BundleContent &content, const Bundle::Group
     }
 }
 
-void merge_all_groups(Tally *tally, const struct varlena *value) {
-    const BundlePlace bundle(value, tally->shape.kind);
+BundleItems read_all_groups(const struct varlena *value, Kind kind) {
+    const BundlePlace bundle(value, kind);
     BundleContent content = {};
     read_items(bundle, &content);
-    uint64_t *weights = read_weights(bundle);
-    for (uint32 i = 0; i < content.item_count; ++i)
-        count_item(tally, content.items[i].data, content.items[i].length, weights[i]);
-    pfree(weights);
+    return {content.item_count, content.items, read_weights(bundle)};
+}
+
+void merge_all_groups(Tally *tally, const struct varlena *value, uint64_t times) {
+    const BundleItems all = read_all_groups(value, tally->shape.kind);
+    for (uint32 i = 0; i < all.count; ++i)
+        count_item(tally, all.items[i].data, all.items[i].length, all.weights[i] * times);
+    pfree(all.weights);
 }
 
 uint64_t weight_in_bundle(const struct varlena *value, Kind kind, const void *data, size_t length) {

@@ -35,8 +35,15 @@ bool read_bundle_group(const struct varlena *bundle, Kind kind, const ItemView &
 
 // Adds the counts of a group to a tally that takes items.
 void merge_group(Tally *tally, const BundleContent &content, const Bundle::Group &group);
-// Does the same for all groups together.
-void merge_all_groups(Tally *tally, const struct varlena *bundle);
+// The items of all groups together.
+struct BundleItems {
+    uint32 count;
+    ItemView *items;
+    uint64_t *weights;
+};
+BundleItems read_all_groups(const struct varlena *bundle, Kind kind);
+// Adds the counts of all groups together, `times` times.
+void merge_all_groups(Tally *tally, const struct varlena *bundle, uint64_t times);
 // The weight of an item in all groups together.
 uint64_t weight_in_bundle(const struct varlena *bundle, Kind kind, const void *data, size_t length);
 // The counts of a group as an item list.

@@ -19,6 +19,9 @@ namespace {
 // Bounds the memory of an exact summary, however short its items are.
 constexpr uint32_t max_exact_items = 65536;
 
+// For a merge of summaries alone.
+constexpr const CountMin *no_sketch = nullptr;
+
 // Smaller values are not compressed, as that would save nothing.
 constexpr size_t min_compressed = 256;
 
@@ -147,7 +150,7 @@ void count_unmonitored(Tally *tally, const Item &item, uint64_t weight) {
     moved(tally->summary, insert(tally->summary, item, weight, limit, &evictions));
 }
 
-void merge_items(Tally *tally, struct varlena *value) {
+void merge_items(Tally *tally, struct varlena *value, uint64_t times) {
     const Bytes bytes = bytes_of(value);
     constexpr uint32_t batch = 64;
     ItemList::WeightedItem entries[batch];
@@ -167,17 +170,17 @@ void merge_items(Tally *tally, struct varlena *value) {
         if (n == 0)
             break;
         for (uint32_t i = 0; i < n; ++i)
-            count_item(tally, entries[i].data, entries[i].length, entries[i].weight);
+            count_item(tally, entries[i].data, entries[i].length, entries[i].weight * times);
     }
     pfree(scratch);
 }
 
-void merge_exact(Tally *tally, Bytes bytes, uint32_t size) {
+void merge_exact(Tally *tally, Bytes bytes, uint32_t size, uint64_t times) {
     auto *entries = static_cast<Ranked *>(palloc((size_t{size} + 1) * sizeof(Ranked)));
     uint32_t n = 0;
     guarded([&] { n = StoredSpaceSaving(bytes.data, bytes.size).top(size, entries); });
     for (uint32_t i = 0; i < n; ++i)
-        count_item(tally, entries[i].key, entries[i].length, entries[i].count);
+        count_item(tally, entries[i].key, entries[i].length, entries[i].count * times);
     pfree(entries);
 }
 
@@ -198,10 +201,15 @@ struct varlena *detoast(struct varlena *value) {
     return pg_detoast_datum_packed(value);
 }
 
+[[noreturn]] void raise_no_companions() {
+    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a summary that is not exact lacks its sketch")));
+    pg_unreachable();
+}
+
 // Merges a summary that is not exact, with its sketch and registers.
 void merge_inexact(Tally *tally, Bytes summary, const StoredTally &stored) {
     if (stored.registers == nullptr || (tally->sketch != nullptr && stored.sketch == nullptr))
-        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a summary that is not exact lacks its sketch")));
+        raise_no_companions();
     struct varlena *registers = detoast(stored.registers);
     const uint8 *from = registers_of(registers);
     guarded([&] { merge_registers(tally->registers, from); });
@@ -256,13 +264,13 @@ Tally *make_tally(const TallyShape &shape, Purpose purpose) {
     return tally;
 }
 
-Tally *load_tally(const TallyShape &shape, struct varlena *stored) {
-    struct varlena *summary = detoast(stored);
+Tally *load_tally(const TallyShape &shape, const StoredTally &stored, Purpose purpose) {
+    struct varlena *summary = detoast(stored.summary);
     const Bytes bytes = bytes_of(summary);
     auto *tally = static_cast<Tally *>(palloc0(sizeof(Tally)));
     tally->context = CurrentMemoryContext;
     tally->shape = shape;
-    tally->purpose = Purpose::reading;
+    tally->purpose = purpose;
     SpaceSaving::Layout layout;
     Kind kind = Kind::none;
     guarded([&] {
@@ -274,8 +282,14 @@ Tally *load_tally(const TallyShape &shape, struct varlena *stored) {
     tally->summary = SpaceSaving::create(palloc(layout.size), layout);
     guarded([&] { tally->summary->merge(StoredSpaceSaving(bytes.data, bytes.size)); });
     tally->exact_items = std::max(shape.capacity, tally->summary->size());
-    if (is_exact(tally))
+    if (is_exact(tally)) {
         tally->summary->set_capacity(max_capacity);
+    } else if (purpose == Purpose::distinct) {
+        if (stored.registers == nullptr)
+            raise_no_companions();
+        tally->registers = static_cast<uint8 *>(palloc(register_count));
+        memcpy(tally->registers, registers_of(detoast(stored.registers)), register_count);
+    }
     return tally;
 }
 
@@ -315,14 +329,15 @@ void count_all(Tally *tally, const SpaceSaving *exact) {
     }
 }
 
-void merge_stored(Tally *tally, const StoredTally &stored) {
+void merge_stored(Tally *tally, const StoredTally &stored, uint64_t times) {
+    assert(times == 1 || tally->purpose == Purpose::reading);
     ContextSwitch context(tally->context);
     if (stored.items != nullptr) {
         struct varlena *items = detoast(stored.items);
         if (is_bundle(items))
-            merge_all_groups(tally, items);
+            merge_all_groups(tally, items, times);
         else
-            merge_items(tally, items);
+            merge_items(tally, items, times);
         if (items != stored.items)
             pfree(items);
     } else if (stored.summary != nullptr) {
@@ -339,14 +354,16 @@ void merge_stored(Tally *tally, const StoredTally &stored) {
         });
         require_stored_kind(kind, tally->shape.kind);
         if (floor == 0) {
-            merge_exact(tally, bytes, size);
+            merge_exact(tally, bytes, size, times);
         } else {
             make_companions(tally);
             if (tally->purpose == Purpose::reading)
-                moved(tally->summary, merge(tally->summary, bytes));
+                moved(tally->summary, merge(tally->summary, bytes, no_sketch, no_sketch, times));
             else
                 merge_inexact(tally, bytes, stored);
         }
+        if (summary != stored.summary)
+            pfree(summary);
     }
     context.back();
 }
@@ -377,6 +394,14 @@ StoredTally store_tally(Tally *tally) {
     return stored;
 }
 
+struct varlena *store_sketch(Tally *tally) {
+    assert(tally->purpose == Purpose::merging && tally->shape.width != 0);
+    ContextSwitch context(tally->context);
+    make_companions(tally);
+    context.back();
+    return pack(tally->sketch);
+}
+
 StoredTally store_delta(Tally *tally) {
     if (!is_exact(tally))
         return store_tally(tally);
@@ -395,28 +420,6 @@ int64 registers_estimate(const struct varlena *registers) {
     int64 result = 0;
     guarded([&] { result = estimate_distinct(values); });
     return result;
-}
-
-uint64_t stored_weight(const StoredTally &stored) {
-    if (stored.items == nullptr && stored.summary == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a row of counts has neither items nor a summary")));
-    const struct varlena *value = pg_detoast_datum_packed(stored.items != nullptr ? stored.items : stored.summary);
-    const Bytes bytes = bytes_of(value);
-    uint64_t weight = 0;
-    guarded([&] {
-        if (stored.items == nullptr)
-            weight = StoredSpaceSaving(bytes.data, bytes.size).total();
-        else if (Bundle::is_bundle(bytes.data, bytes.size))
-            weight = Bundle(bytes.data, bytes.size).total();
-        else
-            weight = ItemList(bytes.data, bytes.size).total();
-    });
-    return weight;
-}
-
-uint64_t readable_weight(const StoredTally &stored) {
-    uint64_t weight = 0;
-    return in_subtransaction([&] { weight = stored_weight(stored); }) == nullptr ? weight : 0;
 }
 
 uint64_t tally_weight(const Tally *tally) { return tally->summary->total(); }

@@ -50,8 +50,8 @@ Tally *make_tally(const TallyShape &shape, Purpose purpose = Purpose::merging);
 
 inline bool is_exact(const Tally *tally) { return tally->summary->floor() == 0; }
 
-// Returns a tally for reading, with the content of a stored summary.
-Tally *load_tally(const TallyShape &shape, struct varlena *summary);
+// Returns a tally for reading, or for distinct items, with the content of a stored one that has a summary.
+Tally *load_tally(const TallyShape &shape, const StoredTally &stored, Purpose purpose);
 
 // Counts an item, which must be of the kind of the tally. Weight 0 counts nothing.
 void count_item(Tally *tally, const void *data, size_t length, uint64_t weight);
@@ -64,14 +64,16 @@ inline bool count_exact(Tally *tally, const void *data, size_t length, uint64_t 
     return is_exact(tally) && tally->summary->count(SpaceSaving::key_of(data, length), weight);
 }
 
-// Adds a stored tally. A tally for reading needs only its items and summary.
-void merge_stored(Tally *tally, const StoredTally &stored);
+// Adds a stored tally. A tally for reading needs only its items and summary, and can count them several times.
+void merge_stored(Tally *tally, const StoredTally &stored, uint64_t times = 1);
 
 // Returns a value compressed, if that makes it smaller.
 struct varlena *compress(struct varlena *value);
 
 // Returns the columns of a tile, with items nullptr. A tally for counting must not be used after that.
 StoredTally store_tally(Tally *tally);
+// Returns a sketch of everything that a tally for merging has counted, exact or not. The width of its shape is not 0.
+struct varlena *store_sketch(Tally *tally);
 // Returns the columns of a delta: items as long as the summary is exact. Values are compressed if that makes them smaller.
 StoredTally store_delta(Tally *tally);
 
@@ -80,6 +82,16 @@ StoredTally store_delta(Tally *tally);
 Frequency tally_frequency(const Tally *tally, const void *data, size_t length);
 // Does the same for a stored tally, without building it.
 Frequency stored_frequency(const StoredTally &stored, Kind kind, const void *data, size_t length);
+
+// An item whose lower bound is added up.
+struct BoundedItem {
+    uint64_t hash; // XXH3_64bits(), by which an array of them is sorted
+    const uint8_t *data;
+    uint32_t length;
+    uint64_t *lower;
+};
+// Adds the lower bounds of these items in a stored tally, `times` times.
+void add_lower_bounds(const StoredTally &stored, Kind kind, uint64_t times, BoundedItem *items, uint32_t n);
 
 // Raises XX001 if stored counts are of another kind than the rollup.
 void require_stored_kind(Kind stored, Kind wanted);

@@ -1,7 +1,8 @@
-// The weight of one item in the counts of a window.
+// The weight of one item in the counts of a window, and of all of them.
 #include "../core/cms_format.h"
 #include "../core/item_list.h"
 #include "bundle.h"
+#include "subtransaction.h"
 #include "tally.h"
 
 namespace topk::pg {
@@ -14,26 +15,75 @@ void improve(Frequency *frequency, uint64_t upper, uint64_t estimate) {
     frequency->estimate = std::clamp(estimate, frequency->lower, frequency->upper);
 }
 
-uint64_t weight_in_list(Bytes bytes, Kind kind, const void *data, size_t length) {
-    constexpr uint32_t batch = 64;
+// Calls use(item) for each item of a list, in guarded work. Returns their kind.
+template <class Use>
+Kind each_item(Bytes bytes, const Use &use) {
     auto *scratch = static_cast<uint8_t *>(palloc(ItemList::scratch_size));
-    uint64_t weight = 0;
-    Kind stored = Kind::none;
+    Kind kind = Kind::none;
     guarded([&] {
+        constexpr uint32_t batch = 64;
         ItemList::WeightedItem entries[batch];
         ItemList list(bytes.data, bytes.size);
-        stored = list.kind();
+        kind = list.kind();
         while (const uint32_t n = list.next(entries, batch, scratch))
             for (uint32_t i = 0; i < n; ++i)
-                if (entries[i].length == length && memcmp(entries[i].data, data, length) == 0)
-                    weight = entries[i].weight;
+                use(entries[i]);
     });
     pfree(scratch);
-    require_stored_kind(stored, kind);
+    return kind;
+}
+
+uint64_t weight_in_list(Bytes bytes, Kind kind, const void *data, size_t length) {
+    uint64_t weight = 0;
+    require_stored_kind(each_item(bytes,
+                                  [&](const ItemList::WeightedItem &item) {
+                                      if (item.length == length && memcmp(item.data, data, length) == 0)
+                                          weight = item.weight;
+                                  }),
+                        kind);
     return weight;
 }
 
+// Adds the lower bound of an item if it is one of those that are wanted.
+void add_lower(BoundedItem *items, uint32_t n, const uint8_t *data, uint32_t length, uint64_t lower) {
+    const uint64_t hash = SpaceSaving::key_of(data, length).hash;
+    BoundedItem *item =
+        std::lower_bound(items, items + n, hash, [](const BoundedItem &a, uint64_t h) { return a.hash < h; });
+    for (; item != items + n && item->hash == hash; ++item)
+        if (item->length == length && memcmp(item->data, data, length) == 0)
+            *item->lower += lower;
+}
+
 } // namespace
+
+void add_lower_bounds(const StoredTally &stored, Kind kind, uint64_t times, BoundedItem *items, uint32_t n) {
+    if (stored.items != nullptr) {
+        const struct varlena *list = pg_detoast_datum_packed(stored.items);
+        if (is_bundle(list)) {
+            const BundleItems all = read_all_groups(list, kind);
+            for (uint32 i = 0; i < all.count; ++i)
+                add_lower(items, n, all.items[i].data, all.items[i].length, all.weights[i] * times);
+            return;
+        }
+        require_stored_kind(each_item(bytes_of(list),
+                                      [&](const ItemList::WeightedItem &item) {
+                                          add_lower(items, n, item.data, item.length, item.weight * times);
+                                      }),
+                            kind);
+        return;
+    }
+    if (stored.summary == nullptr)
+        return;
+    const Bytes bytes = bytes_of(pg_detoast_datum_packed(stored.summary));
+    Kind found = Kind::none;
+    guarded([&] {
+        const StoredSpaceSaving summary(bytes.data, bytes.size);
+        found = summary.kind();
+        summary.each(
+            [&](const Ranked &entry) { add_lower(items, n, entry.key, entry.length, (entry.count - entry.error) * times); });
+    });
+    require_stored_kind(found, kind);
+}
 
 Frequency tally_frequency(const Tally *tally, const void *data, size_t length) {
     Frequency result = tally->summary->frequency(SpaceSaving::key_of(data, length));
@@ -75,6 +125,28 @@ Frequency stored_frequency(const StoredTally &stored, Kind kind, const void *dat
     });
     improve(&result, other.upper, other.estimate);
     return result;
+}
+
+uint64_t stored_weight(const StoredTally &stored) {
+    if (stored.items == nullptr && stored.summary == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a row of counts has neither items nor a summary")));
+    const struct varlena *value = pg_detoast_datum_packed(stored.items != nullptr ? stored.items : stored.summary);
+    const Bytes bytes = bytes_of(value);
+    uint64_t weight = 0;
+    guarded([&] {
+        if (stored.items == nullptr)
+            weight = StoredSpaceSaving(bytes.data, bytes.size).total();
+        else if (Bundle::is_bundle(bytes.data, bytes.size))
+            weight = Bundle(bytes.data, bytes.size).total();
+        else
+            weight = ItemList(bytes.data, bytes.size).total();
+    });
+    return weight;
+}
+
+uint64_t readable_weight(const StoredTally &stored) {
+    uint64_t weight = 0;
+    return in_subtransaction([&] { weight = stored_weight(stored); }) == nullptr ? weight : 0;
 }
 
 } // namespace topk::pg

@@ -57,10 +57,13 @@ public:
     bool try_insert(const topk::Item &item, uint64_t weight) { return summary_->insert(item, weight); }
 
     void merge(const topk::StoredSpaceSaving &stored, const topk::CountMin *here = nullptr,
-               const topk::CountMin *there = nullptr) {
+               const topk::CountMin *there = nullptr, uint64_t times = 1) {
         if (!summary_->fits(stored.shape()))
             move(summary_->merge_layout(stored.shape()));
-        summary_->merge(stored, here, there);
+        summary_->merge(stored, here, there, times);
+    }
+    void merge_times(const Bytes &packed, uint64_t times) {
+        merge(topk::StoredSpaceSaving(packed.data(), packed.size()), nullptr, nullptr, times);
     }
     void merge(const Bytes &packed, const topk::CountMin *here = nullptr, const topk::CountMin *there = nullptr) {
         merge(topk::StoredSpaceSaving(packed.data(), packed.size()), here, there);

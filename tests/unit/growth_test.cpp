@@ -28,6 +28,23 @@ TEST(Growth, SignAndOrder) {
     EXPECT_LT(growth_score(30, 10), growth_score(31, 10));
 }
 
+// With the ratio of exposures, what grows as all traffic does has no score.
+TEST(Growth, Exposure) {
+    for (double exposure : {0.1, 1.0, 3.0, 1e6})
+        for (double before : {1.0, 30.0, 1e9}) {
+            EXPECT_NEAR(growth_score(before * exposure, before, exposure), 0, 1e-3) << exposure << ' ' << before;
+            EXPECT_GT(growth_score(2 * before * exposure, before, exposure), 0) << exposure << ' ' << before;
+            EXPECT_LT(growth_score(before * exposure / 2, before, exposure), 0) << exposure << ' ' << before;
+        }
+    EXPECT_NEAR(growth_score(60, 0, 3), std::sqrt(120 * std::log(4 / 3.0)), 1e-12);
+    std::mt19937_64 random(2);
+    std::poisson_distribution<int> now(60), before(20);
+    int beyond = 0;
+    for (int i = 0; i < 200000; ++i)
+        beyond += growth_score(now(random), before(random), 3) > 2.326;
+    EXPECT_NEAR(beyond / 200000.0, 0.01, 0.004);
+}
+
 // For counts that do not grow, scores are distributed as documented: one in a hundred is above 2.33, and one in a thousand
 // above 3.09.
 TEST(Growth, FalseAlarms) {

@@ -175,6 +175,37 @@ TEST(SpaceSaving, MergeFindsTheRankAmongHugeCounts) {
     EXPECT_EQ(a->violated_invariant(), nullptr);
 }
 
+// All decisions depend on the order of counts alone. So events that count n times are a stream whose weights are n times as
+// large, to the byte.
+TEST(SpaceSaving, MergesEventsThatCountSeveralTimes) {
+    for (const uint32_t capacity : {4u, 50u, 400u})
+        for (const uint64_t times : {uint64_t{1}, uint64_t{7}, uint64_t{1} << 40}) {
+            SCOPED_TRACE(testing::Message() << capacity << " times " << times);
+            Summary once(capacity), scaled(capacity), merged(capacity), both(capacity), other(capacity);
+            streams::Random random(capacity);
+            for (int i = 0; i < 5000; ++i) {
+                const std::string key = std::to_string(random.below(300) * random.below(300));
+                const uint64_t weight = 1 + random.below(5);
+                once.add(item_of(key), weight);
+                scaled.add(item_of(key), weight * times);
+                other.add(item_of(std::to_string(random.below(1000))), 1 + random.below(1000));
+            }
+            merged.merge_times(once.pack(), times);
+            EXPECT_EQ(merged.pack(), scaled.pack());
+            both.merge(other.pack());
+            both.merge(scaled.pack());
+            other.merge_times(once.pack(), times);
+            EXPECT_EQ(other->violated_invariant(), nullptr);
+            EXPECT_EQ(other.pack(), both.pack());
+        }
+    Summary full(4);
+    full.add(item_of("a"), uint64_t{1} << 40);
+    const Bytes before = full.pack();
+    expect_error(Errc::out_of_range, [&] { full.merge_times(before, uint64_t{1} << 23); });
+    expect_error(Errc::out_of_range, [&] { full.merge_times(before, uint64_t{1} << 60); });
+    EXPECT_EQ(full.pack(), before);
+}
+
 TEST(SpaceSaving, OverflowOfTheTotalIsAnErrorAndChangesNothing) {
     for (const bool purged : {false, true}) {
         SCOPED_TRACE(purged ? "purged" : "exact");
