@@ -19,7 +19,8 @@ PG_CPPFLAGS = $(if $(DEBUG),,-DNDEBUG) -I$(libpq_srcdir)
 PG_CXXFLAGS = $(if $(DEBUG),-O1,-O3) -std=c++20 -Wall -Wextra -Wshadow=compatible-local $(WERROR) -Wno-suggest-attribute=format -fvisibility=hidden
 SHLIB_LINK = -lstdc++ $(libpq)
 
-ifeq ($(MAKECMDGOALS),check)
+# These need no server.
+ifeq ($(filter-out check gateway install-gateway,$(or $(MAKECMDGOALS),all)),)
 # PGXS has a target of this name too, which only prints that it is not supported.
 check:
 	$(MAKE) -C tests unit
