@@ -133,7 +133,7 @@ SQL
 check 'a snapshot from before folds: the log has turned' 'active|folded|folded|folded' "$(sql life_source -c 'SELECT state FROM topk.log_slot ORDER BY slot' | paste -sd'|')"
 check 'a snapshot from before folds: pg_dump' '' "$(dump -Fc --snapshot="$snapshot" -f "$scratch/snapshot")"
 echo '\q' >&"${HOLDER[1]}"
-wait "$HOLDER_PID"
+wait ${HOLDER_PID:-}
 # Other rollups have the ids of the dump
 empty_target
 psql -d life_target -c 'CREATE EXTENSION pg_topk' -c 'CREATE TABLE busy (item text, ts timestamptz)' \

@@ -78,7 +78,7 @@ check '... it does not answer wrongly' 'ERROR:  40001' "$(in_old "$month")"
 echo 'ROLLBACK;' >&"${OLD[1]}"
 check '... and in its next transaction it does' "$(sql life_standby -c "$month")" "$(in_old "$month")"
 echo '\q' >&"${OLD[1]}"
-wait ${OLD_PID:-} # bash forgets it when it has seen the end
+wait ${OLD_PID:-}
 
 # A base backup that is started as a server of its own
 wanted=$(sql life_standby -c "$month" -c "$views")
