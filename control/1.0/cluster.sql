@@ -34,6 +34,6 @@ CREATE VIEW topk.nodes AS
 COMMENT ON VIEW topk.nodes IS 'the nodes of this database, which topk.add_node adds: other databases whose counts answers include';
 COMMENT ON COLUMN topk.nodes.server IS 'name of the foreign server';
 COMMENT ON COLUMN topk.nodes.exists IS 'false if the foreign server was dropped or renamed: answers fail then, until topk.drop_node';
-COMMENT ON COLUMN topk.nodes.mapped IS 'whether there is a user mapping for the current user, without whom answers fail';
+COMMENT ON COLUMN topk.nodes.mapped IS 'whether there is a user mapping for the current user; answers fail without one';
 COMMENT ON COLUMN topk.nodes.added IS 'time of topk.add_node';
 GRANT SELECT ON topk.nodes TO PUBLIC;

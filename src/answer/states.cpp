@@ -26,7 +26,7 @@ Datum sketch_of(const RollupRow *row, const Pieces &pieces) {
     return PointerGetDatum(store_sketch(sum_with_sketch(row, pieces)));
 }
 
-// What is made of the counts, and what of them the nodes are asked for.
+// The kind of state that is made of the counts, and the parts of them that the nodes are asked for.
 struct State {
     Datum (*make)(const RollupRow *, const Pieces &);
     Content content;

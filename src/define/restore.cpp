@@ -21,7 +21,7 @@ Datum before_insert(FunctionCallInfo fcinfo) {
     return PointerGetDatum(data->tg_trigtuple);
 }
 
-// Only the owner of schema topk and superusers get here. What the extension does by itself runs in as_owner().
+// Only the owner of schema topk and superusers get here. The extension's own work runs in as_owner().
 Datum before_change(FunctionCallInfo fcinfo) {
     const auto *data = reinterpret_cast<TriggerData *>(fcinfo->context);
     if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event))

@@ -1,8 +1,8 @@
 // topk.backfill(), topk.refresh() and topk.discard().
 //
 // One snapshot separates the rows that are counted again from those that are inserted meanwhile. It is taken while a lock
-// keeps writers out for a moment. What it sees is counted from the table, and exactly that is removed from the log and the
-// tiles. What is committed later stays as captured.
+// keeps writers out for a moment. The events that it sees are counted from the table, and exactly those are removed from the
+// log and the tiles. Events that are committed later stay as captured.
 #include "recount.h"
 
 #include "../catalog/as_owner.h"

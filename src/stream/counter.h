@@ -32,7 +32,7 @@ enum class Times {
     finite,   // for a recount, which asks for the times it wants
 };
 
-// Lives in a child of the current memory context and ends with it. What was counted but not finished is then forgotten.
+// Lives in a child of the current memory context and ends with it. Counts that were not finished are then forgotten.
 Counter *begin_counting(Times times = Times::accepted);
 // Events whose time is null, infinite or outside what the rollup accepts are counted as rejected. The rollup must stay until
 // finish_counting().
