@@ -86,7 +86,9 @@ SELECT folding FROM topk.rollups WHERE name = 'stream';
 CREATE FOREIGN TABLE past (item text, at timestamptz) SERVER topk;
 SELECT topk.create_rollup('past', 'past', 'item', 'at') > 0 AS created;
 INSERT INTO past SELECT 'item', now() - i * interval '1 hour' FROM generate_series(0, 40) AS i;
+SELECT count(*) FROM topk.history('past', 'hour'); -- nothing has written a snapshot yet
 CALL topk.run();
+SELECT count(*) FROM topk.history('past', 'month', until => now() - interval '1 year');
 SELECT count(*), max(window_end) <= now() AS over, min(window_start) >= date_trunc('hour', now()) - interval '10 hours' AS last_ten
 FROM topk.history('past', 'hour');
 SELECT count(*), min(window_start) = date_trunc('hour', now()) - interval '30 hours' AS from_there

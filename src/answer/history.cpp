@@ -146,6 +146,8 @@ Datum history(FunctionCallInfo fcinfo, const RollupRow *row) {
         read_snapshots(row, kind, grp, starts, k, &lines);
     else
         read_across(row, level, counted_everywhere(nodes, row, level, kind, starts, grp), grp, std::min(k, row->k), &lines);
+    if (lines.count == 0 && nodes.count == 0)
+        tell_of_no_snapshots(row);
     return return_items<9>(
         fcinfo, row, lines.count, [&](int i) { return lines[i].entry[entry_item]; },
         [&](int i, Datum, Datum *values, bool *) {

@@ -75,6 +75,8 @@ void warn_of_missing(const Pieces &pieces);
 // Does so for the span that was asked. Also tells of an empty span that lies before what the rollup has counted, and warns,
 // once in a session, if nothing folds the rollup.
 void tell_of(const Pieces &pieces);
+// Tells why there are no snapshots, if nothing has folded the rollup.
+void tell_of_no_snapshots(const RollupRow *row);
 // The number of events in them.
 int64 events_of(const Pieces &pieces);
 // The bounds of an item. The sum of the parts' bounds is never worse than the bound of their sum.

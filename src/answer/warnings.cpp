@@ -44,21 +44,28 @@ bool is_told(int32 rollup) {
     return false;
 }
 
-void warn_of_no_folds(const Pieces &pieces) {
-    if (RecoveryInProgress() || stream::folder() == stream::Folder::worker)
-        return;
+// False while a worker folds, on this server or on the one that this standby follows.
+bool may_lack_folds() { return !RecoveryInProgress() && stream::folder() != stream::Folder::worker; }
+
+int hint_at_folds() {
+    return stream::folder() == stream::Folder::nobody
+               ? errhint("Set shared_preload_libraries = 'pg_topk' and restart the server, or CALL topk.run() now and then.")
+               : errhint("The server's log says why no worker runs in this database. CALL topk.run() folds now.");
+}
+
+TimestampTz last_fold(const RollupRow *row) {
     RollupState state;
-    const bool known = read_state(pieces.row->id, GetActiveSnapshot(), &state);
-    const TimestampTz last = known && state.last_fold != DT_NOBEGIN ? state.last_fold : pieces.row->created;
-    if (GetCurrentTimestamp() - last < USECS_PER_HOUR || is_told(pieces.row->id))
+    return read_state(row->id, GetActiveSnapshot(), &state) ? state.last_fold : DT_NOBEGIN;
+}
+
+void warn_of_no_folds(const RollupRow *row) {
+    if (!may_lack_folds())
         return;
-    ereport(WARNING,
-            (errmsg("nothing has folded rollup \"%s\" for more than an hour", pieces.row->name),
-             errdetail("Answers read each statement's counts by themselves, and get slower."),
-             stream::folder() == stream::Folder::nobody
-                 ? errhint("Set shared_preload_libraries = 'pg_topk' and restart the server, or CALL topk.run() now "
-                           "and then.")
-                 : errhint("The server's log says why no worker runs in this database. CALL topk.run() folds now.")));
+    const TimestampTz fold = last_fold(row), since = fold == DT_NOBEGIN ? row->created : fold;
+    if (GetCurrentTimestamp() - since < USECS_PER_HOUR || is_told(row->id))
+        return;
+    ereport(WARNING, (errmsg("nothing has folded rollup \"%s\" for more than an hour", row->name),
+                      errdetail("Answers read each statement's counts by themselves, and get slower."), hint_at_folds()));
 }
 
 } // namespace
@@ -84,7 +91,13 @@ void tell_of(const Pieces &pieces) {
     if (pieces.parts.count == 0 && pieces.missing.count == 0 && pieces.all_groups)
         tell_of_start(pieces);
     if (pieces.deltas >= many_deltas)
-        warn_of_no_folds(pieces);
+        warn_of_no_folds(pieces.row);
+}
+
+void tell_of_no_snapshots(const RollupRow *row) {
+    if (may_lack_folds() && last_fold(row) == DT_NOBEGIN)
+        ereport(NOTICE,
+                (errmsg("rollup \"%s\" has no snapshots, because nothing has folded it yet", row->name), hint_at_folds()));
 }
 
 } // namespace topk::answer
