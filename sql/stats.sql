@@ -97,6 +97,36 @@ RESET ROLE;
 DROP OWNED BY regress_topk_stats;
 DROP ROLE regress_topk_stats;
 DROP VIEW totals, sizes, wrong_sizes;
+
+-- Monitoring takes no right on the rows: pg_monitor sees how all rollups do, and nothing that was counted
+CREATE ROLE regress_topk_monitor IN ROLE pg_monitor;
+CREATE ROLE regress_topk_nobody;
+INSERT INTO topk.error_log (rollup, sqlstate, message, level, start, stop, grp) SELECT id, '22003', 'it is about secret', 2, '2024-01-31', '2024-02-01', '{secret}' FROM topk.rollup WHERE name = 'stats_kept';
+CREATE VIEW watched AS SELECT (SELECT count(*) FROM topk.stats) AS stats, (SELECT count(*) FROM topk.rollups) AS rollups, (SELECT count(*) FROM topk.groups) AS groups,
+    (SELECT count(*) FROM topk.snapshots) AS snapshots, (SELECT count(*) FROM topk.errors) AS errors,
+    (SELECT count(*) FROM regexp_matches(topk.metrics(), '^topk_events_total', 'gn')) AS metrics;
+SELECT stats > 0 AND stats = rollups AND errors > 0 AND stats = metrics AS all_of_them, snapshots > 0 AS has_snapshots FROM watched;
+SELECT stats, errors FROM watched \gset
+CREATE FUNCTION watching() RETURNS TABLE (stats bigint, rollups bigint, groups bigint, snapshots bigint, errors bigint, metrics bigint) LANGUAGE sql AS $$
+    SELECT (SELECT count(*) FROM topk.stats), (SELECT count(*) FROM topk.rollups), (SELECT count(*) FROM topk.groups), (SELECT count(*) FROM topk.snapshots),
+           (SELECT count(*) FROM topk.errors), (SELECT count(*) FROM regexp_matches(topk.metrics(), '^topk_events_total', 'gn')) $$;
+SET ROLE regress_topk_monitor;
+SELECT w.stats = :stats AND w.rollups = :stats AND w.errors = :errors AND w.metrics = :stats AS all_of_them, groups, snapshots FROM watching() AS w;
+SELECT message, group_key, window_kind, sqlstate FROM topk.errors WHERE rollup = 'stats_kept' AND sqlstate = '22003';
+SELECT errors, last_error FROM topk.stats WHERE rollup = 'stats_kept';
+SELECT topk.top('stats_kept', 'day');
+SELECT topk.accuracy('stats_kept', 'day');
+SET ROLE regress_topk_nobody;
+SELECT * FROM watching();
+SELECT topk.top('stats_kept', 'day');
+RESET ROLE;
+GRANT SELECT ON kept TO regress_topk_nobody;
+SET ROLE regress_topk_nobody;
+SELECT topk.top('stats_kept', 'day');
+RESET ROLE;
+DROP FUNCTION watching;
+DROP VIEW watched;
 DROP FOREIGN TABLE counted;
 DROP TABLE kept;
+DROP ROLE regress_topk_monitor, regress_topk_nobody;
 SELECT * FROM topk.stats;

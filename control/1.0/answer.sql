@@ -207,7 +207,7 @@ CREATE VIEW topk.rollups AS
     LEFT JOIN topk.rollup_activity() AS a ON a.rollup = r.id
     LEFT JOIN topk.readable_states() AS s ON s.rollup = r.id;
 COMMENT ON VIEW topk.rollups IS
-    'the rollups that the user may read: the parameters of each, its totals, and the state of its folds and of its backfill';
+    'the rollups that the user may read, or all of them with the privileges of pg_monitor: the parameters of each, its totals, and the state of its folds and of its backfill';
 COMMENT ON COLUMN topk.rollups.events IS 'accepted events, including those that wait in the delta log, as in topk.stats';
 COMMENT ON COLUMN topk.rollups.total_weight IS 'weight of these events; a numeric, as it may be larger than a bigint';
 COMMENT ON COLUMN topk.rollups.late IS 'events for tiles that were over when the events were folded';
@@ -300,6 +300,6 @@ CREATE VIEW topk.errors AS
            e.start AS window_start, e.stop AS window_end, e.grp AS group_key
     FROM topk.readable_errors() AS e
     JOIN topk.readable_rollups() AS r ON r.id = e.rollup;
-COMMENT ON VIEW topk.errors IS 'the last 100 errors of folds and backfills, for each rollup that the user may read';
+COMMENT ON VIEW topk.errors IS 'the last 100 errors of folds and backfills, for each rollup that the user may read; users with the privileges of pg_monitor see those of other rollups without message and group';
 COMMENT ON COLUMN topk.errors.window_kind IS 'tile, hour, day, week, month, quarter or year if a window failed alone, with its start, end and group; NULL if a fold or backfill failed as a whole';
 GRANT SELECT ON topk.errors TO PUBLIC;

@@ -11,7 +11,7 @@ BEGIN
     END;
     BEGIN
         CREATE ROLE topk_writer;
-        COMMENT ON ROLE topk_writer IS 'members may call topk_api.ingest_event and topk_api.ingest_events of pg_topk';
+        COMMENT ON ROLE topk_writer IS 'members may call topk_api.ingest_event and topk_api.ingest_events of pg_topk; an INSERT by SQL does not take it';
     EXCEPTION WHEN duplicate_object OR unique_violation THEN
     END;
 END
@@ -25,7 +25,7 @@ COMMENT ON FUNCTION topk.may_read(regclass) IS
     'returns whether the current user may ask the rollups of a source. The user must have SELECT on it, and must own it or be a member of topk_reader. Row-level security of the source must not apply to the user.';
 GRANT EXECUTE ON FUNCTION topk.may_read(regclass) TO PUBLIC;
 
--- Views are made of functions that return the rows of rollups which the user may ask, and of no others: EXPLAIN ANALYZE of a query
+-- Views are made of functions that return the rows of rollups which the user may ask or watch, and of no others: EXPLAIN ANALYZE of a query
 -- on a table would count the rows that a view hides. Their output columns are columns of the table with these names. No view has
 -- the row type of a table: ALTER TABLE would be refused then.
 
@@ -39,7 +39,7 @@ CREATE FUNCTION topk.readable_rollups(OUT id integer, OUT name text, OUT source 
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_readable_rollups';
 COMMENT ON FUNCTION topk.readable_rollups() IS
-    'support function of the views: returns the rows of topk.rollup for the rollups that the current user may ask';
+    'support function of the views: returns the rows of topk.rollup for the rollups that the current user may ask or, with the privileges of pg_monitor, watch';
 GRANT EXECUTE ON FUNCTION topk.readable_rollups() TO PUBLIC;
 
 CREATE FUNCTION topk.readable_states(OUT rollup integer, OUT events bigint, OUT weight numeric, OUT late bigint, OUT rejected bigint,
@@ -50,7 +50,7 @@ CREATE FUNCTION topk.readable_states(OUT rollup integer, OUT events bigint, OUT 
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_readable_states';
 COMMENT ON FUNCTION topk.readable_states() IS
-    'support function of the views: returns the rows of topk.rollup_state for the rollups that the current user may ask';
+    'support function of the views: returns the rows of topk.rollup_state for the rollups that the current user may ask or, with the privileges of pg_monitor, watch';
 GRANT EXECUTE ON FUNCTION topk.readable_states() TO PUBLIC;
 
 CREATE FUNCTION topk.readable_groups(of_rollup integer, OUT rollup integer, OUT grp text[])
@@ -78,5 +78,5 @@ CREATE FUNCTION topk.readable_errors(OUT at timestamptz, OUT rollup integer, OUT
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
     AS 'MODULE_PATHNAME', 'topk_readable_errors';
 COMMENT ON FUNCTION topk.readable_errors() IS
-    'support function of the views: returns the errors of the rollups that the current user may ask';
+    'support function of the views: returns the errors of the rollups that the current user may ask. With the privileges of pg_monitor, it returns those of other rollups too, without message and group.';
 GRANT EXECUTE ON FUNCTION topk.readable_errors() TO PUBLIC;

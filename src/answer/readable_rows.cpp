@@ -1,4 +1,5 @@
-// topk.readable_rollups() and the like: the rows of a table of schema topk that belong to rollups which the user may ask.
+// topk.readable_rollups() and the like: the rows of a table of schema topk that belong to rollups which the user may ask or
+// watch.
 // Views are made of them, so that no plan of a user's query passes over rows of others, which EXPLAIN ANALYZE would count.
 #include "../catalog/rights.h"
 #include "../catalog/rollup.h"
@@ -27,21 +28,31 @@ AttrNumber *columns_of(TupleDesc rows, TupleDesc table) {
     return numbers;
 }
 
-// The rollups that the user may ask, by the snapshot of the query; with `only`, at most that one.
-Array<int32> readable_ids(const int32 *only) {
+// The rollups that the user may ask or watch, by the snapshot of the query; with `only`, at most that one.
+Array<int32> readable_ids(bool (*may)(Oid), const int32 *only) {
     Array<int32> ids = {};
     for (const RollupSource &rollup : list_rollups(GetActiveSnapshot()))
-        if ((only == nullptr || rollup.id == *only) && may_read(rollup.source))
+        if ((only == nullptr || rollup.id == *only) && may(rollup.source))
             ids.add(rollup.id);
     return ids;
 }
 
+bool contains(const Array<int32> &ids, int32 id) { return std::binary_search(ids.begin(), ids.end(), id); }
+
+// Whether a column can have what was counted: a group, or the message of an error, which may quote an item.
+bool has_counted(TupleDesc rows, int column) {
+    NameData *name = &TupleDescAttr(rows, column)->attname;
+    return namestrcmp(name, "message") == 0 || namestrcmp(name, "grp") == 0;
+}
+
 // Returns the rows of a table, whose column `rollup` is the id of a rollup. The argument of the SQL function, if it has one,
-// is the id of the only rollup whose rows are wanted, which the index finds.
-Datum readable(FunctionCallInfo fcinfo, Table of, AttrNumber rollup, const char *index) {
+// is the id of the only rollup whose rows are wanted, which the index finds. Those who may only watch get NULL in the
+// place of what was counted.
+Datum readable(FunctionCallInfo fcinfo, bool (*may)(Oid), Table of, AttrNumber rollup, const char *index) {
     ReturnSetInfo *result = begin_rows(fcinfo);
     const int32 id = PG_NARGS() != 0 ? PG_GETARG_INT32(0) : 0;
-    const Array<int32> ids = readable_ids(PG_NARGS() != 0 ? &id : nullptr);
+    const Array<int32> ids = readable_ids(may, PG_NARGS() != 0 ? &id : nullptr);
+    const Array<int32> asked = readable_ids(may_read, PG_NARGS() != 0 ? &id : nullptr);
     if (ids.count == 0)
         return (Datum)0;
     ScanKeyData key;
@@ -57,10 +68,13 @@ Datum readable(FunctionCallInfo fcinfo, Table of, AttrNumber rollup, const char 
     while (HeapTuple tuple = next_row(&rows)) {
         CHECK_FOR_INTERRUPTS();
         bool null;
-        if (!std::binary_search(ids.begin(), ids.end(), DatumGetInt32(heap_getattr(tuple, rollup, descriptor, &null))))
+        const int32 of_row = DatumGetInt32(heap_getattr(tuple, rollup, descriptor, &null));
+        if (!contains(ids, of_row))
             continue;
         for (int i = 0; i < count; ++i)
             values[i] = heap_getattr(tuple, columns[i], descriptor, &nulls[i]);
+        for (int i = 0; i < count && !contains(asked, of_row); ++i)
+            nulls[i] = nulls[i] || has_counted(result->setDesc, i);
         add_row(result, values, nulls);
     }
     return (Datum)0;
@@ -69,8 +83,13 @@ Datum readable(FunctionCallInfo fcinfo, Table of, AttrNumber rollup, const char 
 } // namespace
 } // namespace topk::answer
 
-TOPK_FUNCTION(topk_readable_rollups, topk::answer::readable(fcinfo, topk::catalog::Table::rollup, 1, nullptr))
-TOPK_FUNCTION(topk_readable_states, topk::answer::readable(fcinfo, topk::catalog::Table::rollup_state, 1, nullptr))
-TOPK_FUNCTION(topk_readable_groups, topk::answer::readable(fcinfo, topk::catalog::Table::group_key, 1, "group_key_pkey"))
-TOPK_FUNCTION(topk_readable_snapshots, topk::answer::readable(fcinfo, topk::catalog::Table::snapshot, 1, "snapshot_stop"))
-TOPK_FUNCTION(topk_readable_errors, topk::answer::readable(fcinfo, topk::catalog::Table::error_log, 2, nullptr))
+TOPK_FUNCTION(topk_readable_rollups,
+              topk::answer::readable(fcinfo, topk::catalog::may_watch, topk::catalog::Table::rollup, 1, nullptr))
+TOPK_FUNCTION(topk_readable_states,
+              topk::answer::readable(fcinfo, topk::catalog::may_watch, topk::catalog::Table::rollup_state, 1, nullptr))
+TOPK_FUNCTION(topk_readable_groups,
+              topk::answer::readable(fcinfo, topk::catalog::may_read, topk::catalog::Table::group_key, 1, "group_key_pkey"))
+TOPK_FUNCTION(topk_readable_snapshots,
+              topk::answer::readable(fcinfo, topk::catalog::may_read, topk::catalog::Table::snapshot, 1, "snapshot_stop"))
+TOPK_FUNCTION(topk_readable_errors,
+              topk::answer::readable(fcinfo, topk::catalog::may_watch, topk::catalog::Table::error_log, 2, nullptr))

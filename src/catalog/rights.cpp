@@ -4,6 +4,7 @@
 #include "owner.h"
 
 extern "C" {
+#include "catalog/pg_authid.h"
 #include "utils/acl.h"
 #include "utils/rls.h"
 }
@@ -34,6 +35,12 @@ Answer ask(Oid source) {
 
 bool may_read(Oid source) { return ask(source) == Answer::allowed; }
 
+bool may_watch(Oid source) {
+    const Answer answer = ask(source);
+    return answer == Answer::allowed ||
+           (answer != Answer::no_source && has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS));
+}
+
 void require_readable(const char *rollup, Oid source) {
     const Answer answer = ask(source);
     const char *const name = get_rel_name(source);
@@ -43,11 +50,21 @@ void require_readable(const char *rollup, Oid source) {
             ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist any more", rollup),
                             errdetail("Its source was dropped.")));
             break;
-        case Answer::no_select: aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(source)), name); break;
+        case Answer::no_select:
+            ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                            errmsg("permission denied for %s %s",
+                                   get_rel_relkind(source) == RELKIND_FOREIGN_TABLE ? "foreign table" : "table", name),
+                            errdetail("Asking rollup \"%s\" takes SELECT on the whole of it.", rollup),
+                            errhint("The owner of the table can give it: GRANT SELECT ON %s TO %s.",
+                                    quote_qualified_identifier(get_namespace_name(get_rel_namespace(source)), name),
+                                    quote_identifier(GetUserNameFromId(GetUserId(), false)))));
+            break;
         case Answer::no_reader:
             ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for rollup \"%s\"", rollup),
                             errdetail("Only the owner of \"%s\" and roles with privileges of role \"%s\" may ask it.", name,
-                                      reader)));
+                                      reader),
+                            errhint("A superuser can give them: GRANT %s TO %s.", reader,
+                                    quote_identifier(GetUserNameFromId(GetUserId(), false)))));
             break;
         case Answer::row_security:
             ereport(ERROR,

@@ -8,6 +8,9 @@ namespace topk::catalog {
 
 // Of the current user; false also where there is no such relation any more.
 bool may_read(Oid source);
+// Whether the user may see how rollups of the source do, but no item or group of them: those who may ask, and the members of
+// pg_read_all_stats, as pg_monitor is one.
+bool may_watch(Oid source);
 void require_readable(const char *rollup, Oid source);
 
 } // namespace topk::catalog

@@ -1,4 +1,5 @@
 // CALL topk.run(): one round in the calling session, for databases without a worker.
+#include "../catalog/lock.h"
 #include "../catalog/archive.h"
 #include "../define/dependencies.h"
 #include "../pg/function.h"
@@ -51,6 +52,7 @@ void backfill(int32 id, bool atomic) {
     Bounds bounds = {};
     ErrorData *error = in_subtransaction([&] {
         bounds = begin_bounds(lock_patience, backfill_timeout);
+        lock_rollup(id, true); // before its rows change, as everybody does who changes them
         start_backfill(id);
         run_backfill(id);
         end_bounds(bounds);

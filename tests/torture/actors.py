@@ -404,29 +404,41 @@ class Definer(Actor):
 class Alterer(Actor):
     """Alters rollups while they count: windows of a kind come and go, names change, and a table and a stream take each other's place."""
 
+    turn = 0
+
     def act(self):
         self.pause(0.5, 3)
-        r = self.random
-        rollup = r.choice(self.world.readable(self.query))
-        kind = r.random()
-        if kind < 0.5:
-            windows = rollup.windows + tuple(r.sample(world.PASSING, r.randint(0, len(world.PASSING))))
-            self.query('SELECT topk.alter_rollup(%s, windows => %s, k => %s)', rollup.name, list(windows), r.randint(90, 110))
-            compare(self, dataclasses.replace(rollup, windows=windows), 'windows of a new kind')
-            self.report.count('windows altered')
-            return
+        rollup = self.random.choice(self.world.readable(self.query))
+        [self.windows, self.rename, self.swap][self.turn % 3](rollup)
+        self.turn += 1
+
+    def windows(self, rollup):
+        windows = rollup.windows + tuple(self.random.sample(world.PASSING, self.random.randint(0, len(world.PASSING))))
+        self.query('SELECT topk.alter_rollup(%s, windows => %s, k => %s)', rollup.name, list(windows), self.random.randint(90, 110))
+        compare(self, dataclasses.replace(rollup, windows=windows), 'windows of a new kind')
+        self.report.count('windows altered')
+
+    def rename(self, rollup):
+        self.begin()
+        self.query("SELECT topk.alter_rollup(%s, rename_to => 'passing'), topk.alter_rollup('passing', rename_to => %s)",
+                   rollup.name, rollup.name)
+        self.end('rollups renamed')
+
+    def swap(self, _):
+        self.begin()
+        self.query('ALTER TABLE swap RENAME TO swap_away')
+        self.query('ALTER TABLE swap_other RENAME TO swap')
+        self.query('ALTER TABLE swap_away RENAME TO swap_other')
+        self.query("SELECT topk.alter_rollup('swap', source => 'swap')")
+        self.end('sources swapped')
+
+    def begin(self):
         self.query('BEGIN')
         self.query("SET LOCAL lock_timeout = '3s'")
-        if kind < 0.7:
-            self.query("SELECT topk.alter_rollup(%s, rename_to => 'passing'), topk.alter_rollup('passing', rename_to => %s)",
-                       rollup.name, rollup.name)
-        else:
-            self.query('ALTER TABLE swap RENAME TO swap_away')
-            self.query('ALTER TABLE swap_other RENAME TO swap')
-            self.query('ALTER TABLE swap_away RENAME TO swap_other')
-            self.query("SELECT topk.alter_rollup('swap', source => 'swap')")
-        self.query(r.choice(['COMMIT', 'COMMIT', 'COMMIT', 'ROLLBACK']))
-        self.report.count('rollups renamed' if kind < 0.7 else 'sources swapped')
+
+    def end(self, what):
+        self.query(self.random.choice(['COMMIT', 'COMMIT', 'COMMIT', 'ROLLBACK']))
+        self.report.count(what)
 
     def unexpected(self, e):
         if e.pgcode == '55P03':  # a transaction holds the table for long
