@@ -175,7 +175,7 @@ CALL topk.run();
 UPDATE topk.rollup_state SET retained_at = NULL;
 INSERT INTO gone VALUES ('b', now());
 CALL topk.run();
-SELECT try($$SELECT topk.discard('gone', '2026-02-10 05:00+00', '2026-02-10 06:00+00')$$) LIKE '55000 cannot discard a part of the day that begins at 2026-02-10 00:00:00+00; Use the span from 2026-02-10 00:00:00+00 to 2026-02-11 00:00:00+00.' AS refused;
+SELECT try($$SELECT topk.discard('gone', '2026-02-10 05:00+00', '2026-02-10 06:00+00')$$) LIKE '55000 cannot discard a part of a day of rollup "gone"; Use the span from 2026-02-10 00:00:00+00 to 2026-02-11 00:00:00+00.' AS refused;
 SELECT topk.discard('gone', '2026-02-10', '2026-02-11');
 SELECT events, complete FROM topk.window_info('gone', 'month', '2026-02-01');
 SET client_min_messages = warning;

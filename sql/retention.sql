@@ -46,7 +46,7 @@ FROM (SELECT a, b FROM generate_series(0, 20) AS a, generate_series(0, 20) AS b 
 
 -- Tiles are gone, days are kept. Parts of a day are missing, and that is said; whole days are there.
 CREATE TABLE forty (item text, at timestamptz, w bigint DEFAULT 1);
-SELECT topk.create_rollup('forty', 'forty', 'item', 'at', weight => 'w', windows => '{hour,day}') > 0 AS created;
+SELECT topk.create_rollup('forty', 'forty', 'item', 'at', weight => 'w', windows => '{hour,day}', retention => '{"tile": "35 days", "hour": "35 days"}') > 0 AS created;
 INSERT INTO forty SELECT 'i' || h % 7, :'today'::timestamptz - h * interval '1 hour' FROM generate_series(1, 60 * 24) AS h;
 CALL topk.run();
 UPDATE topk.rollup_state SET retained_at = NULL;
@@ -90,7 +90,7 @@ SELECT events, total_weight FROM topk.rollups WHERE name = 'forty';
 SELECT events, weight FROM topk.window_info('forty', 'day', :'today'::timestamptz - interval '50 days');
 -- Of hours alone nothing is left: the totals stay as well, folded or not, with groups and without
 CREATE TABLE hours (item text, at timestamptz);
-SELECT topk.create_rollup('hours', 'hours', 'item', 'at', windows => '{hour}', group_by => ARRAY['right(item, 1)']) > 0 AS created;
+SELECT topk.create_rollup('hours', 'hours', 'item', 'at', windows => '{hour}', group_by => ARRAY['right(item, 1)'], retention => '{"tile": "35 days", "hour": "35 days"}') > 0 AS created;
 INSERT INTO hours SELECT 'i' || h % 7, :'today'::timestamptz - h * interval '1 hour' FROM generate_series(1, 60 * 24) AS h;
 CALL topk.run();
 UPDATE topk.rollup_state SET retained_at = NULL;
@@ -109,7 +109,7 @@ SELECT * FROM sum_of_range('hours', :'today'::timestamptz - interval '50 days', 
 -- A backfill may be repeated, with rows that are older than the tiles, and with one of the end of a month
 CREATE TABLE old (item text, at timestamptz);
 INSERT INTO old SELECT 'i' || h % 7, :'today'::timestamptz - interval '7 hours' - h * interval '1 hour' FROM generate_series(1, 50 * 24) AS h;
-SELECT topk.create_rollup('old', 'old', 'item', 'at') > 0 AS created;
+SELECT topk.create_rollup('old', 'old', 'item', 'at', retention => '{"tile": "35 days", "hour": "35 days"}') > 0 AS created;
 SELECT topk.backfill('old') AS first;
 CALL topk.run();
 SELECT topk.backfill('old') AS second;
@@ -122,7 +122,7 @@ FROM (SELECT kind, date_trunc(kind, at) AS start, count(*) AS events FROM old, u
      topk.window_info('old', e.kind, e.start) AS i;
 CREATE TABLE one (item text, at timestamptz);
 INSERT INTO one VALUES ('a', date_trunc('month', now()) - interval '30 hours');
-SELECT topk.create_rollup('one', 'one', 'item', 'at') > 0 AS created;
+SELECT topk.create_rollup('one', 'one', 'item', 'at', retention => '{"tile": "35 days", "hour": "35 days"}') > 0 AS created;
 SELECT topk.backfill('one');
 CALL topk.run();
 SELECT topk.backfill('one') AS again, topk.backfill('one', date_trunc('month', now()) - interval '2 days', now()) AS in_part FROM (VALUES (1)) AS v;
@@ -139,7 +139,7 @@ BEGIN
                        d, date_trunc('day', now()) - d * interval '1 day', date_trunc('day', now()) - (d - 1) * interval '1 day');
     END LOOP;
 END$$;
-SELECT topk.create_rollup('parted', 'parted', 'item', 'at') > 0 AS created;
+SELECT topk.create_rollup('parted', 'parted', 'item', 'at', retention => '{"tile": "35 days", "hour": "35 days"}') > 0 AS created;
 INSERT INTO parted VALUES ('stray', '1970-01-01');
 INSERT INTO parted SELECT 'i' || h % 7, :'today'::timestamptz - h * interval '1 hour' FROM generate_series(1, 240) AS h;
 CALL topk.run();
@@ -174,7 +174,7 @@ CALL topk.run();
 SELECT d, events FROM days WHERE events <> 24 ORDER BY d;
 SELECT events FROM topk.rollups WHERE name = 'parted';
 CREATE TABLE filtered (item text, at timestamptz, fine boolean);
-SELECT topk.create_rollup('filtered', 'filtered', 'item', 'at', filter => 'fine') > 0 AS created;
+SELECT topk.create_rollup('filtered', 'filtered', 'item', 'at', filter => 'fine', retention => '{"tile": "35 days", "hour": "35 days"}') > 0 AS created;
 INSERT INTO filtered VALUES ('a', :'today'::timestamptz - interval '1 hour', true);
 CALL topk.run();
 UPDATE filtered SET fine = false;

@@ -286,6 +286,22 @@ CREATE VIEW topk.groups AS
 COMMENT ON VIEW topk.groups IS 'the groups that have counts of their own, for each rollup that the user may read; a group appears with the first fold of its events';
 GRANT SELECT ON topk.groups TO PUBLIC;
 
+CREATE VIEW topk.backfills AS
+    SELECT r.name AS rollup, p.since, p.until, p.left_until, p.events,
+           CASE WHEN p.since < p.until THEN pg_catalog.date_part('epoch', p.until - p.left_until) / pg_catalog.date_part('epoch', p.until - p.since)
+                ELSE 1 END AS share_done,
+           p.started, p.updated,
+           CASE WHEN p.left_until < p.until
+                THEN p.spent * (pg_catalog.date_part('epoch', p.left_until - p.since) / pg_catalog.date_part('epoch', p.until - p.left_until)) END AS time_left
+    FROM topk.readable_backfills() AS p
+    JOIN topk.readable_rollups() AS r ON r.id = p.rollup;
+COMMENT ON VIEW topk.backfills IS 'the last backfill in steps (topk.backfill_in_steps) of each rollup that the user may read';
+COMMENT ON COLUMN topk.backfills.since IS 'beginning of the tile of the first row that is to be counted; until is the end of that of the last one';
+COMMENT ON COLUMN topk.backfills.left_until IS 'steps go from until back to since: the time from since to here is not counted yet';
+COMMENT ON COLUMN topk.backfills.share_done IS 'share of the time from since to until that is counted; 1 when the backfill is done';
+COMMENT ON COLUMN topk.backfills.time_left IS 'how long the rest takes at the speed so far; NULL before the first step is done';
+GRANT SELECT ON topk.backfills TO PUBLIC;
+
 CREATE VIEW topk.snapshots AS
     SELECT r.name AS rollup, s.window_kind, s.start AS window_start, s.stop AS window_end, s.grp AS group_key, s.events, s.weight,
            s.distinct_items, e.rank, e.item, e.count, e.error, e.guaranteed

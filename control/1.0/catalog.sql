@@ -226,6 +226,25 @@ COMMENT ON COLUMN topk.rollup_state.backfill_at IS 'time at which the backfill b
 COMMENT ON COLUMN topk.rollup_state.counted_since IS 'time from which on no event is missing for being older than the rollup: its creation, or the start of the span that a backfill has counted';
 COMMENT ON COLUMN topk.rollup_state.lost_until IS 'end of the last window of each level that retention has removed; -infinity if it has removed none';
 
+-- Not dumped: a backfill in a restored database begins anew, which changes no count.
+CREATE TABLE topk.backfill_progress (
+    rollup integer PRIMARY KEY REFERENCES topk.rollup ON DELETE CASCADE,
+    asked_since timestamptz NOT NULL,
+    asked_until timestamptz NOT NULL,
+    since timestamptz NOT NULL,
+    until timestamptz NOT NULL,
+    left_until timestamptz NOT NULL,
+    events bigint NOT NULL DEFAULT 0,
+    spent interval NOT NULL DEFAULT '0',
+    started timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    updated timestamptz
+);
+COMMENT ON TABLE topk.backfill_progress IS 'how far the last backfill in steps of each rollup has come; topk.backfills shows it';
+COMMENT ON COLUMN topk.backfill_progress.asked_since IS 'argument of topk.backfill_in_steps, as is asked_until: a call with the same arguments continues';
+COMMENT ON COLUMN topk.backfill_progress.since IS 'beginning of the tile of the first row; until is the end of the tile of the last one';
+COMMENT ON COLUMN topk.backfill_progress.left_until IS 'the time from since to here is not counted yet';
+COMMENT ON COLUMN topk.backfill_progress.spent IS 'how long the steps have taken so far';
+
 CREATE TABLE topk.error_log (
     at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     rollup integer NOT NULL,

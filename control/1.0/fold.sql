@@ -88,6 +88,27 @@ CREATE FUNCTION topk.backfill(rollup text, since timestamptz DEFAULT '-infinity'
 COMMENT ON FUNCTION topk.backfill(text, timestamptz, timestamptz) IS
     'counts the rows that the source table has in a span, in place of what was captured of them, and returns their number. The span is widened to whole tiles, from the one that contains since to the last one before until. A tile that has counts, and of which the table has no row, is left as it is. Where retention has removed tiles, the same holds for the shortest windows that are kept, and for such a window that has counted more events than the table has. Writers wait only while the function takes its snapshot. Only the owner of the source may call it, at READ COMMITTED (SQLSTATE 25001), and not for a stream (SQLSTATE 42809).';
 
+CREATE FUNCTION topk.extent_query(rollup integer)
+    RETURNS text
+    LANGUAGE sql STABLE STRICT
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('SELECT min((%1$s)::timestamptz), max((%1$s)::timestamptz) FROM %2$s WHERE (%1$s)::timestamptz >= $1 AND (%1$s)::timestamptz < $2',
+                  r.time, topk.rows_of(r.source))
+    FROM topk.rollup AS r
+    WHERE r.id = extent_query.rollup
+$$;
+COMMENT ON FUNCTION topk.extent_query(integer) IS
+    'support function of topk.backfill_in_steps: returns the query for the first and the last time of the rows of a span ($1 to $2)';
+REVOKE ALL ON FUNCTION topk.extent_query(integer) FROM PUBLIC;
+
+CREATE PROCEDURE topk.backfill_in_steps(rollup text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
+                                        step interval DEFAULT '1 day')
+    LANGUAGE C
+    AS 'MODULE_PATHNAME', 'topk_backfill_in_steps';
+COMMENT ON PROCEDURE topk.backfill_in_steps(text, timestamptz, timestamptz, interval) IS
+    'does the same as topk.backfill, in transactions of its own: one for each step of so much time, from the last row to the first. A call with the same since and until continues where an earlier one was stopped by an error, a cancellation or a restart of the server; the view topk.backfills shows the share that is done and the time that is left. A step is longer than asked where retention keeps longer windows alone. Each step reads the rows of its span, for which a large table needs an index on the time. Only the owner of the source may call it, outside of a transaction block (SQLSTATE 2D000), at READ COMMITTED (25001), and not for a stream (42809).';
+
 CREATE FUNCTION topk.discard(rollup text, since timestamptz, until timestamptz)
     RETURNS bigint
     LANGUAGE C STRICT

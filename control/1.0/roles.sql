@@ -53,6 +53,15 @@ COMMENT ON FUNCTION topk.readable_states() IS
     'support function of the views: returns the rows of topk.rollup_state for the rollups that the current user may ask or, with the privileges of pg_monitor, watch';
 GRANT EXECUTE ON FUNCTION topk.readable_states() TO PUBLIC;
 
+CREATE FUNCTION topk.readable_backfills(OUT rollup integer, OUT since timestamptz, OUT until timestamptz, OUT left_until timestamptz,
+                                        OUT events bigint, OUT spent interval, OUT started timestamptz, OUT updated timestamptz)
+    RETURNS SETOF record
+    LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
+    AS 'MODULE_PATHNAME', 'topk_readable_backfills';
+COMMENT ON FUNCTION topk.readable_backfills() IS
+    'support function of topk.backfills: returns the rows of topk.backfill_progress for the rollups that the current user may ask';
+GRANT EXECUTE ON FUNCTION topk.readable_backfills() TO PUBLIC;
+
 CREATE FUNCTION topk.readable_groups(of_rollup integer, OUT rollup integer, OUT grp text[])
     RETURNS SETOF record
     LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 100

@@ -87,6 +87,8 @@ TOPK_FUNCTION(topk_readable_rollups,
               topk::answer::readable(fcinfo, topk::catalog::may_watch, topk::catalog::Table::rollup, 1, nullptr))
 TOPK_FUNCTION(topk_readable_states,
               topk::answer::readable(fcinfo, topk::catalog::may_watch, topk::catalog::Table::rollup_state, 1, nullptr))
+TOPK_FUNCTION(topk_readable_backfills,
+              topk::answer::readable(fcinfo, topk::catalog::may_watch, topk::catalog::Table::backfill_progress, 1, nullptr))
 TOPK_FUNCTION(topk_readable_groups,
               topk::answer::readable(fcinfo, topk::catalog::may_read, topk::catalog::Table::group_key, 1, "group_key_pkey"))
 TOPK_FUNCTION(topk_readable_snapshots,

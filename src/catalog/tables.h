@@ -16,6 +16,7 @@ enum class Table {
     group_key,
     snapshot,
     rollup_state,
+    backfill_progress,
     error_log,
     limit_rule,
     expression_tree,

@@ -17,7 +17,7 @@ struct Kept {
     const char *what;
     const char *time;
 };
-constexpr Kept defaults[] = {{"tile", "35 days"},   {"hour", "35 days"},     {"day", "400 days"},  {"week", "800 days"},
+constexpr Kept defaults[] = {{"tile", "62 days"},   {"hour", "62 days"},     {"day", "400 days"},  {"week", "800 days"},
                              {"month", "10 years"}, {"quarter", "10 years"}, {"year", "10 years"}, {"snapshot", "400 days"}};
 constexpr int kept_count = lengthof(defaults);
 

@@ -23,13 +23,6 @@ extern "C" {
 namespace topk::fold {
 namespace {
 
-void require_table(const RollupRow *row) {
-    const char kind = get_rel_relkind(row->source);
-    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("cannot recount rollup \"%s\"", row->name),
-                        errdetail("Its source is a stream, which keeps no rows.")));
-}
-
 // Keeps writers out for the moment that taking the snapshot takes.
 Snapshot boundary_snapshot(Oid source) {
     LockRelationOid(source, ShareLock);
@@ -42,7 +35,21 @@ Snapshot boundary_snapshot(Oid source) {
     return snapshot;
 }
 
-// The span that the rollup accepts now, cut to the wanted one and widened to whole tiles.
+// False when the rollup has been dropped before its lock was there.
+bool lock_row(RollupRow *row) {
+    lock_rollup(row->id, true);
+    return read_rollup(row->id, nullptr, row);
+}
+
+} // namespace
+
+void require_table(const RollupRow *row) {
+    const char kind = get_rel_relkind(row->source);
+    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("cannot recount rollup \"%s\"", row->name),
+                        errdetail("Its source is a stream, which keeps no rows.")));
+}
+
 Span accepted_span(const RollupRow *row, TimestampTz since, TimestampTz until) {
     const Span span = accepted(GetCurrentTransactionStartTimestamp(), row->accept_past, row->accept_future);
     since = std::max(since, span.start);
@@ -53,13 +60,6 @@ Span accepted_span(const RollupRow *row, TimestampTz since, TimestampTz until) {
     return {window_of(row, Level::tile, since).start, window_of(row, Level::tile, until - 1).stop};
 }
 
-// False when the rollup has been dropped before its lock was there.
-bool lock_row(RollupRow *row) {
-    lock_rollup(row->id, true);
-    return read_rollup(row->id, nullptr, row);
-}
-
-// Locks a rollup that the user owns.
 void lock_owned(const char *name, RollupRow *row) {
     if (!read_rollup(name, nullptr, row))
         raise_no_rollup(name);
@@ -88,6 +88,8 @@ int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
     UnregisterSnapshot(recount->snapshot);
     return recount->counted;
 }
+
+namespace {
 
 // The lock is the caller's.
 int64 discard(Recount *recount, Span span) {

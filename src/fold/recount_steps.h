@@ -30,6 +30,19 @@ struct Recount {
     Array<Span> missing;      // of those, the times of which no level has all that was counted
 };
 
+// Locks a rollup that the user owns.
+void lock_owned(const char *name, RollupRow *row);
+// Raises 42809 for a stream.
+void require_table(const RollupRow *row);
+// The span that the rollup accepts now, cut to the wanted one and widened to whole tiles.
+Span accepted_span(const RollupRow *row, TimestampTz since, TimestampTz until);
+
+// Counts a span again, of a rollup that is locked. Returns the number of rows.
+int64 recount(Recount *recount, TimestampTz since, TimestampTz until);
+// The shortest span around this one that can be recounted: each window that is partly in it has the counts of its other
+// parts. Needs what retention has removed in `lost`. Within as_owner().
+Span workable_span(const Recount *recount, Span span);
+
 // Counts the rows of the span that the snapshot sees into new deltas, as the owner of the table.
 void count_rows(Recount *recount);
 

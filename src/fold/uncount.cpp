@@ -253,20 +253,20 @@ Cover cover_rest(const Recount *recount, const LevelSpan &window) {
     return cover;
 }
 
-// Windows that are only partly replaced can be made anew if there are counts of all their other parts. The hint gives a span
-// for which that is so.
-void require_rest_of_windows(const Recount *recount) {
+// Windows that are only partly replaced can be made anew if there are counts of all their other parts. Returns the span for
+// which that is so, and sets `first` to the first window for which it is not so yet (its stop is 0: there is none).
+Span whole_windows(const Recount *recount, LevelSpan *first) {
     Recount wider = *recount;
     Array<Span> hull = {};
     Span all = hull.add({wider.replaced[0].start, wider.replaced[wider.replaced.count - 1].stop});
-    LevelSpan first = {};
+    *first = {};
     for (bool grown = true; grown;) {
         grown = false;
         for (const LevelSpan &window : list_windows(recount->row.id, all)) {
             if (!overlaps(wider.replaced, window.span) || cover_rest(&wider, window).missing.count == 0)
                 continue;
-            if (first.span.stop == 0)
-                first = window;
+            if (first->span.stop == 0)
+                *first = window;
             all = {std::min(all.start, window.span.start), std::max(all.stop, window.span.stop)};
             hull[0] = all;
             wider.replaced = hull;
@@ -274,13 +274,20 @@ void require_rest_of_windows(const Recount *recount) {
             break;
         }
     }
+    return all;
+}
+
+void require_rest_of_windows(const Recount *recount) {
+    LevelSpan first;
+    const Span all = whole_windows(recount, &first);
     if (first.span.stop == 0)
         return;
     const char *what = recount->mode == Mode::discard ? "discard" : "recount";
     char *start = pstrdup(timestamptz_to_str(first.span.start)), *since = pstrdup(timestamptz_to_str(all.start));
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("cannot %s a part of the %s that begins at %s", what, level_name(first.level), start),
-                    errdetail("Retention has removed the counts of its other parts."),
+                    errmsg("cannot %s a part of a %s of rollup \"%s\"", what, level_name(first.level), recount->row.name),
+                    errdetail("It is the %s that begins at %s. Retention has removed the counts of its other parts.",
+                              level_name(first.level), start),
                     errhint("Use the span from %s to %s.", since, timestamptz_to_str(all.stop))));
 }
 
@@ -308,6 +315,14 @@ void remove_rows(const Recount *recount) {
 }
 
 } // namespace
+
+Span workable_span(const Recount *recount, Span span) {
+    Recount alone = *recount;
+    alone.replaced = {};
+    alone.replaced.add(span);
+    LevelSpan first;
+    return whole_windows(&alone, &first);
+}
 
 void find_replaced(Recount *recount) {
     Array<Span> kept = {}, forgotten = {};
