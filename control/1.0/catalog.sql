@@ -109,6 +109,14 @@ CREATE TABLE topk.delta_2 (LIKE topk.delta_0 INCLUDING ALL)
     WITH (toast_tuple_target = 8160, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_threshold = 1000000000);
 CREATE TABLE topk.delta_3 (LIKE topk.delta_0 INCLUDING ALL)
     WITH (toast_tuple_target = 8160, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_analyze_threshold = 1000000000);
+CREATE INDEX delta_0_tile ON topk.delta_0 (rollup, tile);
+CREATE INDEX delta_1_tile ON topk.delta_1 (rollup, tile);
+CREATE INDEX delta_2_tile ON topk.delta_2 (rollup, tile);
+CREATE INDEX delta_3_tile ON topk.delta_3 (rollup, tile);
+COMMENT ON INDEX topk.delta_0_tile IS 'index by which answers find the rows of their rollup in a log that is large';
+COMMENT ON INDEX topk.delta_1_tile IS 'index like topk.delta_0_tile';
+COMMENT ON INDEX topk.delta_2_tile IS 'index like topk.delta_0_tile';
+COMMENT ON INDEX topk.delta_3_tile IS 'index like topk.delta_0_tile';
 COMMENT ON TABLE topk.delta_0 IS 'slot 0 of the delta log: what statements have counted and no fold has moved to topk.tile';
 COMMENT ON TABLE topk.delta_1 IS 'slot 1 of the delta log, like topk.delta_0';
 COMMENT ON TABLE topk.delta_2 IS 'slot 2 of the delta log, like topk.delta_0';

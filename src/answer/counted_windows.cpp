@@ -54,7 +54,7 @@ Array<Span> counted_here(const RollupRow *row, Level level, const char *kind, Sp
     while (next_set_aside(&scan, &aside))
         add_window_of(&finder, aside.delta.form.tile);
     DeltaScan deltas;
-    begin_delta_scan(&deltas, snapshot);
+    begin_delta_scan(&deltas, snapshot, row->id);
     while (HeapTuple tuple = next_delta(&deltas)) {
         Form_topk_delta form = delta_form(tuple);
         if (form->rollup == row->id)

@@ -143,7 +143,7 @@ void add_delta(Collector *c, HeapTuple tuple, TupleDesc descriptor) {
 void add_deltas(Collector *c, Span span) {
     c->scratch = AllocSetContextCreate(CurrentMemoryContext, "pg_topk bundle", ALLOCSET_DEFAULT_SIZES);
     DeltaScan scan;
-    begin_delta_scan(&scan, c->snapshot);
+    begin_delta_scan(&scan, c->snapshot, c->row->id);
     while (HeapTuple tuple = next_delta(&scan)) {
         Form_topk_delta form = delta_form(tuple);
         if (form->rollup != c->row->id)
@@ -289,7 +289,7 @@ bool is_known(const RollupRow *row, ArrayType *grp) {
     MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "pg_topk bundle", ALLOCSET_DEFAULT_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(scratch);
     DeltaScan scan;
-    begin_delta_scan(&scan, GetActiveSnapshot());
+    begin_delta_scan(&scan, GetActiveSnapshot(), row->id);
     scan.context = caller;
     bool found = false;
     while (HeapTuple tuple = next_delta(&scan)) {

@@ -23,6 +23,31 @@ Delta read_delta(HeapTuple tuple, TupleDesc descriptor) {
             {row.stored(items), row.stored(summary), row.stored(sketch), row.stored(registers)}};
 }
 
+namespace {
+
+// As PostgreSQL does it for TOAST tables: the keys of our indexes are columns.
+void insert_into_indexes(Relation slot, HeapTuple tuple, const Datum *values, const bool *nulls) {
+    List *indexes = RelationGetIndexList(slot);
+    ListCell *cell;
+    foreach (cell, indexes) {
+        Relation index = index_open(lfirst_oid(cell), RowExclusiveLock);
+        Datum v[INDEX_MAX_KEYS];
+        bool n[INDEX_MAX_KEYS];
+        const FormData_pg_index *form = index->rd_index;
+        for (int i = 0; i < form->indnatts; ++i) {
+            const AttrNumber column = form->indkey.values[i];
+            n[i] = column < 1 || column > column_count || nulls[column - 1];
+            v[i] = n[i] ? (Datum)0 : values[column - 1];
+        }
+        if (form->indisready)
+            index_insert(index, v, n, &tuple->t_self, slot, UNIQUE_CHECK_NO, false, nullptr);
+        index_close(index, RowExclusiveLock);
+    }
+    list_free(indexes);
+}
+
+} // namespace
+
 void insert_delta(Relation slot, const Delta &delta) {
     Datum v[column_count];
     bool n[column_count] = {};
@@ -41,10 +66,15 @@ void insert_delta(Relation slot, const Delta &delta) {
     set(registers, delta.values.registers);
     HeapTuple tuple = make_row(RelationGetDescr(slot), column_count, v, n);
     simple_heap_insert(slot, tuple);
+    insert_into_indexes(slot, tuple, v, n);
     heap_freetuple(tuple);
 }
 
 void delete_delta(Relation slot, HeapTuple tuple) { simple_heap_delete(slot, &tuple->t_self); }
+
+Oid slot_index(int slot) { return index_oid(psprintf("%s_tile", table_name(slot_table(slot)))); }
+
+void delta_scan_key(ScanKey key, int32 id) { ScanKeyInit(key, rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id)); }
 
 bool is_slot_empty(int slot) {
     RowScan rows;

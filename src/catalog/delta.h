@@ -33,6 +33,10 @@ struct Delta {
 
 Delta read_delta(HeapTuple tuple, TupleDesc descriptor);
 
+// The index of a table by rollup and tile, and a key for the rows of one rollup.
+Oid slot_index(int slot);
+void delta_scan_key(ScanKey key, int32 rollup);
+
 // These write one row of a table that is open. They check no rights.
 void insert_delta(Relation slot, const Delta &delta);
 void delete_delta(Relation slot, HeapTuple tuple);

@@ -72,7 +72,7 @@ void collect_deltas(Fold *fold) {
         return;
     }
     DeltaScan scan;
-    begin_delta_scan(&scan, fold->snapshot);
+    begin_delta_scan(&scan, fold->snapshot, fold->row.id);
     while (HeapTuple tuple = next_delta(&scan)) {
         if (delta_form(tuple)->rollup != fold->row.id)
             continue;

@@ -10,6 +10,7 @@ namespace {
 constexpr size_t min_merged = 4096;
 constexpr int merged_share = 2; // of the tile's bytes
 constexpr uint32_t max_list = 8192;
+constexpr uint32_t max_summed = 32768;     // items, which the processor's cache has room for
 constexpr size_t longest_bundle = 1 << 20; // of lists that wait
 constexpr size_t bytes_per_byte = 3;       // of a list in a bundle, without the items that are stored elsewhere
 
@@ -60,28 +61,63 @@ void take(Fold *fold, const Part &part, uint64_t weight, bool late) {
     }
 }
 
-// Merges the parts into their tile and, where that has been merged into the windows above it, into those.
-void merge_job(Fold *fold, const Part *parts, int n) {
-    WindowWriter *windows = &fold->windows;
-    ArrayType *grp = group_of(fold, parts[0]);
-    const TimestampTz t = parts[0].tile;
-    Window *tile = move_to_window(windows, Level::tile, grp, t);
-    const bool late = tile->tile.finished;
-    Window *above[level_count];
-    int above_count = 0;
-    for (int level = 1; late && level < level_count; ++level)
+// The windows that a job changes: its tile and, where that has been merged into the windows above it, those.
+struct Targets {
+    Window *windows[level_count];
+    int count;
+};
+
+Targets open_targets(Fold *fold, const Part &part) {
+    ArrayType *grp = group_of(fold, part);
+    Targets targets = {{move_to_window(&fold->windows, Level::tile, grp, part.tile)}, 1};
+    for (int level = 1; targets.windows[0]->tile.finished && level < level_count; ++level)
         if (fold->row.kept[level])
-            above[above_count++] = move_to_window(windows, static_cast<Level>(level), grp, t);
+            targets.windows[targets.count++] = move_to_window(&fold->windows, static_cast<Level>(level), grp, part.tile);
+    return targets;
+}
+
+template <class Merge>
+void merge_into(Fold *fold, const Targets &targets, int64 events, const Merge &merge) {
+    for (int i = 0; i < targets.count; ++i)
+        merge_into_window(&fold->windows, targets.windows[i], events, merge);
+}
+
+// Merges the parts into their windows. Lists are added up before, as an item that many of them have then costs each window
+// one update.
+void merge_job(Fold *fold, const Part *parts, int n) {
+    const Targets targets = open_targets(fold, parts[0]);
+    const bool late = targets.windows[0]->tile.finished;
+    const TallyShape shape = {max_capacity, 0, 1, fold->row.shape.kind}; // of exact counts, however many
+    Tally *sum = nullptr;
+    int64 events = 0;
+    const auto flush = [&] {
+        if (sum != nullptr)
+            merge_into(fold, targets, events, [&](Tally *tally) { count_all(tally, sum->summary); });
+        sum = nullptr;
+        events = 0;
+        MemoryContextReset(fold->job_context);
+    };
     for (int i = 0; i < n; ++i) {
         CHECK_FOR_INTERRUPTS();
-        const int64 events = events_of(fold, parts[i]);
-        const uint64_t before = tally_weight(tile->tally);
-        const auto merge = [&](Tally *tally) { merge_part(fold, parts[i], tally); };
-        merge_into_window(windows, tile, events, merge);
-        for (int a = 0; a < above_count; ++a)
-            merge_into_window(windows, above[a], events, merge);
-        take(fold, parts[i], tally_weight(tile->tally) - before, late);
+        const bool is_list = delta_of(fold, parts[i]).is_list;
+        if (!is_list) {
+            const uint64_t before = tally_weight(targets.windows[0]->tally);
+            merge_into(fold, targets, events_of(fold, parts[i]), [&](Tally *tally) { merge_part(fold, parts[i], tally); });
+            take(fold, parts[i], tally_weight(targets.windows[0]->tally) - before, late);
+            continue;
+        }
+        MemoryContext old = MemoryContextSwitchTo(fold->job_context);
+        if (sum == nullptr)
+            sum = make_tally(shape, Purpose::reading);
+        const uint64_t before = tally_weight(sum);
+        merge_part(fold, parts[i], sum);
+        MemoryContextSwitchTo(old);
+        events += events_of(fold, parts[i]);
+        take(fold, parts[i], tally_weight(sum) - before, late);
+        if (sum->summary->size() > max_summed)
+            flush();
     }
+    flush();
 }
 
 void append_waiting(void *context, const TileBundle &bundle) {

@@ -82,7 +82,7 @@ void find_tiles_without_rows(const Recount *recount, Array<Span> *found) {
     while (next_set_aside(&scan, &row))
         look_at(window_of(&recount->row, Level::tile, row.delta.form.tile));
     DeltaScan deltas;
-    begin_delta_scan(&deltas, recount->snapshot);
+    begin_delta_scan(&deltas, recount->snapshot, recount->row.id);
     while (HeapTuple tuple = next_delta(&deltas)) {
         const FormData_topk_delta &form = *delta_form(tuple);
         if (form.rollup == recount->row.id && recount->span.contains(form.tile))
@@ -149,7 +149,7 @@ void each_recounted(const Recount *recount, const Array<Span> &spans, const Use 
     if (spans.count == 0)
         return;
     DeltaScan scan;
-    begin_delta_scan(&scan, GetLatestSnapshot());
+    begin_delta_scan(&scan, GetLatestSnapshot(), recount->row.id);
     while (HeapTuple tuple = next_delta(&scan)) {
         const FormData_topk_delta &form = *delta_form(tuple);
         if (form.rollup == recount->row.id && contains(spans, form.tile) &&
@@ -165,7 +165,7 @@ void each_recounted(const Recount *recount, const Array<Span> &spans, const Use 
 // The deltas of the parts that are replaced. Those that were compacted are part of the rollup's totals already.
 void remove_deltas(const Recount *recount, Sum *sum) {
     DeltaScan scan;
-    begin_delta_scan(&scan, recount->snapshot);
+    begin_delta_scan(&scan, recount->snapshot, recount->row.id);
     while (HeapTuple tuple = next_delta(&scan)) {
         const FormData_topk_delta &form = *delta_form(tuple);
         if (form.rollup != recount->row.id || form.tile == DT_NOBEGIN || !contains(recount->replaced, form.tile))

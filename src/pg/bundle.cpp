@@ -33,8 +33,10 @@ T *room(Size n) {
 void read_items(const BundlePlace &bundle, BundleContent *content) {
     content->values = bundle->values();
     content->item_count = bundle->item_count();
-    content->items = room<ItemView>(content->item_count);
-    auto *memory = room<uint8>(bundle->item_bytes());
+    const Size views = content->item_count * sizeof(ItemView);
+    auto *block = room<uint8>(views + bundle->item_bytes()); // of both, so that items can be freed
+    content->items = reinterpret_cast<ItemView *>(block);
+    uint8 *memory = block + views;
     content->size += content->item_count * sizeof(ItemView) + bundle->item_bytes();
     guarded([&] { bundle->read_items(content->items, memory); });
 }
@@ -150,6 +152,7 @@ void merge_all_groups(Tally *tally, const struct varlena *value, uint64_t times)
     for (uint32 i = 0; i < all.count; ++i)
         count_item(tally, all.items[i].data, all.items[i].length, all.weights[i] * times);
     pfree(all.weights);
+    pfree(all.items);
 }
 
 uint64_t weight_in_bundle(const struct varlena *value, Kind kind, const void *data, size_t length) {

@@ -30,11 +30,14 @@ struct DeltaScan {
     Snapshot snapshot;
     SlotState states[slot_count]; // as the snapshot sees them
     int slot;
+    int32 rollup; // 0: rows of all rollups are wanted
     Relation relation;
-    TableScanDesc scan;
-    MemoryContext context; // of what the scan allocates, whatever context its rows are processed in
+    TableScanDesc scan;     // of the whole table
+    SysScanDesc index_scan; // or of the rows of the rollup
+    MemoryContext context;  // of what the scan allocates, whatever context its rows are processed in
 };
-void begin_delta_scan(DeltaScan *scan, Snapshot snapshot);
+// With a rollup, a large slot is read by its index. Rows of other rollups may come too.
+void begin_delta_scan(DeltaScan *scan, Snapshot snapshot, int32 rollup = 0);
 // Returns a row that is valid until the next call. Returns nullptr at the end, and has then ended the scan.
 HeapTuple next_delta(DeltaScan *scan);
 void end_delta_scan(DeltaScan *scan);
