@@ -195,6 +195,10 @@ class Writer(Actor):
             self.report.count('events written', n)
         elif kind < 0.33 and source == 'ev':
             self.write_rejected()
+        elif kind < 0.40:
+            n = r.choice([10, 300, 1000, 3000])
+            self.query(f'CALL load_wide({n})')
+            self.report.count('events written', n)
         else:
             self.write(source, r.choice([1, 1, 1, 2, 10, 100, 400]))
         if r.random() < 0.05:  # the writer reads its own rows

@@ -51,6 +51,8 @@ ROLLUPS = [
     Rollup('tab', 'tab', 'Europe/Berlin'),
     Rollup('part', 'part', 'Asia/Kolkata', max_groups=5, overflows=True),
     Rollup('swap', 'swap', 'Europe/Berlin'),
+    # Thousands of groups, which come and go, and soon more than max_groups.
+    Rollup('wide', 'wide', windows=('day',), weighted=False, max_groups=1500, overflows=True),
 ]
 # It is created while writers insert, with a backfill of the rows that the table has.
 LATE_ROLLUPS = [
@@ -62,6 +64,7 @@ SCHEMA = """
 CREATE EXTENSION pg_topk;
 CREATE FOREIGN TABLE ev (item text, ts timestamptz, source text, w bigint) SERVER topk;
 CREATE FOREIGN TABLE big (item bigint, ts timestamptz) SERVER topk;
+CREATE FOREIGN TABLE wide (item text, ts timestamptz, source text) SERVER topk;
 CREATE TABLE tab (item text, ts timestamptz, source text, w bigint);
 -- A table and a stream that exchange their names, and the rollup follows the name.
 CREATE TABLE swap (item text, ts timestamptz, source text, w bigint);
@@ -84,6 +87,7 @@ CREATE TABLE rejected (n bigint);
 CREATE VIEW truth_ev AS SELECT bucket AS ts, source, item, n, w FROM truth WHERE src = 'ev';
 CREATE VIEW truth_swap AS SELECT bucket AS ts, source, item, n, w FROM truth WHERE src = 'swap';
 CREATE VIEW truth_big AS SELECT bucket AS ts, source, item, n, w FROM truth WHERE src = 'big';
+CREATE VIEW truth_wide AS SELECT bucket AS ts, source, item, n, w FROM truth WHERE src = 'wide';
 CREATE VIEW truth_tab AS SELECT ts, source, item, 1::bigint AS n, w FROM tab WHERE item IS NOT NULL;
 CREATE VIEW truth_part AS SELECT ts, source, item, 1::bigint AS n, w FROM part WHERE item IS NOT NULL;
 
@@ -142,6 +146,15 @@ CREATE PROCEDURE load_big(n int) LANGUAGE sql AS $$
     t AS (INSERT INTO truth SELECT 'big', date_bin('15 minutes', ts, '2000-01-01'), NULL, item::text, count(*), count(*)
           FROM e GROUP BY 2, 4)
     INSERT INTO big SELECT item, ts FROM e $$;
+CREATE PROCEDURE load_wide(n int) LANGUAGE sql AS $$
+    WITH e AS MATERIALIZED (
+        SELECT 'i' || (random() * random() * 40)::int AS item,
+               now() - floor(random() * random() * 5) * interval '1 hour' AS ts,
+               'w' || floor(extract(epoch FROM now())::bigint % 100000 * 20 + random() * 1000) AS source
+        FROM generate_series(1, n)),
+    t AS (INSERT INTO truth SELECT 'wide', date_bin('15 minutes', ts, '2000-01-01'), source, item, count(*), count(*)
+          FROM e GROUP BY 2, 3, 4)
+    INSERT INTO wide SELECT item, ts, source FROM e $$;
 CREATE PROCEDURE load_tab(n int) LANGUAGE sql AS $$
     INSERT INTO tab
     SELECT 'i' || lpad((random() * random() * 60)::int::text, 4, '0'),
