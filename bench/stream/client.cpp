@@ -52,7 +52,7 @@ std::vector<Parameters> make_parameters(bench::RowSource &source, uint32_t batch
 int insert(const char *info, char **argv) {
     const char *sql = argv[0];
     const char *stream = argv[1];
-    const auto sources = static_cast<uint32_t>(atoi(argv[2]));
+    const bench::Sources sources(argv[2]);
     const auto clients = atoi(argv[3]);
     const auto batch = static_cast<uint32_t>(atoi(argv[4]));
     const double seconds = atof(argv[5]), rate = atof(argv[6]);

@@ -25,7 +25,7 @@ int main(int argc, char **argv) {
     }
     const uint64_t rows = strtoull(argv[2], nullptr, 10);
     bench::RowSource source{bench::ranks(argv[1], rows, 1), strtoull(argv[3], nullptr, 10) * 1000000,
-                            strtoull(argv[4], nullptr, 10) * 1000000, static_cast<uint32_t>(strtoul(argv[5], nullptr, 10)),
+                            strtoull(argv[4], nullptr, 10) * 1000000, bench::Sources(argv[5]),
                             argc > 6 && strcmp(argv[6], "scattered") == 0};
     char seconds[32] = "";
     time_t last = -1;

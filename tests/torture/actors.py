@@ -196,7 +196,7 @@ class Writer(Actor):
         elif kind < 0.33 and source == 'ev':
             self.write_rejected()
         elif kind < 0.40:
-            n = r.choice([10, 300, 1000, 3000])
+            n = r.choice([300, 3000, 30000, 30000])
             self.query(f'CALL load_wide({n})')
             self.report.count('events written', n)
         else:
