@@ -35,7 +35,7 @@ int main(int argc, char **argv) {
     const uint64_t rows = strtoull(argv[4], nullptr, 10);
     const auto batch = static_cast<uint32_t>(atoi(argv[8]));
     RowSource source{ranks(argv[3], rows, 1), strtoull(argv[5], nullptr, 10) * 1000000,
-                     strtoull(argv[6], nullptr, 10) * 1000000, static_cast<uint32_t>(atoi(argv[7])), false};
+                     strtoull(argv[6], nullptr, 10) * 1000000, Sources(argv[7]), false};
     PGconn *connection = connect(argv[1]);
     prepare(connection, sql, 3, array_types);
 

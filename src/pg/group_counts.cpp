@@ -71,7 +71,8 @@ const uint8 *keep(GroupCounts *counts, const void *data, size_t length) {
         counts->next_chunk = Min(2 * counts->next_chunk, chunk_size);
     }
     uint8 *place = counts->chunk;
-    memcpy(place, data, length);
+    if (length != 0)
+        memcpy(place, data, length);
     counts->chunk += length;
     counts->chunk_left -= length;
     return place;
