@@ -1,9 +1,10 @@
 #include "tables.h"
 
+#include "../pg/buffer.h"
+
 extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
-#include "storage/bufmgr.h"
 #include "utils/guc.h"
 #include "utils/syscache.h"
 }

@@ -1,9 +1,6 @@
 // The rows of the log by rollup, so that a round of folds need not pass over the log once for each rollup.
+#include "../pg/buffer.h"
 #include "delta_log.h"
-
-extern "C" {
-#include "storage/bufmgr.h"
-}
 
 namespace topk::stream {
 namespace {

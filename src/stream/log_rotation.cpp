@@ -1,12 +1,12 @@
 // Rotation of the delta log (README.md): a slot is emptied by TRUNCATE, and not by vacuum, so that one old snapshot does not
 // make the log grow without end.
 #include "../catalog/as_owner.h"
+#include "../pg/buffer.h"
 #include "../pg/function.h"
 #include "delta_log.h"
 
 extern "C" {
 #include "commands/trigger.h"
-#include "storage/bufmgr.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "storage/sinvaladt.h"
