@@ -193,6 +193,20 @@ CREATE INDEX snapshot_stop ON topk.snapshot (rollup, window_kind, stop);
 COMMENT ON INDEX topk.snapshot_stop IS 'index by which retention finds old snapshots';
 COMMENT ON SEQUENCE topk.snapshot_row_id_seq IS 'numbers for topk.snapshot.row_id';
 
+CREATE TABLE topk.joint_snapshot (
+    rollup integer NOT NULL,
+    window_kind text COLLATE "C" NOT NULL,
+    start timestamptz NOT NULL,
+    stop timestamptz NOT NULL,
+    grp text[] COLLATE "C",
+    weight bigint NOT NULL,
+    entries @extschema@.topk_entry[] NOT NULL,
+    row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    CONSTRAINT joint_snapshot_key UNIQUE NULLS NOT DISTINCT (rollup, window_kind, grp, start)
+);
+COMMENT ON TABLE topk.joint_snapshot IS 'the top k of windows that are over, of this database and its nodes together; topk.keep_history writes it, and topk.history reads it where retention has removed counts of a window';
+COMMENT ON SEQUENCE topk.joint_snapshot_row_id_seq IS 'numbers for topk.joint_snapshot.row_id';
+
 CREATE TABLE topk.rollup_state (
     rollup integer PRIMARY KEY,
     events bigint NOT NULL DEFAULT 0,

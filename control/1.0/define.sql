@@ -212,3 +212,11 @@ CREATE FUNCTION topk.absorb(node text)
 COMMENT ON FUNCTION topk.absorb(text) IS
     'brings all counts of a node here, for a node that goes away, and returns the number of events that came. The rollups there refuse further events from then on. Ends that the database is a node of this one. Other nodes leave it out of their answers from the commit on, and need topk.drop_node before it stops. Called again, it goes on where an error has ended it, and does nothing after that. Superusers may call it, and roles with EXECUTE that own the sources here; the role of the user mapping owns them there. At READ COMMITTED only (SQLSTATE 25001). Raises SQLSTATE 55000 if either database counts groups beyond max_groups.';
 REVOKE ALL ON FUNCTION topk.absorb(text) FROM PUBLIC;
+
+CREATE FUNCTION topk.keep_history(rollup text, window_kind text, since timestamptz DEFAULT NULL,
+                                  until timestamptz DEFAULT 'infinity', group_key text[] DEFAULT NULL)
+    RETURNS bigint
+    LANGUAGE C
+    AS 'MODULE_PATHNAME', 'topk_keep_history';
+COMMENT ON FUNCTION topk.keep_history(text, text, timestamptz, timestamptz, text[]) IS
+    'keeps what topk.history returns of this database and its nodes, so that it stays when retention removes the windows, and returns the number of windows. Without since it keeps the last ten windows. Call it regularly, as late events may have come: it replaces what it has kept of a window. Only the owner of the source may call it, with pg_topk.allow_partial off (SQLSTATE 55000).';

@@ -178,6 +178,27 @@ void require_later(TimestampTz until, TimestampTz since) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("until must be later than since")));
 }
 
+static constexpr int default_windows = 10;
+
+// The start of the first of the windows that a question without `since` is about.
+static TimestampTz default_since(const RollupRow *row, Level level, TimestampTz until) {
+    const TimestampTz last = TIMESTAMP_NOT_FINITE(until) ? GetCurrentTransactionStartTimestamp() : until;
+    TimestampTz start = window_of(row, level, last).start;
+    for (int i = 0; i < default_windows; ++i)
+        start = window_of(row, level, start - 1).start;
+    return start;
+}
+
+Span starts_arguments(FunctionCallInfo fcinfo, const RollupRow *row, int kind, int since) {
+    const Level level = level_argument(fcinfo, kind, row);
+    const TimestampTz until = PG_ARGISNULL(since + 1) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(since + 1);
+    Span starts = {PG_ARGISNULL(since) ? default_since(row, level, until) : PG_GETARG_TIMESTAMPTZ(since), until};
+    if (!TIMESTAMP_NOT_FINITE(starts.start))
+        starts.start = window_of(row, level, starts.start).start;
+    require_later(starts.stop, starts.start);
+    return starts;
+}
+
 AskedWindow window_arguments(FunctionCallInfo fcinfo, const RollupRow *row, int kind, int at, int group) {
     const Level level = level_argument(fcinfo, kind, row);
     return {level, window_of(row, level, time_argument(fcinfo, at)), groups_argument(fcinfo, group, row)};

@@ -30,6 +30,10 @@ ArrayType *group_argument(FunctionCallInfo fcinfo, int position, const RollupRow
 // Raises 22023 when a span would end before it begins.
 void require_later(TimestampTz until, TimestampTz since);
 
+// The span in which windows of a kind begin, from the one that contains a time. Infinite times stand for the first and the
+// last window; NULL for the first of the last ten that are over, and for the last one.
+Span starts_arguments(FunctionCallInfo fcinfo, const RollupRow *row, int kind, int since);
+
 // The window of a kind that contains a time.
 AskedWindow window_arguments(FunctionCallInfo fcinfo, const RollupRow *row, int kind, int at, int group);
 

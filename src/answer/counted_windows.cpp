@@ -64,18 +64,11 @@ Array<Span> counted_here(const RollupRow *row, Level level, const char *kind, Sp
     return finder.found;
 }
 
-Span starts_of(const RollupRow *row, Level level, TimestampTz since, TimestampTz until) {
-    const Span starts = {TIMESTAMP_NOT_FINITE(since) ? since : window_of(row, level, since).start, until};
-    require_later(starts.stop, starts.start);
-    return starts;
-}
-
 // counted_windows(rollup, window_kind, since, until, group_key)
 Datum counted_windows(FunctionCallInfo fcinfo, const RollupRow *row) {
     const Level level = level_argument(fcinfo, 1, row);
     const char *kind = text_to_cstring(PG_GETARG_TEXT_PP(1));
-    const Span starts = starts_of(row, level, PG_ARGISNULL(2) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(2),
-                                  PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3));
+    const Span starts = starts_arguments(fcinfo, row, 1, 2);
     ArrayType *grp = group_argument(fcinfo, 4, row);
     ReturnSetInfo *rows = begin_rows(fcinfo);
     for (const Span &window : counted_here(row, level, kind, starts, grp)) {

@@ -1,6 +1,8 @@
 // topk.history(): the snapshots of windows that are over. The first items of several databases together need not be among
 // those of any of them, so with nodes the windows themselves are added up.
-#include "../catalog/snapshot.h"
+#include "history.h"
+
+#include "../catalog/joint_snapshot.h"
 #include "../pg/array.h"
 #include "arguments.h"
 #include "counted_windows.h"
@@ -12,31 +14,20 @@ extern "C" {
 #include "utils/typcache.h"
 }
 
+namespace topk::answer {
 namespace {
 
-using namespace topk;
-using namespace topk::answer;
-
-// The columns of topk_entry.
-enum Column { entry_rank, entry_item, entry_count, entry_error, entry_guaranteed, entry_columns };
-
-struct Line {
-    Span window;
-    int64 weight;
-    Datum entry[entry_columns];
-};
-
-void add_snapshot(Array<Line> *lines, const SnapshotRow &snapshot, int32 k) {
+void add_snapshot(Array<HistoryLine> *lines, const SnapshotRow &snapshot, int32 k) {
     Datum *rows;
     int count;
     deconstruct_array(snapshot.entries, ARR_ELEMTYPE(snapshot.entries), -1, false, TYPALIGN_DOUBLE, &rows, nullptr, &count);
     count = std::min(count, k);
     for (int i = 0; i < count; ++i) {
         const HeapTupleHeader row = DatumGetHeapTupleHeader(rows[i]);
-        Line *line = &lines->add({});
+        HistoryLine *line = &lines->add({});
         line->window = snapshot.window;
         line->weight = snapshot.weight;
-        for (int column = 0; column < entry_columns; ++column) {
+        for (int column = 0; column < entry_fields; ++column) {
             bool null;
             line->entry[column] = GetAttributeByNum(row, static_cast<AttrNumber>(column + 1), &null);
             if (null)
@@ -45,7 +36,8 @@ void add_snapshot(Array<Line> *lines, const SnapshotRow &snapshot, int32 k) {
     }
 }
 
-void read_snapshots(const RollupRow *row, const char *kind, const ArrayType *grp, Span starts, int32 k, Array<Line> *lines) {
+void read_snapshots(const RollupRow *row, const char *kind, const ArrayType *grp, Span starts, int32 k,
+                    Array<HistoryLine> *lines) {
     RowScan scan;
     SnapshotRow snapshot;
     begin_snapshots(&scan, row->id, kind, grp, starts, GetActiveSnapshot());
@@ -55,11 +47,11 @@ void read_snapshots(const RollupRow *row, const char *kind, const ArrayType *grp
     }
 }
 
-void add_ranking(Array<Line> *lines, Span window, const Ranking &ranking, MemoryContext context) {
+void add_ranking(Array<HistoryLine> *lines, Span window, const Ranking &ranking, MemoryContext context) {
     for (uint32_t i = 0; i < ranking.n; ++i) {
         const Ranked &entry = ranking.entries[i];
         MemoryContext caller = MemoryContextSwitchTo(context);
-        Line *line = &lines->add({});
+        HistoryLine *line = &lines->add({});
         line->window = window;
         line->weight = static_cast<int64>(ranking.total);
         line->entry[entry_rank] = Int32GetDatum(static_cast<int32>(i + 1));
@@ -69,6 +61,18 @@ void add_ranking(Array<Line> *lines, Span window, const Ranking &ranking, Memory
         line->entry[entry_guaranteed] = BoolGetDatum(entry.guaranteed);
         MemoryContextSwitchTo(caller);
     }
+}
+
+// The snapshot of all nodes together, which topk.keep_history() has written when their counts were there.
+bool add_joint_snapshot(const RollupRow *row, const char *kind, const ArrayType *grp, Span window, int32 k,
+                        MemoryContext context, Array<HistoryLine> *lines) {
+    MemoryContext caller = MemoryContextSwitchTo(context);
+    SnapshotRow snapshot;
+    const bool found = find_joint_snapshot(row->id, kind, grp, window.start, GetActiveSnapshot(), &snapshot);
+    if (found)
+        add_snapshot(lines, snapshot, k);
+    MemoryContextSwitchTo(caller);
+    return found;
 }
 
 // Windows whose counts are not whole any more have no answer, because a part of them might show other items.
@@ -82,8 +86,8 @@ void warn_of_lost(const Span &first, int count) {
 }
 
 // Adds up the windows of all nodes, some at a time.
-void read_across(const RollupRow *row, Level level, const CountedWindows &counted, ArrayType *grp, int32 k,
-                 Array<Line> *lines) {
+void read_across(const RollupRow *row, Level level, const char *kind, const CountedWindows &counted, ArrayType *grp, int32 k,
+                 Array<HistoryLine> *lines) {
     constexpr int most = 32;
     const AskedGroups groups = group_alone(grp);
     MemoryContext context = CurrentMemoryContext;
@@ -104,7 +108,7 @@ void read_across(const RollupRow *row, Level level, const CountedWindows &counte
             CHECK_FOR_INTERRUPTS();
             if (pieces[j].missing.count == 0)
                 add_ranking(lines, windows[j], ranking_of(row, pieces[j], static_cast<uint32_t>(k)), context);
-            else if (++lost == 1)
+            else if (!add_joint_snapshot(row, kind, grp, windows[j], k, context, lines) && ++lost == 1)
                 first_lost = windows[j];
         }
         MemoryContextSwitchTo(context);
@@ -116,50 +120,43 @@ void read_across(const RollupRow *row, Level level, const CountedWindows &counte
         warn_of_lost(first_lost, lost);
 }
 
-constexpr int default_windows = 10;
+} // namespace
 
-// The start of the first of the windows that a question without `since` is about.
-TimestampTz default_since(const RollupRow *row, Level level, TimestampTz until) {
-    const TimestampTz last = TIMESTAMP_NOT_FINITE(until) ? GetCurrentTransactionStartTimestamp() : until;
-    TimestampTz start = window_of(row, level, last).start;
-    for (int i = 0; i < default_windows; ++i)
-        start = window_of(row, level, start - 1).start;
-    return start;
-}
-
-// history(rollup, window_kind, since, until, k, group_key)
-Datum history(FunctionCallInfo fcinfo, const RollupRow *row) {
-    const Level level = level_argument(fcinfo, 1, row);
-    const char *kind = text_to_cstring(PG_GETARG_TEXT_PP(1));
-    // Infinite times stand for the first and the last snapshot.
-    const TimestampTz until = PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3);
-    Span starts = {PG_ARGISNULL(2) ? default_since(row, level, until) : PG_GETARG_TIMESTAMPTZ(2), until};
-    if (!TIMESTAMP_NOT_FINITE(starts.start))
-        starts.start = window_of(row, level, starts.start).start;
-    require_later(starts.stop, starts.start);
-    const int32 k = k_argument(fcinfo, 4);
-    ArrayType *grp = group_argument(fcinfo, 5, row);
-
-    Array<Line> lines = {};
+Array<HistoryLine> read_history(const RollupRow *row, const char *kind, Span starts, ArrayType *grp, int32 k) {
+    Array<HistoryLine> lines = {};
+    const Level level = level_of(row, kind);
     const Array<const char *> nodes = nodes_to_ask(nullptr);
     if (nodes.count == 0)
         read_snapshots(row, kind, grp, starts, k, &lines);
     else
-        read_across(row, level, counted_everywhere(nodes, row, level, kind, starts, grp), grp, std::min(k, row->k), &lines);
+        read_across(row, level, kind, counted_everywhere(nodes, row, level, kind, starts, grp), grp, std::min(k, row->k),
+                    &lines);
     if (lines.count == 0 && nodes.count == 0)
         tell_of_no_snapshots(row);
+    return lines;
+}
+
+namespace {
+
+// history(rollup, window_kind, since, until, k, group_key)
+Datum history(FunctionCallInfo fcinfo, const RollupRow *row) {
+    const Span starts = starts_arguments(fcinfo, row, 1, 2);
+    const char *kind = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    const int32 k = k_argument(fcinfo, 4);
+    const Array<HistoryLine> lines = read_history(row, kind, starts, group_argument(fcinfo, 5, row), k);
     return return_items<9>(
         fcinfo, row, lines.count, [&](int i) { return lines[i].entry[entry_item]; },
         [&](int i, Datum, Datum *values, bool *) {
-            const Line &line = lines[i];
+            const HistoryLine &line = lines[i];
             const auto count = static_cast<double>(DatumGetInt64(line.entry[entry_count]));
             values[0] = TimestampTzGetDatum(line.window.start);
             values[1] = TimestampTzGetDatum(line.window.stop);
-            std::copy_n(line.entry, int{entry_columns}, values + 2);
+            std::copy_n(line.entry, int{entry_fields}, values + 2);
             values[7] = Float8GetDatum(count / static_cast<double>(line.weight));
         });
 }
 
 } // namespace
+} // namespace topk::answer
 
-TOPK_ANSWER(topk_history, history)
+TOPK_ANSWER(topk_history, topk::answer::history)

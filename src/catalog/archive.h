@@ -17,6 +17,7 @@ inline constexpr ArchivedTable archived_tables[] = {
     {"rollup", "id"},        {"rollup_state", "rollup"}, {"group_key", "rollup"}, {"delta_0", "rollup"},
     {"delta_1", "rollup"},   {"delta_2", "rollup"},      {"delta_3", "rollup"},   {"tile", "rollup"},
     {"set_aside", "rollup"}, {"snapshot", "rollup"},     {"error_log", "rollup"}, {"moved", "rollup"},
+    {"joint_snapshot", "rollup"},
     {"limit_rule", nullptr}};
 
 // The first line of a dump: {"encoding": ...}.

@@ -12,9 +12,10 @@ extern "C" {
 namespace topk::catalog {
 namespace {
 
-const char *const names[] = {"rollup",    "log_slot",   "delta_0",         "delta_1",  "delta_2",      "delta_3",
-                             "tile",      "set_aside",  "group_key",       "snapshot", "rollup_state", "backfill_progress",
-                             "error_log", "limit_rule", "expression_tree", "archive",  "node",         "moved"}; // by Table
+const char *const names[] = {
+    "rollup",          "log_slot",  "delta_0",  "delta_1",      "delta_2",           "delta_3",   "tile",
+    "set_aside",       "group_key", "snapshot", "rollup_state", "backfill_progress", "error_log", "limit_rule",
+    "expression_tree", "archive",   "node",     "moved",        "joint_snapshot"}; // by Table
 static_assert(lengthof(names) == table_count, "a name for each table, and for each slot of the delta log");
 
 // The OIDs change only when the schema is dropped. 0: not looked up yet.

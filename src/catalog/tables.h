@@ -22,9 +22,10 @@ enum class Table {
     expression_tree,
     archive,
     node,
-    moved
+    moved,
+    joint_snapshot
 };
-inline constexpr int table_count = static_cast<int>(Table::moved) + 1;
+inline constexpr int table_count = static_cast<int>(Table::joint_snapshot) + 1;
 
 // Raises an error if the extension is not installed in this database.
 Oid table_oid(Table table);

@@ -10,7 +10,7 @@
 #include "../catalog/owner.h"
 #include "../catalog/rollup_state.h"
 #include "../catalog/set_aside.h"
-#include "../catalog/snapshot.h"
+#include "../catalog/joint_snapshot.h"
 #include "../pg/function.h"
 #include "../statistics/statistics.h"
 #include "triggers.h"
@@ -24,6 +24,7 @@ void delete_rollup(int32 id) {
         delete_set_aside(id);
         delete_groups(id);
         delete_snapshots(id);
+        delete_joint_snapshots(id);
         delete_state(id);
         delete_errors(id);
         delete_moved(id);

@@ -2,7 +2,7 @@
 
 #include "../catalog/group_key.h"
 #include "../catalog/rollup_state.h"
-#include "../catalog/snapshot.h"
+#include "../catalog/joint_snapshot.h"
 
 namespace topk::fold {
 
@@ -16,6 +16,7 @@ void apply_retention(int32 rollup) {
         const Span removed = expire_tiles(rollup, level, cutoffs.windows[i], &change);
         lost.levels[i] = {std::min(lost.levels[i].start, removed.start), std::max(lost.levels[i].stop, removed.stop)};
         expire_snapshots(rollup, level_name(level), cutoffs.snapshots);
+        expire_joint_snapshots(rollup, level_name(level), cutoffs.snapshots);
         any |= change.windows[i] != 0;
     }
     if (any)

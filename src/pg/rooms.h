@@ -39,6 +39,7 @@ using namespace catalog;
 using namespace stream;
 using namespace statistics;
 using namespace cluster;
+using namespace answer;
 using namespace fold;
 } // namespace define
 namespace worker {
