@@ -68,7 +68,9 @@ std::optional<Options> read_options(int argc, char **argv, int &status) {
     option("--stream", options.streams, "Stream or table that takes events; repeatable, the first is the default")
         ->delimiter(',')
         ->capture_default_str();
-    option("--rollup", options.rollups, "Rollup that may be asked; repeatable, the first is the default")->delimiter(',');
+    option("--rollup", options.rollups,
+           "Rollup that may be asked, with its schema unless search_path has it; repeatable, the first is the default")
+        ->delimiter(',');
     option("--keys", options.keys, "File with the hashes of API keys; without it, only a loopback address is listened at");
     option("--trusted-proxy", options.trusted_proxies,
            "Address of a reverse proxy whose X-Forwarded-For is believed; repeatable")

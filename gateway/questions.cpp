@@ -38,8 +38,8 @@ constexpr const char *span_sql = R"(
                          date_bin(r.grain, now(), timestamptz '2000-01-01 00:00+00') + r.grain AS until) AS s,
          LATERAL (SELECT )" TOP_K_JSON R"( AS top_k,
                          coalesce(max(round(t.count / nullif(t.share, 0))) FILTER (WHERE t.rank = 1), 0)::bigint AS weight
-                  FROM topk.range(r.name, s.since, s.until, $2::integer, $5::text[]) AS t) AS a
-    WHERE r.name = $1)";
+                  FROM topk.range($1, s.since, s.until, $2::integer, $5::text[]) AS t) AS a
+    WHERE format('%I.%I', r.schema, r.name) = topk.qualified_name($1))";
 
 constexpr const char *frequency_sql =
     "SELECT topk_api.get_frequency(rollup => $1, item_id => $2, time_window => $3, window_start => $4::timestamptz, "
@@ -72,15 +72,15 @@ constexpr const char *history_sql = R"(
 
 constexpr const char *rollups_sql = R"(
     SELECT jsonb_build_object('computed_at', statement_timestamp(), 'rollups',
-               coalesce(jsonb_agg(jsonb_build_object('name', r.name, 'windows', r.windows, 'group_by', r.group_by, 'k', r.k,
+               coalesce(jsonb_agg(jsonb_build_object('name', n.name, 'windows', r.windows, 'group_by', r.group_by, 'k', r.k,
                                                      'grain_seconds', extract(epoch FROM r.grain)::integer, 'timezone', r.timezone,
                                                      'groups', g.groups, 'total_events', s.events, 'total_weight', s.weight,
                                                      'events_per_second', s.events_per_second) ORDER BY n.place), '[]'))
     FROM unnest($1::text[]) WITH ORDINALITY AS n (name, place)
-    JOIN topk.rollups AS r ON r.name = n.name
-    JOIN topk.stats AS s ON s.rollup = r.name
+    JOIN topk.rollups AS r ON format('%I.%I', r.schema, r.name) = topk.qualified_name(n.name)
+    JOIN topk.stats AS s ON s.schema = r.schema AND s.rollup = r.name
     CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(g.group_key ORDER BY g.group_key), '[]') AS groups
-                        FROM (SELECT group_key FROM topk.groups WHERE rollup = r.name ORDER BY group_key LIMIT 1000) AS g) AS g)";
+                        FROM (SELECT group_key FROM topk.groups AS g WHERE g.schema = r.schema AND g.rollup = r.name ORDER BY group_key LIMIT 1000) AS g) AS g)";
 
 const std::pair<std::string_view, std::int64_t> window_seconds[] = {
     {"hour", 3600}, {"day", 86400}, {"week", 7 * 86400}, {"month", 31 * 86400},
@@ -324,7 +324,7 @@ Fault question_fault(const Result &result) {
         return invalid("", result.message);
     if (state == "42501")
         return {403, "forbidden", {}, "the role in the database may not ask this"};
-    if (state == "42704")
+    if (state == "42704" || state == "3F000") // the rollup or its schema
         return {404, "not_found", "rollup", "there is no such rollup"};
     if (state == "57014")
         return unavailable("database_timeout", "the database took too long", 5);

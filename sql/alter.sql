@@ -160,9 +160,9 @@ SELECT try('ALTER TABLE hourly DROP COLUMN thing');
 SELECT try(format('DROP TRIGGER %I ON hourly', 'topk_expressions_renamed'));
 CREATE FUNCTION halved(n bigint) RETURNS text IMMUTABLE LANGUAGE sql RETURN (n / 2)::text;
 SELECT topk.create_rollup('halved', 'hits', 'halved(n)', 'at') > 0 AS created;
-SELECT topk.alter_rollup('halved', rename_to => 'in half');
+SELECT topk.alter_rollup('halved', rename_to => '"in half"');
 DROP FUNCTION halved;
-SELECT topk.drop_rollup('in half');
+SELECT topk.drop_rollup('"in half"');
 DROP FUNCTION halved;
 
 -- Metadata
@@ -238,6 +238,7 @@ SELECT topk.create_rollup('wanted', 'rows', 'item', 'at', backfill => true) > 0 
 SELECT try($$SELECT topk.alter_rollup('wanted', source => 'shorter')$$);
 SELECT topk.drop_rollup('wanted');
 CREATE ROLE regress_topk_altered;
+GRANT USAGE ON SCHEMA altered TO regress_topk_altered;
 SET ROLE regress_topk_altered;
 SELECT topk.alter_rollup('shorter', k => 3);
 SELECT topk.alter_rollup('shorter', source => 'shorter');

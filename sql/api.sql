@@ -9,7 +9,7 @@ CREATE ROLE api_writer IN ROLE topk_writer;
 CREATE ROLE api_reader IN ROLE topk_reader;
 CREATE FOREIGN TABLE plays (item_id text, ts timestamptz, source text, metadata jsonb, event_id uuid) SERVER topk;
 SELECT topk.create_rollup('plays', 'plays', 'item_id', 'ts', windows => '{hour,day}', accept_past => '100 years', k => 5) > 0 AS created;
-SELECT topk.create_rollup('by source', 'plays', 'item_id', 'ts', windows => '{day}', accept_past => '100 years', group_by => '{source}') > 0 AS created;
+SELECT topk.create_rollup('by_source', 'plays', 'item_id', 'ts', windows => '{day}', accept_past => '100 years', group_by => '{source}') > 0 AS created;
 GRANT INSERT ON plays TO api_writer;
 GRANT SELECT ON plays TO api_reader;
 
@@ -82,7 +82,7 @@ FROM call('api_writer', 'POST', 'ingest_events', '{"stream": "plays", "events": 
 COMMIT;
 SELECT item, count FROM topk.top('plays', 'hour', '2026-03-01 10:30+00');
 SELECT item, count FROM topk.top('plays', 'day', '2026-03-01 10:30+00');
-SELECT item, count FROM topk.top('by source', 'day', '2026-03-01 10:30+00', group_key => '{web}');
+SELECT item, count FROM topk.top('by_source', 'day', '2026-03-01 10:30+00', group_key => '{web}');
 SELECT a, e ->> 'code' AS code, e ->> 'message' AS message FROM unnest(ARRAY[
     'null', '1', '"x"', '{}', '[]', '[1]', '[null]', '[[]]', '[{}]', '[{"item_id": "a"}, {"item_id": null}]', '[{"item_id": "a"}, {"item_id": 42}]',
     '[{"item_id": "a"}, {"item_id": ""}]', '[{"item_id": ["a"]}]', '[{"item_id": "a", "Timestamp": "2026-03-01T10:00:00Z"}]', '[{"item_id": "a", "zeta": 1, "eta": 2}]',
@@ -122,16 +122,16 @@ SELECT into_table('[{"item_id": "2"}, {"item_id": "4", "source": "fax"}]');
 SELECT into_table('[{"item_id": "1234"}]');
 SELECT id, event_id ~ '^[0-9a-f-]{36}$' AS event_id, metadata, source, "timestamp" AT TIME ZONE 'UTC' = '2026-03-01 10:00:01' AS ts, item_id, extra FROM "of others"."ta""b'le" ORDER BY id;
 SELECT * FROM helped;
-SELECT item, count FROM topk.top('table', 'day', '2026-03-01 10:00+00');
+SELECT item, count FROM topk.top('"of others".table', 'day', '2026-03-01 10:00+00');
 CREATE TABLE zoneless (item_id text, ts timestamp); CREATE TABLE timeless (item_id text); CREATE TABLE nameless (item text, ts timestamptz);
 GRANT INSERT ON zoneless, timeless, nameless TO api_writer;
 SELECT s, call('api_writer', 'POST', 'ingest_event', json_build_object('stream', s, 'item_id', 'a')) ->> 'message' AS message FROM unnest('{zoneless,timeless,nameless}'::text[]) AS s;
 
 -- Questions, in a read-only transaction
 BEGIN; SELECT jsonb_pretty(fixed(call('api_reader', 'GET', 'get_topk', '{"rollup": "plays", "window_start": "2026-03-01T10:15:00Z", "time_window": "day", "k": "2"}'))); ROLLBACK;
-BEGIN; SELECT fixed(call('api_reader', 'GET', 'get_topk', '{"rollup": "by source", "window_start": "2026-03-01T00:00:00Z", "time_window": "day", "group_key": "{web}"}')); ROLLBACK;
-BEGIN; SELECT fixed(call('api_reader', 'POST', 'get_topk', '{"rollup": "by source", "window_start": "2026-03-01T00:00:00Z", "time_window": "day", "group_key": ["NULL"]}')); ROLLBACK;
-BEGIN; SELECT fixed(call('api_reader', 'POST', 'get_topk', '{"rollup": "by source", "window_start": "2026-03-01T00:00:00Z", "time_window": "day", "group_key": null, "k": 1}')); ROLLBACK;
+BEGIN; SELECT fixed(call('api_reader', 'GET', 'get_topk', '{"rollup": "by_source", "window_start": "2026-03-01T00:00:00Z", "time_window": "day", "group_key": "{web}"}')); ROLLBACK;
+BEGIN; SELECT fixed(call('api_reader', 'POST', 'get_topk', '{"rollup": "by_source", "window_start": "2026-03-01T00:00:00Z", "time_window": "day", "group_key": ["NULL"]}')); ROLLBACK;
+BEGIN; SELECT fixed(call('api_reader', 'POST', 'get_topk', '{"rollup": "by_source", "window_start": "2026-03-01T00:00:00Z", "time_window": "day", "group_key": null, "k": 1}')); ROLLBACK;
 BEGIN; SELECT fixed(call('api_reader', 'GET', 'get_topk', '{"rollup": "plays", "window_start": "1999-03-01T00:00:00Z"}')); ROLLBACK;
 SELECT r ->> 'time_window' AS time_window, (r ->> 'window_start')::timestamptz <= now() AND now() < (r ->> 'window_end')::timestamptz AS current, (r ->> 'computed_at')::timestamptz = statement_timestamp() AS now
 FROM call('api_reader', 'GET', 'get_topk', '{"rollup": "plays"}') AS r;
@@ -139,7 +139,7 @@ SELECT a, e ->> 'code' AS code, e ->> 'message' AS message FROM unnest(ARRAY[
     '{"rollup": null}', '{"rollup": "nix"}', '{"rollup": "plays", "k": 0}', '{"rollup": "plays", "k": 1001}', '{"rollup": "plays", "k": null}', '{"rollup": "plays", "k": "ten"}',
     '{"rollup": "plays", "time_window": "week"}', '{"rollup": "plays", "time_window": "eon"}', '{"rollup": "plays", "time_window": null}', '{"rollup": "plays", "window_start": "infinity"}',
     '{"rollup": "plays", "window_start": "294276-12-31T00:00:00Z"}', '{"rollup": "plays", "group_key": ["web"]}', '{"rollup": "plays", "group_key": []}',
-    '{"rollup": "by source", "time_window": "day", "group_key": ["web", "app"]}', '{"rollup": "by source", "time_window": "day", "group_key": [["web"]]}']) AS a,
+    '{"rollup": "by_source", "time_window": "day", "group_key": ["web", "app"]}', '{"rollup": "by_source", "time_window": "day", "group_key": [["web"]]}']) AS a,
     call('api_reader', 'GET', 'get_topk', a::json) AS e;
 SELECT call('api_writer', 'GET', 'get_topk', '{"rollup": "plays"}');
 
@@ -158,7 +158,7 @@ COMMIT;
 BEGIN; SELECT jsonb_pretty(fixed(call('api_reader', 'GET', 'get_topk', '{"rollup": "sales", "window_start": "2026-03-02T00:00:00Z", "time_window": "day"}'))); ROLLBACK;
 BEGIN; SELECT fixed(call('api_reader', 'GET', 'get_frequency', '{"rollup": "sales", "item_id": "2", "window_start": "2026-03-02T00:00:00Z", "time_window": "day"}')); ROLLBACK;
 BEGIN; SELECT fixed(call('api_reader', 'POST', 'get_frequency', '{"rollup": "sales", "item_id": 77, "window_start": "2026-03-02T00:00:00Z", "time_window": "day"}')); ROLLBACK;
-BEGIN; SELECT fixed(call('api_reader', 'GET', 'get_frequency', '{"rollup": "by source", "item_id": "a", "window_start": "2026-03-01T00:00:00Z", "time_window": "day", "group_key": "{web}"}')); ROLLBACK;
+BEGIN; SELECT fixed(call('api_reader', 'GET', 'get_frequency', '{"rollup": "by_source", "item_id": "a", "window_start": "2026-03-01T00:00:00Z", "time_window": "day", "group_key": "{web}"}')); ROLLBACK;
 BEGIN; SELECT jsonb_pretty(fixed(jsonb_set(r, '{trending_items,0,score}', to_jsonb(round((r #>> '{trending_items,0,score}')::numeric, 3)))))
 FROM call('api_reader', 'GET', 'get_trending', '{"rollup": "sales", "window_start": "2026-03-02T00:00:00Z", "time_window": "day", "k": "1"}') AS r; ROLLBACK;
 BEGIN; SELECT jsonb_path_query_array(r, '$.trending_items[*].item_id') AS items, r #> '{trending_items,1,growth_rate}' AS growth

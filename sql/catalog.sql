@@ -24,8 +24,13 @@ CREATE TEMP VIEW in_callers_path AS
           WHERE l.lanname NOT IN ('c', 'internal') AND NOT coalesce(p.proconfig @> '{"search_path=pg_catalog, pg_temp"}', false)
           UNION ALL VALUES ('zzz', $$x := lower(pg_catalog.upper('a = b')) || y::text; -- 1 + 1 (one)$$)) AS f;
 SELECT function, array(SELECT m[1] FROM regexp_matches(code, '([-+<>=~!@#%^&|?/]+|::|\m(?:LIKE|BETWEEN|IN|DISTINCT|CAST|CASE)\M)', 'g') AS m) AS operators,
-       array(SELECT m[1] FROM regexp_matches(code, '(?<![\w.])((?!coalesce)\w+)\s*\(', 'g') AS m) AS unqualified
+       array(SELECT m[1] FROM regexp_matches(code, '(?<![\w.])((?!coalesce|RETURN|FILTER)\w+)\s*\(', 'g') AS m) AS unqualified
 FROM in_callers_path ORDER BY 1;
+-- Where this changes, a library of before could misread the tables: topk.catalog_form() gets a new number (control/1.0/catalog.sql)
+SELECT topk.catalog_form() AS form,
+       md5(string_agg(concat_ws(' ', c.relname, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod)), ',' ORDER BY c.relname, a.attnum)) AS columns
+FROM members JOIN pg_class c ON classid = 'pg_class'::regclass AND objid = c.oid JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE c.relkind = 'r' AND a.attnum > 0;
 -- The script never takes over an object that somebody else created before
 SELECT line FROM pg_config c, regexp_split_to_table(pg_read_file(setting || '/extension/pg_topk--1.0.sql'), '\n') AS line
 WHERE c.name = 'SHAREDIR' AND line ~* 'OR REPLACE|IF NOT EXISTS|SECURITY DEFINER';

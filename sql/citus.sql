@@ -19,7 +19,7 @@ SELECT topk.create_rollup('plays', 'sharded.plays_102008', 'item', 'at');
 -- A table whose name only looks like that of a shard
 SELECT topk.create_rollup('others', 'sharded.other_102008', 'item', 'at') IS NOT NULL AS created;
 INSERT INTO sharded.other_102008 VALUES ('2024-05-05 12:00+00', 'a');
-SELECT item, count FROM topk.top('others', 'day', '2024-05-05');
+SELECT item, count FROM topk.top('sharded.others', 'day', '2024-05-05');
 
 -- Citus gives the trigger of a table with rollups to a shard, which it has just made and this node does not know.
 CREATE TABLE sharded.songs_102009 (at timestamptz, item text);
@@ -43,7 +43,7 @@ DELETE FROM pg_dist_shard;
 INSERT INTO sharded.songs_102009 VALUES ('2024-05-05 12:00+00', 'a');
 
 SET client_min_messages = warning;
-SELECT topk.drop_rollup('others');
+SELECT topk.drop_rollup('sharded.others');
 DROP SCHEMA sharded CASCADE;
 DROP FUNCTION pg_catalog.shard_name(regclass, bigint);
 DROP TABLE pg_catalog.pg_dist_shard, pg_catalog.pg_dist_partition;

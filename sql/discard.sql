@@ -57,9 +57,11 @@ SELECT count(*) > 0 AS dumped FROM topk.archived_rows() WHERE relation = 'set_as
 
 -- The way out
 CREATE ROLE regress_topk_stranger;
+GRANT USAGE ON SCHEMA discard TO regress_topk_stranger;
 SET ROLE regress_topk_stranger;
 SELECT topk.discard('weighty', :'day', 'infinity');
 RESET ROLE;
+DROP OWNED BY regress_topk_stranger;
 DROP ROLE regress_topk_stranger;
 SELECT topk.discard('none', '-infinity', 'infinity');
 SELECT topk.discard('weighty', 'infinity', '-infinity');

@@ -7,7 +7,7 @@ SELECT topk.metrics('prometheus') = '' AS nothing;
 CREATE FOREIGN TABLE plays (track text, n bigint, country text, at timestamptz) SERVER topk;
 SELECT topk.create_rollup('plays', 'plays', item => 'track', event_time => 'at', weight => 'n', group_by => '{country}', windows => '{day}',
                           max_groups => 1) > 0 AS created;
-SELECT topk.create_rollup(E'a "name"\\ of\ntwo lines', 'plays', item => 'track', event_time => 'at') > 0 AS created;
+SELECT topk.create_rollup(E'"a ""name""\\ of\ntwo lines"', 'plays', item => 'track', event_time => 'at') > 0 AS created;
 INSERT INTO plays VALUES ('a', 30, 'DE', now() - interval '50 hours');
 SELECT tiles > 0 AS folded FROM topk.rollup, topk.fold(id) WHERE name = 'plays';
 INSERT INTO plays VALUES ('late', 20, 'FR', now() - interval '50 hours'), ('c', 10, 'DE', now() + interval '9 days');
@@ -29,12 +29,12 @@ SELECT n, line FROM (
     FROM (SELECT *, count(*) FILTER (WHERE line ~ '^# HELP') OVER (PARTITION BY format ORDER BY n) AS part FROM line) AS p
 ) AS l
 WHERE line !~ ('^' || name || CASE WHEN format = 'openmetrics' THEN '(_total)?' ELSE '' END
-               || '\{rollup="([^"\\\n]|\\["\\n])*",database="[^"]*"(,(level|quantile)="[a-z0-9.]+")?}')
+               || '\{rollup="([^"\\\n]|\\["\\n])*",schema="[^"]*",database="[^"]*"(,(level|quantile)="[a-z0-9.]+")?}')
   AND line !~ ('^# HELP ' || name || ' [^\\]+\.$') AND line !~ ('^# TYPE ' || name || ' (counter|gauge|summary)$')
   AND line !~ ('^# UNIT ' || name || ' (seconds|bytes)$') AND line <> '# EOF' AND NOT (format = 'prometheus' AND line = '');
 SELECT DISTINCT line FROM string_to_table(topk.metrics(), E'\n') AS line WHERE line !~ '^#' AND line !~ '} -?[0-9]+(\.[0-9]+)?(e-?[0-9]+)?$';
 -- The values are those of topk.stats
-SELECT bool_and(position(format(E'\n%s{rollup="plays",database="%s"%s} %s\n', name, current_database(), label, value) IN topk.metrics()) > 0)
+SELECT bool_and(position(format(E'\n%s{rollup="plays",schema="public",database="%s"%s} %s\n', name, current_database(), label, value) IN topk.metrics()) > 0)
 FROM topk.stats AS s, LATERAL (VALUES ('topk_events_total', '', events), ('topk_weight_total', '', weight), ('topk_late_total', '', late),
     ('topk_rejected_total', '', rejected), ('topk_overflowed_total', '', overflowed), ('topk_pending_deltas', '', pending_deltas),
     ('topk_pending_events', '', pending_events), ('topk_folds_total', '', folds), ('topk_errors', '', errors),

@@ -36,11 +36,10 @@ CREATE FUNCTION topk.exact_counts(rollup text, since timestamptz, until timestam
 COMMENT ON FUNCTION topk.exact_counts(text, timestamptz, timestamptz, text[]) IS
     'support function of topk.accuracy: counts the rows that the source table of a rollup has in a span, by the snapshot of the caller. The caller needs the right to read the rollup; its expressions run with the rights of the owner of the table.';
 
-CREATE FUNCTION topk.accuracy(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(), INOUT k integer DEFAULT 10,
-                              group_key text[] DEFAULT NULL,
-                              OUT "precision" double precision, OUT recall double precision, OUT mean_relative_error double precision,
-                              OUT largest_error bigint, OUT guaranteed bigint, OUT guaranteed_wrong bigint,
-                              OUT bound_violations bigint, OUT events bigint, OUT exact_events bigint)
+CREATE FUNCTION topk.compare_counts(rollup text, window_kind text, at timestamptz, INOUT k integer, group_key text[],
+                                    OUT "precision" double precision, OUT recall double precision, OUT mean_relative_error double precision,
+                                    OUT largest_error bigint, OUT guaranteed bigint, OUT guaranteed_wrong bigint,
+                                    OUT bound_violations bigint, OUT events bigint, OUT exact_events bigint)
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
     SET search_path = pg_catalog, pg_temp SET pg_topk.ask_nodes = off -- the exact counts are of the rows of this database
 AS $$
@@ -58,7 +57,7 @@ BEGIN
     INTO definition
     FROM topk.readable_rollups() AS r
     JOIN pg_class AS c ON c.oid = r.source
-    WHERE r.name = accuracy.rollup;
+    WHERE format('%I.%I', r.schema, r.name) = rollup;
     IF definition.relkind NOT IN ('r', 'p') THEN
         RAISE wrong_object_type USING
             MESSAGE = format('cannot compare rollup "%s" with exact counts', rollup),
@@ -111,5 +110,20 @@ BEGIN
     events := info.events;
 END
 $$;
+COMMENT ON FUNCTION topk.compare_counts(text, text, timestamptz, integer, text[]) IS
+    'support function of topk.accuracy: the name of the rollup has its schema';
+
+-- The name is looked up by the search_path of the caller.
+CREATE FUNCTION topk.accuracy(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(), INOUT k integer DEFAULT 10,
+                              group_key text[] DEFAULT NULL,
+                              OUT "precision" double precision, OUT recall double precision, OUT mean_relative_error double precision,
+                              OUT largest_error bigint, OUT guaranteed bigint, OUT guaranteed_wrong bigint,
+                              OUT bound_violations bigint, OUT events bigint, OUT exact_events bigint)
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT c.k, c.precision, c.recall, c.mean_relative_error, c.largest_error, c.guaranteed, c.guaranteed_wrong, c.bound_violations,
+           c.events, c.exact_events
+    FROM topk.compare_counts(coalesce(topk.qualified_name(rollup), rollup), window_kind, at, k, group_key) AS c;
+END;
 COMMENT ON FUNCTION topk.accuracy(text, text, timestamptz, integer, text[]) IS
     'compares the answer of topk.top with exact counts of the rows that the source table has in the window, by the snapshot of the caller. precision is the share of the answer that is in the true top k (1 to 10000), where all items that tie with its last one belong to it. recall is the share of the true top k that is in the answer. mean_relative_error and largest_error are about the counts in the answer. guaranteed_wrong and bound_violations are 0 if events = exact_events, that is, if the table has exactly the rows that were counted. Raises SQLSTATE 42809 for a stream, 42501 if row-level security may hide rows, and 0A000 for the overflow group.';

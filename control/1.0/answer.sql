@@ -1,6 +1,13 @@
 
 -- Functions that answer for a window or span of a rollup, and views of rollups
 
+CREATE FUNCTION topk.qualified_name(rollup text)
+    RETURNS text
+    LANGUAGE C STABLE STRICT PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'topk_qualified_name';
+COMMENT ON FUNCTION topk.qualified_name(text) IS
+    'returns the name of a rollup with its schema, each in double quotes if needed. An unqualified name is looked up in the schemas of search_path, as the name of a table is. Returns NULL if there is no such rollup. Raises SQLSTATE 42501 without USAGE on a schema that is given.';
+
 CREATE FUNCTION topk.top(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(), k integer DEFAULT 10,
                          group_key text[] DEFAULT NULL,
                          OUT rank integer, OUT item text, OUT count bigint, OUT error bigint, OUT guaranteed boolean,
@@ -145,13 +152,12 @@ CREATE FUNCTION topk.leaderboard(rollup text, window_kind text, at timestamptz D
                                  OUT guaranteed boolean, OUT share double precision, OUT metadata jsonb)
     RETURNS SETOF record
     LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 10
-    SET search_path = pg_catalog, pg_temp
-AS $$
+BEGIN ATOMIC
     SELECT w.rank, w.previous_rank, w.item, w.count, w.error, w.guaranteed, w.share, w.metadata
     FROM topk.read_window(rollup, window_kind, at, k, group_key, true) AS w
     WHERE w.rank IS NOT NULL
-    ORDER BY w.rank
-$$;
+    ORDER BY w.rank;
+END;
 COMMENT ON FUNCTION topk.leaderboard(text, text, timestamptz, integer, text[]) IS
     'like topk.top, with the rank that each item had in the previous window. previous_rank is NULL if the item was not among the first 10 * k (at least 100) items there. If retention has removed that window, its snapshot stands for it.';
 
@@ -193,7 +199,7 @@ COMMENT ON FUNCTION topk.range_sketch(text, timestamptz, timestamptz, text[]) IS
     'like topk.sketch, for the tiles from the one that contains since to the last one before until; either may be infinite. A notice names the span if since or until lies inside of a tile.';
 
 CREATE VIEW topk.rollups AS
-    SELECT r.name, r.source, r.item, r.time AS event_time, r.group_by, r.weight, r.filter, r.windows, r.grain, r.timezone, r.k,
+    SELECT r.schema, r.name, r.source, r.item, r.time AS event_time, r.group_by, r.weight, r.filter, r.windows, r.grain, r.timezone, r.k,
            r.capacity, r.width, r.depth, r.max_groups, r.retention, r.accept_past, r.accept_future, r.metadata, r.metadata_key, r.created,
            coalesce(s.events, 0) + coalesce(a.pending_events, 0) AS events,
            coalesce(s.weight, 0) + coalesce(a.pending_weight, 0) AS total_weight,
@@ -208,6 +214,7 @@ CREATE VIEW topk.rollups AS
     LEFT JOIN topk.readable_states() AS s ON s.rollup = r.id;
 COMMENT ON VIEW topk.rollups IS
     'the rollups that the user may read, or all of them with the privileges of pg_monitor: the parameters of each, its totals, and the state of its folds and of its backfill';
+COMMENT ON COLUMN topk.rollups.schema IS 'schema of the rollup, which is that of its source';
 COMMENT ON COLUMN topk.rollups.events IS 'accepted events, including those that wait in the delta log, as in topk.stats';
 COMMENT ON COLUMN topk.rollups.total_weight IS 'weight of these events; a numeric, as it may be larger than a bigint';
 COMMENT ON COLUMN topk.rollups.late IS 'events for tiles that were over when the events were folded';
@@ -232,7 +239,7 @@ COMMENT ON VIEW topk.streams IS 'the streams of the database';
 COMMENT ON COLUMN topk.streams.rollups IS 'the rollups of the stream, {} if nothing counts what is inserted; NULL if the user may not ask them';
 GRANT SELECT ON topk.streams TO PUBLIC;
 
-CREATE FUNCTION topk.definition(rollup text)
+CREATE FUNCTION topk.definition_of(rollup text)
     RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
     SET search_path = pg_catalog, pg_temp SET IntervalStyle = postgres
@@ -248,7 +255,7 @@ BEGIN
     LEFT JOIN pg_class AS m ON m.oid = r.metadata
     LEFT JOIN pg_namespace AS mn ON mn.oid = m.relnamespace
     CROSS JOIN LATERAL (VALUES
-        (1, 'name', quote_literal(r.name)),
+        (1, 'name', quote_literal(quote_ident(r.name))),
         (2, 'source', quote_literal(format('%I.%I', n.nspname, c.relname))),
         (3, 'item', quote_literal(r.item)),
         (4, 'event_time', quote_literal(r.time)),
@@ -268,7 +275,7 @@ BEGIN
         (18, 'accept_future', quote_literal(r.accept_future)),
         (19, 'metadata', CASE WHEN m.oid IS NOT NULL THEN quote_literal(format('%I.%I', mn.nspname, m.relname)) END),
         (20, 'metadata_key', quote_literal(r.metadata_key))) AS p (place, name, value)
-    WHERE r.name = definition.rollup AND p.value IS NOT NULL AND (p.name NOT LIKE 'metadata%' OR m.oid IS NOT NULL)
+    WHERE format('%I.%I', r.schema, r.name) = definition_of.rollup AND p.value IS NOT NULL AND (p.name NOT LIKE 'metadata%' OR m.oid IS NOT NULL)
     HAVING count(*) > 0;
     IF statement IS NULL THEN
         PERFORM topk.window_info(rollup, 'hour'); -- raises that there is no such rollup, or that the user may not ask it
@@ -276,18 +283,26 @@ BEGIN
     RETURN statement;
 END
 $$;
+COMMENT ON FUNCTION topk.definition_of(text) IS
+    'support function of topk.definition: the name of the rollup has its schema';
+
+-- The name is looked up by the search_path of the caller.
+CREATE FUNCTION topk.definition(rollup text)
+    RETURNS text
+    LANGUAGE sql STABLE PARALLEL RESTRICTED
+    RETURN topk.definition_of(coalesce(topk.qualified_name(rollup), rollup));
 COMMENT ON FUNCTION topk.definition(text) IS
     'returns the call of topk.create_rollup that makes a rollup like this one, with all its parameters, so that it can be kept with the code of an application. The counts are not in it.';
 
 CREATE VIEW topk.groups AS
-    SELECT r.name AS rollup, g.grp AS group_key
+    SELECT r.schema, r.name AS rollup, g.grp AS group_key
     FROM topk.readable_rollups() AS r
     CROSS JOIN LATERAL topk.readable_groups(r.id) AS g;
 COMMENT ON VIEW topk.groups IS 'the groups that have counts of their own, for each rollup that the user may read; a group appears with the first fold of its events';
 GRANT SELECT ON topk.groups TO PUBLIC;
 
 CREATE VIEW topk.backfills AS
-    SELECT r.name AS rollup, p.since, p.until, p.left_until, p.events,
+    SELECT r.schema, r.name AS rollup, p.since, p.until, p.left_until, p.events,
            CASE WHEN p.since < p.until THEN pg_catalog.date_part('epoch', p.until - p.left_until) / pg_catalog.date_part('epoch', p.until - p.since)
                 ELSE 1 END AS share_done,
            p.started, p.updated,
@@ -303,7 +318,7 @@ COMMENT ON COLUMN topk.backfills.time_left IS 'how long the rest takes at the sp
 GRANT SELECT ON topk.backfills TO PUBLIC;
 
 CREATE VIEW topk.snapshots AS
-    SELECT r.name AS rollup, s.window_kind, s.start AS window_start, s.stop AS window_end, s.grp AS group_key, s.events, s.weight,
+    SELECT r.schema, r.name AS rollup, s.window_kind, s.start AS window_start, s.stop AS window_end, s.grp AS group_key, s.events, s.weight,
            s.distinct_items, e.rank, e.item, e.count, e.error, e.guaranteed
     FROM topk.readable_rollups() AS r
     CROSS JOIN LATERAL topk.readable_snapshots(r.id) AS s
@@ -312,7 +327,7 @@ COMMENT ON VIEW topk.snapshots IS 'the top k of each window that is over, one ro
 GRANT SELECT ON topk.snapshots TO PUBLIC;
 
 CREATE VIEW topk.errors AS
-    SELECT e.at, r.name AS rollup, e.sqlstate, e.message, ('{tile,hour,day,week,month,quarter,year}'::text[])[e.level + 1] AS window_kind,
+    SELECT e.at, r.schema, r.name AS rollup, e.sqlstate, e.message, ('{tile,hour,day,week,month,quarter,year}'::text[])[e.level + 1] AS window_kind,
            e.start AS window_start, e.stop AS window_end, e.grp AS group_key
     FROM topk.readable_errors() AS e
     JOIN topk.readable_rollups() AS r ON r.id = e.rollup;

@@ -228,9 +228,10 @@ GRANT EXECUTE ON FUNCTION topk.find_source(text), topk.raise_event(boolean, bigi
     topk_api.ingest_events(text, jsonb)
 TO topk_writer;
 
--- Functions that answer
+-- Functions that answer. They find the rollup by the search_path of the caller, so they qualify all names too.
 
-CREATE FUNCTION topk.check_question(rollup text, time_window text, window_start timestamptz, group_key text[], k integer DEFAULT 1)
+CREATE FUNCTION topk.check_question(rollup text, time_window text, window_start timestamptz, group_key text[], k integer DEFAULT 1,
+                                    min_count bigint DEFAULT 1)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -239,12 +240,14 @@ DECLARE
     asked record;
     fault text;
 BEGIN
-    SELECT r.windows, cardinality(r.group_by) AS groups INTO asked FROM topk.readable_rollups() AS r WHERE r.name = check_question.rollup;
+    SELECT r.windows, cardinality(r.group_by) AS groups INTO asked
+    FROM topk.readable_rollups() AS r
+    WHERE format('%I.%I', r.schema, r.name) = check_question.rollup;
     IF NOT FOUND THEN
         -- If the rollup exists, topk.window_info raises the error that the user may not read it.
         BEGIN
             PERFORM topk.window_info(rollup, 'hour');
-        EXCEPTION WHEN undefined_object OR null_value_not_allowed THEN
+        EXCEPTION WHEN undefined_object OR invalid_schema_name OR invalid_name OR null_value_not_allowed THEN
             RAISE invalid_parameter_value USING MESSAGE = concat('rollup: there is no rollup ', quote_nullable(rollup));
         END;
     END IF;
@@ -257,27 +260,28 @@ BEGIN
         WHEN cardinality(group_key) <> 0 AND (cardinality(group_key) <> asked.groups OR array_ndims(group_key) <> 1) THEN
             format('group_key: must have as many elements as rollup "%s" has group expressions: %s', rollup, asked.groups)
         WHEN k BETWEEN 1 AND 1000 IS NOT TRUE THEN 'k: must be between 1 and 1000'
+        WHEN min_count > 0 IS NOT TRUE THEN 'min_count: must be positive'
     END;
     IF fault IS NOT NULL THEN
         RAISE invalid_parameter_value USING MESSAGE = fault;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION topk.check_question(text, text, timestamptz, text[], integer) IS
-    'support function of the functions of topk_api that answer: raises SQLSTATE 22023 with the name of an invalid argument';
+COMMENT ON FUNCTION topk.check_question(text, text, timestamptz, text[], integer, bigint) IS
+    'support function of the functions of topk_api that answer: raises SQLSTATE 22023 with the name of an invalid argument. The name of the rollup has its schema.';
 
 CREATE FUNCTION topk_api.get_topk(rollup text, k integer DEFAULT 10, time_window text DEFAULT 'hour',
                                   window_start timestamptz DEFAULT NULL, group_key text[] DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    rollup := coalesce(topk.qualified_name(rollup), rollup);
     PERFORM topk.check_question(rollup, time_window, window_start, group_key, k);
-    RETURN (SELECT jsonb_build_object(
-                       'time_window', time_window, 'window_start', min(w.window_start), 'window_end', min(w.window_end),
-                       'total_events', min(w.events), 'total_items', min(w.distinct_items), 'computed_at', statement_timestamp(),
-                       'top_k', coalesce(jsonb_agg(jsonb_build_object(
+    RETURN (SELECT pg_catalog.jsonb_build_object(
+                       'time_window', time_window, 'window_start', pg_catalog.min(w.window_start), 'window_end', pg_catalog.min(w.window_end),
+                       'total_events', pg_catalog.min(w.events), 'total_items', pg_catalog.min(w.distinct_items), 'computed_at', pg_catalog.statement_timestamp(),
+                       'top_k', coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
                                              'rank', w.rank, 'item_id', w.item, 'count', w.count, 'error', w.error,
                                              'guaranteed', w.guaranteed, 'share', w.share, 'item', w.metadata) ORDER BY w.rank)
                                          FILTER (WHERE w.rank IS NOT NULL), '[]'))
@@ -291,11 +295,11 @@ CREATE FUNCTION topk_api.get_frequency(rollup text, item_id text, time_window te
                                        window_start timestamptz DEFAULT NULL, group_key text[] DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     known record;
 BEGIN
+    rollup := coalesce(topk.qualified_name(rollup), rollup);
     PERFORM topk.check_question(rollup, time_window, window_start, group_key);
     IF item_id IS NULL THEN
         RAISE invalid_parameter_value USING MESSAGE = 'item_id: must not be null';
@@ -304,13 +308,13 @@ BEGIN
         SELECT f.count, f.lower, f.upper, f.rank, f.estimate INTO known
         FROM topk.frequency(rollup, item_id, time_window, window_start, group_key) AS f;
     EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-        RAISE invalid_parameter_value USING MESSAGE = 'item_id: ' || SQLERRM; -- item_id is no value of the item type
+        RAISE invalid_parameter_value USING MESSAGE = pg_catalog.concat('item_id: ', SQLERRM); -- item_id is no value of the item type
     END;
-    RETURN jsonb_build_object('item_id', item_id, 'time_window', time_window,
+    RETURN pg_catalog.jsonb_build_object('item_id', item_id, 'time_window', time_window,
                               'window_start', (topk.window_bounds(rollup, time_window, window_start)).window_start,
                               'count', known.count, 'lower', known.lower, 'upper', known.upper, 'estimate', known.estimate,
                               'rank', known.rank,
-                              'updated_at', statement_timestamp());
+                              'updated_at', pg_catalog.statement_timestamp());
 END
 $$;
 COMMENT ON FUNCTION topk_api.get_frequency(text, text, text, timestamptz, text[]) IS
@@ -321,18 +325,15 @@ CREATE FUNCTION topk_api.get_trending(rollup text, k integer DEFAULT 10, time_wi
                                       group_key text[] DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM topk.check_question(rollup, time_window, window_start, group_key, k);
-    IF min_count > 0 IS NOT TRUE THEN
-        RAISE invalid_parameter_value USING MESSAGE = 'min_count: must be positive';
-    END IF;
-    RETURN jsonb_build_object(
+    rollup := coalesce(topk.qualified_name(rollup), rollup);
+    PERFORM topk.check_question(rollup, time_window, window_start, group_key, k, min_count);
+    RETURN pg_catalog.jsonb_build_object(
         'time_window', time_window,
         'window_start', (topk.window_bounds(rollup, time_window, window_start)).window_start,
-        'computed_at', statement_timestamp(),
-        'trending_items', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'computed_at', pg_catalog.statement_timestamp(),
+        'trending_items', (SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
                                       'rank', t.rank, 'item_id', t.item, 'count', t.count, 'previous', t.previous,
                                       'growth_rate', t.growth_rate, 'score', t.score, 'item', t.metadata) ORDER BY t.rank), '[]')
                            FROM topk.trending(rollup, time_window, window_start, k, min_count, group_key) AS t));
@@ -342,7 +343,7 @@ COMMENT ON FUNCTION topk_api.get_trending(text, integer, text, timestamptz, bigi
     'returns the k (1 to 1000) items that grew most surely since the previous window, as {time_window, window_start, trending_items: [{rank, item_id, count, previous, growth_rate, score, item}], computed_at}; topk.trending describes the fields. Raises SQLSTATE 22023 with the name of an invalid argument.';
 
 -- PUBLIC may call these whatever the default privileges are: topk.top and the others check whether the user may read the rollup.
-GRANT EXECUTE ON FUNCTION topk.check_question(text, text, timestamptz, text[], integer),
+GRANT EXECUTE ON FUNCTION topk.qualified_name(text), topk.check_question(text, text, timestamptz, text[], integer, bigint),
     topk_api.get_topk(text, integer, text, timestamptz, text[]), topk_api.get_frequency(text, text, text, timestamptz, text[]),
     topk_api.get_trending(text, integer, text, timestamptz, bigint, text[])
 TO PUBLIC;

@@ -5,9 +5,18 @@ CREATE SCHEMA topk;
 COMMENT ON SCHEMA topk IS 'catalog, functions and views of pg_topk';
 GRANT USAGE ON SCHEMA topk TO PUBLIC;
 
+-- A change of the tables below, or of functions that the library calls in its statements, gives the symbol a new number here and in
+-- src/catalog/tables.cpp, unless each library can read what each script makes. sql/catalog.sql shows when they change.
+CREATE FUNCTION topk.catalog_form()
+    RETURNS integer
+    LANGUAGE C IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'topk_catalog_1';
+COMMENT ON FUNCTION topk.catalog_form() IS
+    'returns the number of the form that the tables of schema topk have; the library raises SQLSTATE 55000 if it is not the one that it reads';
+
 CREATE TABLE topk.rollup (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    name text COLLATE "C" NOT NULL UNIQUE,
+    name text COLLATE "C" NOT NULL,
     source regclass NOT NULL,
     item text NOT NULL,
     "time" text NOT NULL,
@@ -43,6 +52,8 @@ CREATE TABLE topk.rollup (
 );
 COMMENT ON TABLE topk.rollup IS
     'one row for each rollup; topk.create_rollup writes it, and the view topk.rollups shows it to users who may read the source';
+COMMENT ON COLUMN topk.rollup.name IS
+    'name of the rollup, unique among the rollups whose sources are in the same schema: topk.create_rollup, a restore and ALTER TABLE ... SET SCHEMA see to that';
 COMMENT ON COLUMN topk.rollup.item IS
     'expression of the item as text; the columns time, weight, filter and group_by are expressions too. Dumps contain the text; topk.expression_tree has what it means';
 COMMENT ON COLUMN topk.rollup.item_kind IS 'type that items are counted as: t text, i bigint, u uuid, b bytea';
@@ -52,6 +63,8 @@ COMMENT ON COLUMN topk.rollup.metadata_key IS 'column of that table that holds t
 COMMENT ON SEQUENCE topk.rollup_id_seq IS 'numbers for topk.rollup.id';
 CREATE INDEX rollup_source ON topk.rollup (source);
 COMMENT ON INDEX topk.rollup_source IS 'index by which capture finds the rollups of a source';
+CREATE INDEX rollup_name ON topk.rollup (name);
+COMMENT ON INDEX topk.rollup_name IS 'index by which functions find the rollups of a name';
 
 -- Not dumped: a tree names objects by the OIDs of this cluster, and its form is that of one catalog version.
 CREATE TABLE topk.expression_tree (

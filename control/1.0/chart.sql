@@ -1,8 +1,7 @@
 
 -- topk.chart, which shows an answer as a leaderboard
 
-CREATE FUNCTION topk.chart(rollup text, window_kind text, k integer DEFAULT 10, width integer DEFAULT 40,
-                           at timestamptz DEFAULT pg_catalog.now(), group_key text[] DEFAULT NULL)
+CREATE FUNCTION topk.chart_lines(rollup text, title text, window_kind text, k integer, width integer, at timestamptz, group_key text[])
     RETURNS SETOF text
     LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 12
     SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on
@@ -39,7 +38,7 @@ BEGIN
     WITH answer AS MATERIALIZED (
         SELECT w.* FROM topk.read_window(rollup, window_kind, at, k, group_key, true) AS w
     ), heading AS (
-        SELECT format('%s, %s from %s to %s', regexp_replace(rollup || coalesce(' ' || group_key::text, ''), unprintable, '?', 'g'), window_kind,
+        SELECT format('%s, %s from %s to %s', regexp_replace(title || coalesce(' ' || group_key::text, ''), unprintable, '?', 'g'), window_kind,
                       to_char(i.window_start, 'YYYY-MM-DD HH24:MI'), to_char(i.window_end, 'YYYY-MM-DD HH24:MI TZ')) AS name,
                format('%s event%s, %s%s distinct item%s%s', to_char(i.events, digits), CASE WHEN i.events <> 1 THEN 's' END,
                       CASE WHEN i.error_bound > 0 THEN 'about ' END, to_char(i.distinct_items, digits),
@@ -87,5 +86,16 @@ BEGIN
     SELECT l.line FROM lines AS l ORDER BY l.rank;
 END
 $$;
+COMMENT ON FUNCTION topk.chart_lines(text, text, text, integer, integer, timestamptz, text[]) IS
+    'support function of topk.chart: title names the rollup in the heading';
+
+-- The name is looked up by the search_path of the caller.
+CREATE FUNCTION topk.chart(rollup text, window_kind text, k integer DEFAULT 10, width integer DEFAULT 40,
+                           at timestamptz DEFAULT pg_catalog.now(), group_key text[] DEFAULT NULL)
+    RETURNS SETOF text
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 12
+BEGIN ATOMIC
+    SELECT l FROM topk.chart_lines(coalesce(topk.qualified_name(rollup), rollup), rollup, window_kind, k, width, at, group_key) AS l;
+END;
 COMMENT ON FUNCTION topk.chart(text, text, integer, integer, timestamptz, text[]) IS
     'returns the answer of topk.top as a leaderboard for terminals: two lines of heading, and a line for each of the k (1 to 10000) items with its rank, change, item, bar, count and share. The change is the number of places that the item has risen or fallen since the previous window, = for none, and a star if it was not among the first 10 * k (at least 100) items there. A ~ precedes a rank that is not guaranteed. width (10 to 500) is the length of the longest bar in columns; a line has at most 38 columns more. Raises the errors of topk.top.';

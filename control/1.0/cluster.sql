@@ -6,7 +6,7 @@ CREATE FUNCTION topk.add_node(server text)
     LANGUAGE C STRICT
     AS 'MODULE_PATHNAME', 'topk_add_node';
 COMMENT ON FUNCTION topk.add_node(text) IS
-    'makes the database of a foreign server of postgres_fdw a node: from the commit on, answers of this database include its counts. Each role that asks needs a user mapping for the server, and rollups of the same names there. Superusers may call it, and roles that were granted EXECUTE and have USAGE on the server. The name pg_dist_node stands for all other primaries that Citus knows, which the role asks by its own name. Raises SQLSTATE 42710 if it is a node already.';
+    'makes the database of a foreign server of postgres_fdw a node: from the commit on, answers of this database include its counts. Each role that asks needs a user mapping for the server, and rollups of the same names there, in schemas of the same names. Superusers may call it, and roles that were granted EXECUTE and have USAGE on the server. The name pg_dist_node stands for all other primaries that Citus knows, which the role asks by its own name. Raises SQLSTATE 42710 if it is a node already.';
 REVOKE ALL ON FUNCTION topk.add_node(text) FROM PUBLIC;
 
 CREATE FUNCTION topk.drop_node(server text)

@@ -37,8 +37,8 @@ BEGIN
             (19, 'topk_capturing', 'gauge', NULL, '1 if the rows that are inserted are counted, 0 if a capture trigger is disabled or gone.')
         ), rollup AS MATERIALIZED (
             SELECT s.*, (SELECT string_agg(l.name || '="' || replace(replace(replace(l.value, '\', '\\'), '"', '\"'), chr(10), '\n') || '"', ','
-                                          ORDER BY l.name DESC)
-                         FROM (VALUES ('rollup', s.rollup), ('database', current_database())) AS l (name, value)) AS labels
+                                          ORDER BY l.place)
+                         FROM (VALUES (1, 'rollup', s.rollup), (2, 'schema', s.schema), (3, 'database', current_database())) AS l (place, name, value)) AS labels
             FROM topk.stats AS s
         ), sample (place, rollup, labels, value) AS (
             SELECT v.place, r.rollup, r.labels || v.more, v.value
@@ -76,4 +76,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION topk.metrics(text) IS
-    'returns topk.stats in the text format of OpenMetrics 1.0, or of Prometheus 0.0.4 if format is prometheus. Samples have the labels rollup and database; those of stored windows also have level, and those of query durations quantile. There is no sample for a value that is NULL in topk.stats.';
+    'returns topk.stats in the text format of OpenMetrics 1.0, or of Prometheus 0.0.4 if format is prometheus. Samples have the labels rollup, schema and database; those of stored windows also have level, and those of query durations quantile. There is no sample for a value that is NULL in topk.stats.';

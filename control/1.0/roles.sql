@@ -29,7 +29,7 @@ GRANT EXECUTE ON FUNCTION topk.may_read(regclass) TO PUBLIC;
 -- on a table would count the rows that a view hides. Their output columns are columns of the table with these names. No view has
 -- the row type of a table: ALTER TABLE would be refused then.
 
-CREATE FUNCTION topk.readable_rollups(OUT id integer, OUT name text, OUT source regclass, OUT item text, OUT "time" text,
+CREATE FUNCTION topk.readable_rollups(OUT id integer, OUT schema name, OUT name text, OUT source regclass, OUT item text, OUT "time" text,
                                       OUT weight text, OUT filter text, OUT group_by text[], OUT grain interval,
                                       OUT windows text[], OUT timezone text, OUT k integer, OUT capacity integer, OUT width integer,
                                       OUT depth integer, OUT max_groups integer, OUT accept_past interval,
@@ -39,7 +39,7 @@ CREATE FUNCTION topk.readable_rollups(OUT id integer, OUT name text, OUT source 
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_readable_rollups';
 COMMENT ON FUNCTION topk.readable_rollups() IS
-    'support function of the views: returns the rows of topk.rollup for the rollups that the current user may ask or, with the privileges of pg_monitor, watch';
+    'support function of the views: returns the rows of topk.rollup for the rollups that the current user may ask or, with the privileges of pg_monitor, watch, and the schema of the source of each';
 GRANT EXECUTE ON FUNCTION topk.readable_rollups() TO PUBLIC;
 
 CREATE FUNCTION topk.readable_states(OUT rollup integer, OUT events bigint, OUT weight numeric, OUT late bigint, OUT rejected bigint,

@@ -20,7 +20,7 @@ COMMENT ON FUNCTION topk.has_worker() IS
 GRANT EXECUTE ON FUNCTION topk.has_worker() TO PUBLIC;
 
 CREATE VIEW topk.stats AS
-    SELECT r.name AS rollup, r.source,
+    SELECT r.schema, r.name AS rollup, r.source,
            coalesce(s.events, 0) + a.pending_events AS events,
            coalesce(s.weight, 0) + a.pending_weight AS weight,
            a.events_per_second, a.pending_deltas, a.pending_events,
@@ -43,6 +43,7 @@ CREATE VIEW topk.stats AS
                FROM topk.readable_errors() AS l GROUP BY l.rollup) AS e ON e.rollup = r.id;
 COMMENT ON VIEW topk.stats IS
     'statistics of each rollup that the user may read, or of all with the privileges of pg_monitor: totals, counts that wait to be folded, rows and bytes of each level, and errors; with shared_preload_libraries also the rate of events and the latency of answers, which are NULL otherwise';
+COMMENT ON COLUMN topk.stats.schema IS 'schema of the rollup, which is that of its source';
 COMMENT ON COLUMN topk.stats.events IS 'accepted events, including those in the delta log';
 COMMENT ON COLUMN topk.stats.weight IS 'weight of these events';
 COMMENT ON COLUMN topk.stats.events_per_second IS 'accepted events that were committed in the last 60 complete seconds, divided by 60; including events that a backfill counted, without those of prepared transactions';

@@ -1,6 +1,7 @@
 #include "across.h"
 
 #include "../catalog/moved.h"
+#include "../catalog/rollup_name.h"
 #include "../cluster/answer_row.h"
 
 namespace topk::answer {
@@ -193,7 +194,7 @@ Across *ask_across(const RollupRow *row, const Span *spans, int count, const Ask
     const Array<const char *> nodes = nodes_to_ask(before);
     if (nodes.count == 0)
         return nullptr;
-    const Parameter parameters[] = {text_parameter(row->name),
+    const Parameter parameters[] = {text_parameter(qualified_name(row->source, row->name)),
                                     times_parameter(spans, count, &Span::start),
                                     times_parameter(spans, count, &Span::stop),
                                     group_parameter(groups.given),

@@ -2,6 +2,7 @@
 
 #include "../catalog/group_key.h"
 #include "../catalog/rights.h"
+#include "../catalog/rollup_name.h"
 #include "../statistics/statistics.h"
 
 extern "C" {

@@ -1,5 +1,6 @@
 #include "counted_windows.h"
 
+#include "../catalog/rollup_name.h"
 #include "../catalog/set_aside.h"
 #include "../catalog/snapshot.h"
 #include "../cluster/answer_row.h"
@@ -89,7 +90,7 @@ Parameter time_parameter(TimestampTz time) {
 
 CountedWindows counted_everywhere(const Array<const char *> &nodes, const RollupRow *row, Level level, const char *kind,
                                   Span starts, ArrayType *grp) {
-    const Parameter parameters[] = {text_parameter(row->name), text_parameter(kind), time_parameter(starts.start),
+    const Parameter parameters[] = {text_parameter(qualified_name(row->source, row->name)), text_parameter(kind), time_parameter(starts.start),
                                     time_parameter(starts.stop), group_parameter(grp)};
     Question *question =
         begin_question(nodes, "SELECT window_start, window_end FROM topk.counted_windows($1, $2, $3, $4, $5)", parameters,

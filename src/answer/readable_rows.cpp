@@ -10,12 +10,14 @@
 namespace topk::answer {
 namespace {
 
+constexpr AttrNumber schema_column = -1; // no column of topk.rollup: the schema of the source
+
 // Which columns of the table the function returns: those with the names of its output columns.
 AttrNumber *columns_of(TupleDesc rows, TupleDesc table) {
     auto *numbers = static_cast<AttrNumber *>(palloc(rows->natts * sizeof(AttrNumber)));
     for (int i = 0; i < rows->natts; ++i) {
         const FormData_pg_attribute *wanted = TupleDescAttr(rows, i);
-        numbers[i] = InvalidAttrNumber;
+        numbers[i] = wanted->atttypid == NAMEOID ? schema_column : InvalidAttrNumber;
         for (int j = 0; j < table->natts; ++j) {
             const FormData_pg_attribute *column = TupleDescAttr(table, j);
             if (!column->attisdropped && column->atttypid == wanted->atttypid &&
@@ -26,6 +28,12 @@ AttrNumber *columns_of(TupleDesc rows, TupleDesc table) {
             elog(ERROR, "there is no column \"%s\"", NameStr(wanted->attname));
     }
     return numbers;
+}
+
+Datum schema_of(Oid source, bool *null) {
+    const char *name = get_namespace_name(get_rel_namespace(source));
+    *null = name == nullptr;
+    return *null ? (Datum)0 : DirectFunctionCall1(namein, CStringGetDatum(name));
 }
 
 // The rollups that the user may ask or watch, by the snapshot of the query; with `only`, at most that one.
@@ -72,7 +80,8 @@ Datum readable(FunctionCallInfo fcinfo, bool (*may)(Oid), Table of, AttrNumber r
         if (!contains(ids, of_row))
             continue;
         for (int i = 0; i < count; ++i)
-            values[i] = heap_getattr(tuple, columns[i], descriptor, &nulls[i]);
+            values[i] = columns[i] == schema_column ? schema_of(read_source(tuple, descriptor).source, &nulls[i])
+                                                    : heap_getattr(tuple, columns[i], descriptor, &nulls[i]);
         for (int i = 0; i < count && !contains(asked, of_row); ++i)
             nulls[i] = nulls[i] || has_counted(result->setDesc, i);
         add_row(result, values, nulls);

@@ -5,7 +5,7 @@
 #include "as_owner.h"
 #include "error_log.h"
 #include "owner.h"
-#include "rollup.h"
+#include "rollup_name.h"
 #include "row.h"
 #include "statement.h"
 #include "tables.h"
@@ -157,6 +157,7 @@ void restore_rollup(const Line &line) {
                  errmsg("rollup \"%s\" is not restored: must be owner of \"%s\"", rollup.name, get_rel_name(source))));
         return;
     }
+    claim_name(get_rel_namespace(source), rollup.name, 0);
     rollup.id = rollup_id(line.rollup);
     insert_line(line.table, line.json, rollup.id);
     caller = MemoryContextSwitchTo(dump_context);

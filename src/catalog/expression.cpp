@@ -21,10 +21,10 @@ void add_context(void *arg) {
         internalerrquery(context->source);
     }
     errcontext("%s of rollup \"%s\"", role_name(context->role), context->scope->rollup);
-    if (context->scope->stored)
+    if (context->scope->stored != nullptr)
         errhint(
             "Undo the change of the source, or of what the expression uses; or drop the rollup, with topk.drop_rollup(%s).",
-            quote_literal_cstr(context->scope->rollup));
+            context->scope->stored);
 }
 
 [[noreturn]] void raise_not_an_expression(Role role) {

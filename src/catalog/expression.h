@@ -10,12 +10,12 @@ enum class Role { item, time, weight, filter, group };
 
 const char *role_name(Role role); // as a parameter of topk.create_rollup
 
-// The context of parsing. rollup is for messages; stored decides their hint.
+// The context of parsing.
 struct ParseScope {
     Relation relation;
     const char *rollup;
-    const char *zone; // of times without one
-    bool stored;
+    const char *zone;   // of times without one
+    const char *stored; // the name as a literal, for hints; nullptr: the rollup is being created
 };
 
 // Returns what the user wrote, analysed; coerce_expression() takes it without an error. Errors say which expression of which

@@ -38,6 +38,7 @@ enum Column {
 };
 
 constexpr const char *by_source = "rollup_source"; // source
+constexpr const char *by_name = "rollup_name";     // name
 
 class Values : public Row<column_count> {
 public:
@@ -179,13 +180,6 @@ bool read_rollup(int32 wanted, Snapshot snapshot, RollupRow *row) {
     return read(&key, snapshot, row);
 }
 
-bool read_rollup(const char *wanted, Snapshot snapshot, RollupRow *row) {
-    ScanKeyData key;
-    ScanKeyEntryInitialize(&key, 0, name, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_TEXTEQ,
-                           CStringGetTextDatum(wanted));
-    return read(&key, snapshot, row);
-}
-
 List *read_definitions(Oid of) {
     List *rows = NIL;
     ScanKeyData key = source_key(of);
@@ -208,17 +202,27 @@ RollupDefinition *read_definition(int32 wanted) {
     return found;
 }
 
-List *read_ids(Oid of) {
-    List *ids = NIL;
+Array<RollupOfSource> list_of(Oid of) {
+    Array<RollupOfSource> list = {};
     ScanKeyData key = source_key(of);
     scan(by_source, 1, &key, nullptr, [&](HeapTuple tuple, TupleDesc descriptor) {
-        ids = lappend_int(ids, Values(tuple, descriptor).int4(id));
+        const Values v(tuple, descriptor);
+        list.add({v.int4(id), v.string(name)});
         return true;
     });
-    return ids;
+    std::sort(list.begin(), list.end(), [](const RollupOfSource &a, const RollupOfSource &b) { return a.id < b.id; });
+    return list;
 }
 
-bool has_rollups(Oid of) { return read_ids(of) != NIL; }
+bool has_rollups(Oid of) {
+    bool found = false;
+    ScanKeyData key = source_key(of);
+    scan(by_source, 1, &key, nullptr, [&](HeapTuple, TupleDesc) {
+        found = true;
+        return false;
+    });
+    return found;
+}
 
 bool any_rollups() {
     bool found = false;
@@ -251,17 +255,21 @@ Array<RollupSource> list_rollups(Snapshot snapshot) {
     return list;
 }
 
+Array<RollupSource> list_named(const char *wanted, Snapshot snapshot) {
+    Array<RollupSource> list = {};
+    ScanKeyData key;
+    ScanKeyEntryInitialize(&key, 0, name, BTEqualStrategyNumber, InvalidOid, C_COLLATION_OID, F_TEXTEQ,
+                           CStringGetTextDatum(wanted));
+    scan(by_name, 1, &key, snapshot, [&](HeapTuple tuple, TupleDesc descriptor) {
+        list.add(read_source(tuple, descriptor));
+        return true;
+    });
+    return list;
+}
+
 RollupSource read_source(HeapTuple tuple, TupleDesc descriptor) {
     const Values v(tuple, descriptor);
     return {v.int4(id), v.oid(source)};
-}
-
-bool find_rollup(const char *wanted, int32 *found, Oid *of) {
-    if (execute("SELECT id, source FROM topk.rollup WHERE name = $1", {Value::string(wanted)}) == 0)
-        return false;
-    *found = DatumGetInt32(result_value(0, 1));
-    *of = DatumGetObjectId(result_value(0, 2));
-    return true;
 }
 
 char *make_query(const char *function, int32 of) {
@@ -293,35 +301,33 @@ Cutoffs read_cutoffs(int32 of) {
     return cutoffs;
 }
 
-bool insert_rollup(RollupDefinition *d) {
+void insert_rollup(RollupDefinition *d) {
     Interval grain_interval = {};
     grain_interval.time = d->grain;
-    if (insert_row("topk.rollup",
-                   {{"name", Value::string(d->name)},
-                    {"source", Value::of(REGCLASSOID, ObjectIdGetDatum(d->source))},
-                    {"item", Value::string(d->item)},
-                    {"time", Value::string(d->time)},
-                    {"weight", Value::string(d->weight)},
-                    {"filter", Value::string(d->filter)},
-                    {"group_by", strings(d->groups, d->group_count)},
-                    {"item_kind", Value::of(CHAROID, CharGetDatum(kind_letter(d->shape.kind)))},
-                    {"grain", Value::pointer(INTERVALOID, &grain_interval)},
-                    {"windows", level_names(d->windows)},
-                    {"timezone", Value::string(d->zone)},
-                    {"k", Value::int4(d->k)},
-                    {"capacity", Value::int4(static_cast<int32>(d->shape.capacity))},
-                    {"width", Value::int4(static_cast<int32>(d->shape.width))},
-                    {"depth", Value::int4(static_cast<int32>(d->shape.depth))},
-                    {"max_groups", Value::int4(d->max_groups)},
-                    {"accept_past", Value::pointer(INTERVALOID, &d->accept_past)},
-                    {"accept_future", Value::pointer(INTERVALOID, &d->accept_future)},
-                    {"retention", Value::pointer(JSONBOID, d->retention)},
-                    {"metadata", Value::of(REGCLASSOID, ObjectIdGetDatum(d->metadata), !OidIsValid(d->metadata))},
-                    {"metadata_key", Value::string(d->metadata_key)}},
-                   "ON CONFLICT (name) DO NOTHING RETURNING id") == 0)
-        return false;
+    insert_row("topk.rollup",
+               {{"name", Value::string(d->name)},
+                {"source", Value::of(REGCLASSOID, ObjectIdGetDatum(d->source))},
+                {"item", Value::string(d->item)},
+                {"time", Value::string(d->time)},
+                {"weight", Value::string(d->weight)},
+                {"filter", Value::string(d->filter)},
+                {"group_by", strings(d->groups, d->group_count)},
+                {"item_kind", Value::of(CHAROID, CharGetDatum(kind_letter(d->shape.kind)))},
+                {"grain", Value::pointer(INTERVALOID, &grain_interval)},
+                {"windows", level_names(d->windows)},
+                {"timezone", Value::string(d->zone)},
+                {"k", Value::int4(d->k)},
+                {"capacity", Value::int4(static_cast<int32>(d->shape.capacity))},
+                {"width", Value::int4(static_cast<int32>(d->shape.width))},
+                {"depth", Value::int4(static_cast<int32>(d->shape.depth))},
+                {"max_groups", Value::int4(d->max_groups)},
+                {"accept_past", Value::pointer(INTERVALOID, &d->accept_past)},
+                {"accept_future", Value::pointer(INTERVALOID, &d->accept_future)},
+                {"retention", Value::pointer(JSONBOID, d->retention)},
+                {"metadata", Value::of(REGCLASSOID, ObjectIdGetDatum(d->metadata), !OidIsValid(d->metadata))},
+                {"metadata_key", Value::string(d->metadata_key)}},
+               "RETURNING id");
     d->id = DatumGetInt32(result_value(0, 1));
-    return true;
 }
 
 void update_rollup(const RollupDefinition &d) {
@@ -354,14 +360,14 @@ void forget_dropped_metadata() {
 
 void delete_rollup_row(int32 of) { execute("DELETE FROM topk.rollup WHERE id = $1", {Value::int4(of)}); }
 
-namespace {
-
 bool is_window_kind(const char *name) {
     for (int level = 1; level < level_count; ++level)
         if (strcmp(level_name(static_cast<Level>(level)), name) == 0)
             return true;
     return false;
 }
+
+namespace {
 
 // The windows of a rollup, as words of a sentence.
 char *window_list(const RollupRow *row) {
@@ -374,13 +380,6 @@ char *window_list(const RollupRow *row) {
 }
 
 } // namespace
-
-void raise_no_rollup(const char *wanted) {
-    const bool swapped = is_window_kind(wanted);
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("rollup \"%s\" does not exist", wanted),
-                    swapped ? errhint("The name of the rollup comes first, and the kind of window behind it.") : 0));
-    pg_unreachable();
-}
 
 Level level_of(const RollupRow *row, const char *window_kind) {
     for (int level = 1; level < level_count; ++level)

@@ -58,25 +58,28 @@ struct RollupDefinition {
 
 // Return false if there is no such rollup.
 bool read_rollup(int32 id, Snapshot snapshot, RollupRow *row);
-bool read_rollup(const char *name, Snapshot snapshot, RollupRow *row);
 List *read_definitions(Oid source);          // RollupDefinition pointers, by id; by the latest snapshot
 RollupDefinition *read_definition(int32 id); // nullptr: there is none; by the latest snapshot
-List *read_ids(Oid source);                  // integers; by the latest snapshot
 bool has_rollups(Oid source);                // by the latest snapshot
 bool any_rollups();                          // by the latest snapshot
 
+struct RollupOfSource {
+    int32 id;
+    const char *name;
+};
+Array<RollupOfSource> list_of(Oid source); // by id; by the latest snapshot
 struct RollupSource {
     int32 id;
     Oid source;
 };
 Array<RollupSource> list_rollups(Snapshot snapshot); // by id
+// Those with a name, in all schemas (rollup_name.h). Reads no other column, so that a rollup can be dropped whatever is
+// wrong with its row.
+Array<RollupSource> list_named(const char *name, Snapshot snapshot);
 RollupSource read_source(HeapTuple tuple, TupleDesc descriptor);
 bool find_source(int32 id, Oid *source); // by the latest snapshot
 
 // Within as_owner().
-
-// Reads no other column, so that a rollup can be dropped whatever is wrong with its row. Returns false if there is none.
-bool find_rollup(const char *name, int32 *id, Oid *source);
 
 // Returns the query that an SQL function of the extension makes of a rollup's expressions, by the active snapshot. The
 // string outlives the bracket.
@@ -89,8 +92,8 @@ struct Cutoffs {
 };
 Cutoffs read_cutoffs(int32 id);
 
-// Sets the id. Returns false if the name is taken.
-bool insert_rollup(RollupDefinition *definition);
+// Sets the id. The name is claimed (rollup_name.h).
+void insert_rollup(RollupDefinition *definition);
 // Writes what topk.alter_rollup can change, but no expressions.
 void update_rollup(const RollupDefinition &definition);
 // Writes the text of the expressions. Returns false if the row has it already.
@@ -99,9 +102,8 @@ void rename_metadata_key(Oid table, const char *from, const char *to);
 void forget_dropped_metadata(); // items tables, or their key columns, that do not exist any more
 void delete_rollup_row(int32 id);
 
-// Raises 42704.
-[[noreturn]] void raise_no_rollup(const char *name);
-
+// Whether it is a word like "hour".
+bool is_window_kind(const char *name);
 // Returns the level whose rows answer for a kind of window ("hour" ...). Raises 22023 if the rollup has no such windows.
 Level level_of(const RollupRow *row, const char *window_kind);
 // Returns the window that contains t.

@@ -1,10 +1,12 @@
 #include "tables.h"
 
 #include "../pg/buffer.h"
+#include "../pg/function.h"
 
 extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "utils/guc.h"
 #include "utils/syscache.h"
 }
@@ -18,7 +20,12 @@ const char *const names[] = {
     "expression_tree", "archive",   "node",     "moved",        "joint_snapshot"}; // by Table
 static_assert(lengthof(names) == table_count, "a name for each table, and for each slot of the delta log");
 
-// The OIDs change only when the schema is dropped. 0: not looked up yet.
+// The form of the tables, their columns, and the functions that our statements call. The script of an extension whose
+// tables this library cannot read has another number (control/1.0/catalog.sql).
+constexpr const char *catalog_function = "topk_catalog_1";
+
+// The OIDs change only when the schema is dropped, and the form when ALTER EXTENSION UPDATE replaces the function. 0: not
+// looked up yet.
 Oid oids[table_count];
 
 void forget(Datum, int, uint32) { memset(oids, 0, sizeof(oids)); }
@@ -32,17 +39,47 @@ Oid relation_oid(const char *name) {
     return oid;
 }
 
+// The C symbol behind topk.catalog_form() tells which form the script has made.
+bool has_known_form() {
+    const Oid schema = get_namespace_oid("topk", true);
+    HeapTuple tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum("catalog_form"),
+                                      PointerGetDatum(buildoidvector(nullptr, 0)), ObjectIdGetDatum(schema));
+    if (!HeapTupleIsValid(tuple))
+        return false;
+    bool null;
+    const Datum symbol = SysCacheGetAttr(PROCNAMEARGSNSP, tuple, Anum_pg_proc_prosrc, &null);
+    const bool known = !null && strcmp(TextDatumGetCString(symbol), catalog_function) == 0;
+    ReleaseSysCache(tuple);
+    return known;
+}
+
+// Otherwise values would be taken for others.
+void require_known_form() {
+    if (OidIsValid(get_namespace_oid("topk", true)) && !has_known_form())
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("the library of pg_topk cannot read the tables of schema \"topk\" in this database"),
+                 errdetail("Another version of the extension has made them."),
+                 errhint("Run ALTER EXTENSION pg_topk UPDATE. If the library was replaced while the session was open, "
+                         "connect again.")));
+}
+
 } // namespace
+
+bool is_catalog_readable() { return has_known_form(); }
 
 Oid table_oid(Table table) {
     static bool registered = false;
     if (!registered) {
         CacheRegisterSyscacheCallback(NAMESPACEOID, forget, (Datum)0);
+        CacheRegisterSyscacheCallback(PROCOID, forget, (Datum)0);
         registered = true;
     }
     const int i = static_cast<int>(table);
-    if (!OidIsValid(oids[i]))
+    if (!OidIsValid(oids[i])) {
+        require_known_form();
         oids[i] = relation_oid(names[i]);
+    }
     return oids[i];
 }
 
@@ -59,3 +96,5 @@ const char *table_name(Table table) { return names[static_cast<int>(table)]; }
 Oid index_oid(const char *name) { return relation_oid(name); }
 
 } // namespace topk::catalog
+
+TOPK_FUNCTION(topk_catalog_1, ((void)fcinfo, Int32GetDatum(1)))

@@ -27,7 +27,9 @@ enum class Table {
 };
 inline constexpr int table_count = static_cast<int>(Table::joint_snapshot) + 1;
 
-// Raises an error if the extension is not installed in this database.
+// Whether this library knows the form of the tables. Another version of the extension may have made them.
+bool is_catalog_readable();
+// Raises an error if the extension is not installed in this database, or its tables are not readable.
 Oid table_oid(Table table);
 // Returns whether the table has no page, so that no snapshot sees a row. Costs next to nothing.
 bool is_table_empty(Table table);

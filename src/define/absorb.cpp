@@ -10,6 +10,7 @@
 #include "../catalog/moved.h"
 #include "../catalog/node.h"
 #include "../catalog/owner.h"
+#include "../catalog/rollup_name.h"
 #include "../catalog/snapshot.h"
 #include "../cluster/answer_row.h"
 #include "../cluster/question.h"
@@ -120,7 +121,8 @@ void copy_tiles(Absorption *a) {
     int64 last = 0;
     for (bool more = true; more;) {
         MemoryContext caller = MemoryContextSwitchTo(page);
-        const Parameter parameters[] = {string_parameter(a->row.name), string_parameter(psprintf(INT64_FORMAT, last))};
+        const Parameter parameters[] = {string_parameter(qualified_name(a->row.source, a->row.name)),
+                                        string_parameter(psprintf(INT64_FORMAT, last))};
         Question *question = ask(
             a,
             "SELECT row_id, level::integer, grp::text, start, stop, events, finished::integer, summary, sketch, registers"
@@ -144,7 +146,7 @@ void copy_tiles(Absorption *a) {
 
 // Groups, totals, and snapshots of windows that are only snapshots there.
 void copy_lines(Absorption *a) {
-    const Parameter parameters[] = {string_parameter(a->row.name)};
+    const Parameter parameters[] = {string_parameter(qualified_name(a->row.source, a->row.name))};
     Question *question = ask(a, "SELECT relation, line::text FROM topk.moved_lines($1)", parameters, lengthof(parameters));
     const PGresult *result = answer_of(question->nodes[0]);
     as_owner([&] {
@@ -172,7 +174,8 @@ void copy_lines(Absorption *a) {
 
 // The node keeps its counts, and refuses further ones. Returns its identity.
 const char *retire_there(const Absorption *a) {
-    const Parameter parameters[] = {string_parameter(a->row.name), string_parameter(own_identity())};
+    const Parameter parameters[] = {string_parameter(qualified_name(a->row.source, a->row.name)),
+                                    string_parameter(own_identity())};
     Question *question = ask(a, "SELECT topk.retire($1, $2)", parameters, lengthof(parameters));
     const char *identity = AnswerRow{answer_of(question->nodes[0]), 0}.string(0);
     end_question(question);

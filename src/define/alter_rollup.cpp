@@ -3,12 +3,12 @@
 #include "../catalog/items_table.h"
 #include "../catalog/lock.h"
 #include "../catalog/owner.h"
+#include "../catalog/rollup_name.h"
 #include "../catalog/rollup_state.h"
 #include "../fold/fold.h"
 #include "../fold/levels.h"
 #include "../pg/function.h"
 #include "../catalog/expression_tree.h"
-#include "../pg/subtransaction.h"
 #include "dependencies.h"
 #include "options.h"
 #include "source.h"
@@ -67,22 +67,17 @@ void refuse_fixed(FunctionCallInfo fcinfo, const char *name) {
                          quote_literal_cstr(name))));
 }
 
-bool find(const char *name, int32 *id, Oid *source) {
-    return as_owner([&] { return find_rollup(name, id, source); });
-}
-
 // Returns nullptr if there is no such rollup.
-RollupDefinition *lock_owned(const char *name) {
-    int32 id, again;
-    Oid source;
-    if (!find(name, &id, &source))
+RollupDefinition *lock_owned(const char *name, bool missing_ok) {
+    RollupSource rollup, again;
+    if (!find_rollup(name, nullptr, &rollup, missing_ok))
         return nullptr;
-    require_ownership(source); // before locks that would keep others waiting
-    lock_rollup(id, true);
-    if (!find(name, &again, &source) || again != id)
+    require_ownership(rollup.source); // before locks that would keep others waiting
+    lock_rollup(rollup.id, true);
+    if (!find_rollup(name, nullptr, &again, missing_ok) || again.id != rollup.id)
         return nullptr;
-    require_ownership(source);
-    return read_definition(id);
+    require_ownership(again.source);
+    return read_definition(rollup.id);
 }
 
 void set_metadata(FunctionCallInfo fcinfo, RollupDefinition *rollup) {
@@ -117,10 +112,6 @@ void set_times(FunctionCallInfo fcinfo, RollupDefinition *rollup) {
 }
 
 void set_options(FunctionCallInfo fcinfo, RollupDefinition *rollup) {
-    if (!PG_ARGISNULL(arg_rename_to)) {
-        rollup->name = text_to_cstring(PG_GETARG_TEXT_PP(arg_rename_to));
-        check_name(rollup->name);
-    }
     if (!PG_ARGISNULL(arg_k))
         rollup->k = checked_k(PG_GETARG_INT32(arg_k), rollup->shape.capacity);
     if (!PG_ARGISNULL(arg_max_groups))
@@ -167,10 +158,10 @@ void require_kind(const RollupDefinition *rollup, const Expressions &e) {
 
 void require_same_meaning(Relation source, const RollupDefinition *rollup, const Expressions &before, List *mapped,
                           const Expressions &after) {
-    refuse_other_columns(source, rollup->name, mapped);
+    refuse_other_columns(source, rollup, mapped);
     for (int i = 0; i < list_length(before.written); ++i)
         if (auto *was = static_cast<Expr *>(list_nth(before.written, i)))
-            refuse_other_result(stream::role_of(i), rollup->name, was, static_cast<Expr *>(list_nth(after.written, i)));
+            refuse_other_result(stream::role_of(i), rollup, was, static_cast<Expr *>(list_nth(after.written, i)));
 }
 
 // Returns the expressions of a rollup for another source, whose columns are found by their names, and sets their texts.
@@ -204,18 +195,16 @@ void require_no_backfill(int32 id, const char *name) {
 }
 
 void write(const RollupDefinition &rollup) {
-    ErrorData *error = in_subtransaction([&] { as_owner([&] { update_rollup(rollup); }); });
-    if (error == nullptr)
-        return;
-    if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
-        ReThrowError(error);
-    ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("rollup \"%s\" already exists", rollup.name)));
+    as_owner([&] { update_rollup(rollup); });
 }
 
 // Gives the triggers of dependencies, which have the name of the rollup, to the new source or name. Settings must be pinned.
-void reconnect(RollupDefinition *rollup, Oid from) {
+// schema: that of the new name, if it has one.
+void reconnect(RollupDefinition *rollup, const char *schema, Oid from) {
     const bool moves = rollup->source != from, exists = get_rel_relkind(from) != '\0';
     Relation source = open_source(rollup->source);
+    require_schema(source, schema);
+    claim_name(RelationGetNamespace(source), rollup->name, rollup->id); // before locks that keep others waiting
     // DROP TRIGGER takes AccessExclusiveLock.
     if (!moves)
         lock_sources({{from, AccessExclusiveLock}});
@@ -277,15 +266,20 @@ Datum alter_rollup(FunctionCallInfo fcinfo) {
     if (PG_ARGISNULL(arg_name))
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("name must not be null")));
     const char *name = text_to_cstring(PG_GETARG_TEXT_PP(arg_name));
-    const RollupDefinition *before = lock_owned(name);
+    const bool if_exists = !PG_ARGISNULL(arg_if_exists) && PG_GETARG_BOOL(arg_if_exists);
+    const RollupDefinition *before = lock_owned(name, if_exists);
     if (before == nullptr) {
-        if (PG_ARGISNULL(arg_if_exists) || !PG_GETARG_BOOL(arg_if_exists))
+        if (!if_exists)
             raise_no_rollup(name);
         ereport(NOTICE, (errmsg("rollup \"%s\" does not exist, skipping", name)));
         PG_RETURN_VOID();
     }
     refuse_fixed(fcinfo, name);
     RollupDefinition after = *before;
+    RollupName new_name = {nullptr, before->name};
+    if (!PG_ARGISNULL(arg_rename_to))
+        new_name = parse_rollup_name(text_to_cstring(PG_GETARG_TEXT_PP(arg_rename_to)));
+    after.name = new_name.name;
     set_options(fcinfo, &after);
     if (!PG_ARGISNULL(arg_source))
         after.source = PG_GETARG_OID(arg_source);
@@ -294,7 +288,7 @@ Datum alter_rollup(FunctionCallInfo fcinfo) {
 
     const int level = pin_settings();
     if (after.source != before->source || strcmp(after.name, before->name) != 0)
-        reconnect(&after, before->source);
+        reconnect(&after, new_name.schema, before->source);
     else
         write(after);
     CommandCounterIncrement();

@@ -3,6 +3,7 @@
 #include "../pg/function.h"
 #include "../catalog/as_owner.h"
 #include "../catalog/calendar.h"
+#include "../catalog/rollup_name.h"
 #include "../catalog/rollup_state.h"
 #include "../stream/delta_log.h"
 #include "../stream/expressions.h"
@@ -64,20 +65,17 @@ void set_texts(FunctionCallInfo fcinfo, RollupDefinition *rollup) {
     }
 }
 
-// False when the name is taken.
-bool insert(RollupDefinition *rollup, bool backfill) {
-    return as_owner([&] {
-        if (!insert_rollup(rollup))
-            return false;
+void insert(RollupDefinition *rollup, bool backfill) {
+    as_owner([&] {
+        insert_rollup(rollup);
         insert_state(rollup->id, backfill ? Backfill::wanted : Backfill::none);
-        return true;
     });
 }
 
 // Sets the id.
-bool skip_existing(RollupDefinition *rollup) {
-    Oid source;
-    if (!as_owner([&] { return find_rollup(rollup->name, &rollup->id, &source); }))
+bool skip_existing(RollupDefinition *rollup, Oid schema) {
+    rollup->id = holder_of(schema, rollup->name);
+    if (rollup->id == 0)
         return false;
     ereport(NOTICE, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("rollup \"%s\" already exists, skipping", rollup->name)));
     return true;
@@ -85,8 +83,6 @@ bool skip_existing(RollupDefinition *rollup) {
 
 // The parameters that need no source.
 void set_options(FunctionCallInfo fcinfo, RollupDefinition *rollup) {
-    rollup->name = text_argument(fcinfo, arg_name);
-    check_name(rollup->name);
     rollup->k = checked_k(PG_GETARG_INT32(arg_k), max_capacity);
     const int32 capacity = PG_ARGISNULL(arg_capacity)
                                ? Max(1000, 20 * rollup->k)
@@ -160,25 +156,30 @@ void tell_of_backfill(const RollupDefinition &rollup, const char *source) {
                     source),
              by_worker
                  ? errhint("The column backfill of topk.rollups says how far it is. topk.backfill(%s) counts them at once.",
-                           quote_literal_cstr(rollup.name))
-                 : errhint("CALL topk.run() or SELECT topk.backfill(%s) counts them.", quote_literal_cstr(rollup.name))));
+                           name_literal(rollup.source, rollup.name))
+                 : errhint("CALL topk.run() or SELECT topk.backfill(%s) counts them.",
+                           name_literal(rollup.source, rollup.name))));
 }
 
 Datum create_rollup(FunctionCallInfo fcinfo) {
     PreventCommandDuringRecovery("topk.create_rollup()");
     require_arguments(fcinfo);
+    const RollupName name = parse_rollup_name(text_argument(fcinfo, arg_name));
     RollupDefinition rollup = {};
+    rollup.name = name.name;
     set_options(fcinfo, &rollup);
     const bool backfill = PG_GETARG_BOOL(arg_backfill);
 
     const Oid oid = PG_GETARG_OID(arg_source);
     Relation source = open_source(oid);
+    require_schema(source, name.schema);
+    const Oid schema = RelationGetNamespace(source);
     if (backfill && source->rd_rel->relkind == RELKIND_FOREIGN_TABLE)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot backfill from stream \"%s\"", RelationGetRelationName(source)),
                         errdetail("Streams keep no rows.")));
     rollup.source = oid;
-    if (PG_GETARG_BOOL(arg_if_not_exists) && skip_existing(&rollup)) {
+    if (PG_GETARG_BOOL(arg_if_not_exists) && skip_existing(&rollup, schema)) {
         table_close(source, NoLock);
         PG_RETURN_INT32(rollup.id);
     }
@@ -192,18 +193,18 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     const int level = pin_settings();
     set_times(fcinfo, &rollup);
     print_expressions(source, expressions, &rollup);
-    if (!insert(&rollup, backfill)) {
-        // Another transaction was faster.
-        if (!PG_GETARG_BOOL(arg_if_not_exists) || !skip_existing(&rollup))
-            ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("rollup \"%s\" already exists", rollup.name)));
+    // Waits for a transaction that holds the name, before a lock behind which INSERTs would wait.
+    lock_name(schema, rollup.name);
+    if (PG_GETARG_BOOL(arg_if_not_exists) && skip_existing(&rollup, schema)) {
         unpin_settings(level);
         table_close(source, NoLock);
         PG_RETURN_INT32(rollup.id);
     }
+    claim_name(schema, rollup.name, 0);
+    insert(&rollup, backfill);
 
     table_close(source, NoLock);
     CommandCounterIncrement();
-    // After the insertion, which may wait for a transaction that holds the name: INSERTs would wait behind this lock.
     lock_sources({{oid, ShareRowExclusiveLock}});
     connect_rollup(&rollup, expressions);
     unpin_settings(level);

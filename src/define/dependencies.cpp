@@ -127,29 +127,36 @@ Oid trigger_function(const char *name) {
                            ObjectIdGetDatum(get_namespace_oid("topk", false)));
 }
 
-const char *held_rollup(const Trigger *trigger) {
-    return trigger->tgnargs == 1 && trigger->tgfoid == trigger_function("expressions") ? trigger->tgargs[0] : nullptr;
+Array<const char *> held_rollups(Relation source) {
+    Array<const char *> names = {};
+    const TriggerDesc *triggers = source->trigdesc;
+    if (triggers == nullptr || triggers->numtriggers == 0)
+        return names;
+    const Oid function = trigger_function("expressions");
+    for (const Trigger *t = triggers->triggers; t != triggers->triggers + triggers->numtriggers; ++t)
+        names.add(t->tgnargs == 1 && t->tgfoid == function ? t->tgargs[0] : nullptr);
+    return names;
 }
 
 const Trigger *find_holder(Relation source, const char *rollup) {
-    const TriggerDesc *triggers = source->trigdesc;
-    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i)
-        if (const char *held = held_rollup(&triggers->triggers[i]); held != nullptr && strcmp(held, rollup) == 0)
-            return &triggers->triggers[i];
+    const Array<const char *> held = held_rollups(source);
+    for (int i = 0; i < held.count; ++i)
+        if (held[i] != nullptr && strcmp(held[i], rollup) == 0)
+            return &source->trigdesc->triggers[i];
     return nullptr;
 }
 
 // The trigger fires when there is nothing to do for it, and rarely: at TRUNCATE, or of a stream at DELETE, which fails.
-char *holder_command(Relation source, const RollupDefinition *rollup) {
-    char *trigger = psprintf("topk_expressions_%s", rollup->name);
+char *holder_command(Relation source, const RollupOfSource &rollup) {
+    char *trigger = psprintf("topk_expressions_%s", rollup.name);
     if (strlen(trigger) >= NAMEDATALEN)
-        trigger = makeObjectName("topk_expressions", rollup->name, psprintf("%d", rollup->id));
+        trigger = makeObjectName("topk_expressions", rollup.name, psprintf("%d", rollup.id));
     const bool stream = source->rd_rel->relkind == RELKIND_FOREIGN_TABLE;
     return psprintf(
         "CREATE TRIGGER %s AFTER %s ON %s FOR EACH STATEMENT EXECUTE FUNCTION topk.expressions(%s)",
         quote_identifier(trigger), stream ? "DELETE" : "TRUNCATE",
         quote_qualified_identifier(get_namespace_name(RelationGetNamespace(source)), RelationGetRelationName(source)),
-        quote_literal_cstr(rollup->name));
+        quote_literal_cstr(rollup.name));
 }
 
 void store_expressions(Relation source, const RollupDefinition *rollup, const Expressions &expressions) {

@@ -13,10 +13,10 @@ Oid trigger_function(const char *name);
 // The trigger of a rollup on its source. nullptr: there is none. By the name of the rollup, as a restored rollup may get
 // another id.
 const Trigger *find_holder(Relation source, const char *rollup);
-// The name of the rollup whose trigger it is. nullptr: another trigger.
-const char *held_rollup(const Trigger *trigger);
+// The names of the rollups that have a trigger on their source, in the order of the triggers; nullptr for another trigger.
+Array<const char *> held_rollups(Relation source);
 // CREATE TRIGGER for a rollup.
-char *holder_command(Relation source, const RollupDefinition *rollup);
+char *holder_command(Relation source, const RollupOfSource &rollup);
 
 // Writes the tree and the dependencies. Raises 0A000 if an expression needs a temporary object.
 void store_expressions(Relation source, const RollupDefinition *rollup, const stream::Expressions &expressions);

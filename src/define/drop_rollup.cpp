@@ -8,6 +8,7 @@
 #include "../catalog/lock.h"
 #include "../catalog/moved.h"
 #include "../catalog/owner.h"
+#include "../catalog/rollup_name.h"
 #include "../catalog/rollup_state.h"
 #include "../catalog/set_aside.h"
 #include "../catalog/joint_snapshot.h"
@@ -35,29 +36,25 @@ void delete_rollup(int32 id) {
 
 namespace {
 
-bool find(const char *name, int32 *id, Oid *source) {
-    return as_owner([&] { return find_rollup(name, id, source); });
-}
-
 Datum drop_rollup(FunctionCallInfo fcinfo) {
     PreventCommandDuringRecovery("topk.drop_rollup()");
     const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     const bool if_exists = PG_GETARG_BOOL(1);
-    int32 id = 0, again = 0;
-    Oid source = InvalidOid;
-    if (find(name, &id, &source)) {
-        require_ownership(source); // before locks that would keep others waiting
-        lock_rollup(id, true);
-        lock_sources({{source, AccessExclusiveLock}}); // which DROP TRIGGER takes
+    RollupSource rollup = {}, again;
+    if (find_rollup(name, nullptr, &rollup, if_exists)) {
+        require_ownership(rollup.source); // before locks that would keep others waiting
+        lock_rollup(rollup.id, true);
+        lock_sources({{rollup.source, AccessExclusiveLock}}); // which DROP TRIGGER takes
     }
     // Somebody may have been faster.
-    if (id == 0 || !find(name, &again, &source) || again != id) {
+    if (rollup.id == 0 || !find_rollup(name, nullptr, &again, if_exists) || again.id != rollup.id) {
         if (!if_exists)
             raise_no_rollup(name);
         ereport(NOTICE, (errmsg("rollup \"%s\" does not exist, skipping", name)));
         PG_RETURN_VOID();
     }
-    delete_rollup(id);
+    const Oid source = rollup.source;
+    delete_rollup(rollup.id);
     CommandCounterIncrement();
     if (get_rel_relkind(source) != '\0') { // it may have been dropped by a session whose event triggers were off
         sync_triggers(source);

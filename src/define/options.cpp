@@ -96,13 +96,6 @@ void raise_parameter(const char *message) {
     pg_unreachable();
 }
 
-void check_name(const char *name) {
-    const size_t length = strlen(name);
-    if (length == 0 || length >= NAMEDATALEN)
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_NAME), errmsg("the name of a rollup must have 1 to %d bytes", NAMEDATALEN - 1)));
-}
-
 int64 checked_grain(const Interval *grain) {
     if (grain->month != 0 || grain->day != 0 || grain->time < USECS_PER_MINUTE || grain->time > USECS_PER_HOUR ||
         USECS_PER_HOUR % grain->time != 0)

@@ -7,7 +7,6 @@ namespace topk::define {
 
 [[noreturn]] void raise_parameter(const char *message);
 
-void check_name(const char *name);
 int64 checked_grain(const Interval *grain);
 // Sets the levels that the names in an array of text choose.
 void check_windows(ArrayType *windows, bool *chosen);

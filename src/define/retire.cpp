@@ -4,6 +4,7 @@
 #include "../catalog/lock.h"
 #include "../catalog/moved.h"
 #include "../catalog/owner.h"
+#include "../catalog/rollup_name.h"
 #include "../catalog/set_aside.h"
 #include "../catalog/statement.h"
 #include "../fold/fold.h"
@@ -26,7 +27,8 @@ Datum rollups_to_move(FunctionCallInfo fcinfo) {
         if (!read_rollup(rollup.id, nullptr, &row))
             continue;
         require_ownership(row.source);
-        const Datum values[] = {CStringGetTextDatum(row.name), CStringGetTextDatum(own_identity())};
+        const Datum values[] = {CStringGetTextDatum(qualified_name(row.source, row.name)),
+                                CStringGetTextDatum(own_identity())};
         const bool nulls[2] = {};
         add_row(rows, values, nulls);
     }

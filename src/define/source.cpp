@@ -46,6 +46,15 @@ Relation open_source(Oid oid) {
     return source;
 }
 
+void require_schema(Relation source, const char *schema) {
+    const char *name = get_namespace_name(RelationGetNamespace(source));
+    if (schema != nullptr && strcmp(schema, name) != 0)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_NAME),
+                        errmsg("a rollup of \"%s\" belongs to schema \"%s\", not \"%s\"", RelationGetRelationName(source),
+                               name, schema),
+                        errhint("Leave out the schema of the rollup: it is that of the source.")));
+}
+
 void connect_rollup(RollupDefinition *rollup, const stream::Expressions &expressions) {
     sync_triggers(rollup->source);
     Relation source = table_open(rollup->source, NoLock);

@@ -4,6 +4,7 @@
 #include "../catalog/expression_tree.h"
 #include "../catalog/limit_rule.h"
 #include "../catalog/lock.h"
+#include "../catalog/rollup_name.h"
 #include "../catalog/statement.h"
 #include "../catalog/tables.h"
 #include "../pg/function.h"
@@ -18,6 +19,7 @@
 extern "C" {
 #include "catalog/pg_class.h"
 #include "commands/event_trigger.h"
+#include "commands/extension.h"
 #include "utils/guc.h"
 }
 
@@ -60,11 +62,11 @@ AttrNumber find_dropped_column(Relation source, const Expressions &e) {
 Expressions follow_types(Relation source, const RollupDefinition *row, const Expressions &before) {
     if (before.written == NIL || fits(source, before))
         return read_expressions(source, row);
-    refuse_other_columns(source, row->name, before.written);
+    refuse_other_columns(source, row, before.written);
     const Expressions after = read_expressions(source, row);
     for (int i = 0; i < list_length(before.written); ++i)
         if (auto *was = static_cast<Expr *>(list_nth(before.written, i)))
-            refuse_other_result(role_of(i), row->name, was, static_cast<Expr *>(list_nth(after.written, i)));
+            refuse_other_result(role_of(i), row, was, static_cast<Expr *>(list_nth(after.written, i)));
     return after;
 }
 
@@ -151,6 +153,20 @@ void tell_of_renamed_source(const Node *statement, Oid source) {
                              quote_literal_cstr(rename->relation->relname))));
 }
 
+// A table that moves to another schema takes its rollups along, and an extension takes its tables. Names are unique there
+// too.
+void claim_names(const Node *statement, List *relations) {
+    if (!IsA(statement, AlterObjectSchemaStmt))
+        return;
+    if (reinterpret_cast<const AlterObjectSchemaStmt *>(statement)->objectType == OBJECT_EXTENSION)
+        relations = find_oids("SELECT objid FROM pg_depend WHERE classid = 'pg_class'::regclass AND deptype = 'e'"
+                              " AND (refclassid, refobjid) IN (SELECT classid, objid FROM pg_event_trigger_ddl_commands())");
+    ListCell *source;
+    foreach (source, relations)
+        for (const RollupOfSource &rollup : list_of(lfirst_oid(source)))
+            claim_name(get_rel_namespace(lfirst_oid(source)), rollup.name, rollup.id);
+}
+
 // Then there is nothing to renew, and the new owner is spared to run what the old one has written.
 bool changes_owner_alone(const Node *statement) {
     if (!IsA(statement, AlterTableStmt))
@@ -212,9 +228,21 @@ void renew_names() {
     }
 }
 
+// A statement that puts in order what the library cannot read, or is part of a script that does.
+bool may_mend_extension(const Node *statement) {
+    return creating_extension || IsA(statement, AlterExtensionStmt) ||
+           (IsA(statement, DropStmt) && reinterpret_cast<const DropStmt *>(statement)->removeType == OBJECT_EXTENSION);
+}
+
+// The rollups that a statement may concern.
+bool has_followers(FunctionCallInfo fcinfo) {
+    const Node *statement = reinterpret_cast<EventTriggerData *>(fcinfo->context)->parsetree;
+    return (is_catalog_readable() || !may_mend_extension(statement)) && any_rollups();
+}
+
 Datum before_ddl(FunctionCallInfo fcinfo) {
     require_event(fcinfo, "ddl_command_start");
-    if (any_rollups())
+    if (has_followers(fcinfo))
         store_missing_expressions(InvalidOid);
     PG_RETURN_VOID();
 }
@@ -224,7 +252,7 @@ Datum after_ddl(FunctionCallInfo fcinfo) {
     const Node *statement = reinterpret_cast<EventTriggerData *>(fcinfo->context)->parsetree;
     if (IsA(statement, CreateTrigStmt))
         refuse_trigger_of_shard(reinterpret_cast<const CreateTrigStmt *>(statement));
-    if (changes_owner_alone(statement) || !any_rollups())
+    if (changes_owner_alone(statement) || !has_followers(fcinfo))
         PG_RETURN_VOID(); // most databases run far more DDL than they have rollups
     // With the tables of a composite type, which share its columns.
     List *relations = find_oids("WITH changed AS (SELECT objid FROM pg_event_trigger_ddl_commands()"
@@ -232,6 +260,7 @@ Datum after_ddl(FunctionCallInfo fcinfo) {
                                 " SELECT objid FROM changed UNION ALL"
                                 " SELECT c.oid FROM pg_class AS c JOIN pg_type AS t ON t.oid = c.reloftype"
                                 " WHERE t.typrelid IN (SELECT objid FROM changed)");
+    claim_names(statement, relations);
     ListCell *cell;
     foreach (cell, relations) {
         const Oid oid = lfirst_oid(cell);
@@ -263,10 +292,9 @@ List *dropped_relations(bool whole) {
 }
 
 void drop_rollups_of(Oid source) {
-    ListCell *cell;
-    foreach (cell, read_ids(source)) {
-        lock_rollup(lfirst_int(cell), true);
-        delete_rollup(lfirst_int(cell));
+    for (const RollupOfSource &rollup : list_of(source)) {
+        lock_rollup(rollup.id, true);
+        delete_rollup(rollup.id);
     }
 }
 
@@ -317,10 +345,10 @@ void sync_after_cascade(List *sources) {
     }
 }
 
-[[noreturn]] void raise_needed(const char *what, const char *rollup) {
+[[noreturn]] void raise_needed(const char *what, Oid source, const char *rollup) {
     ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
                     errmsg("cannot drop %s because rollup \"%s\" uses it", what, rollup),
-                    errhint("Drop the rollup first, with topk.drop_rollup(%s).", quote_literal_cstr(rollup))));
+                    errhint("Drop the rollup first, with topk.drop_rollup(%s).", name_literal(source, rollup))));
     pg_unreachable();
 }
 
@@ -347,7 +375,7 @@ void drop_rollups_of_columns(Oid oid, bool cascade) {
             continue;
         if (!cascade)
             raise_needed(psprintf("column \"%s\" of \"%s\"", dropped_name(oid, column), RelationGetRelationName(source)),
-                         row->name);
+                         oid, row->name);
         dropped = lappend(dropped, row);
     }
     table_close(source, NoLock);
@@ -378,7 +406,7 @@ void drop_rollups_of_triggers() {
             drop_by_cascade(tree.rollup, row.name);
             sources = list_append_unique_oid(sources, tree.source);
         } else if (check_function_bodies) {
-            raise_needed("the trigger", row.name);
+            raise_needed("the trigger", row.source, row.name);
         }
     }
     sync_after_cascade(sources);
@@ -387,6 +415,8 @@ void drop_rollups_of_triggers() {
 Datum after_drop(FunctionCallInfo fcinfo) {
     require_event(fcinfo, "sql_drop");
     const Node *statement = reinterpret_cast<EventTriggerData *>(fcinfo->context)->parsetree;
+    if (!is_catalog_readable() && may_mend_extension(statement))
+        PG_RETURN_VOID();
     const bool limits = limit_rules().count != 0, rollups = any_rollups();
     if (!limits && !rollups)
         PG_RETURN_VOID();

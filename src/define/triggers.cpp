@@ -2,7 +2,7 @@
 
 #include "../catalog/as_owner.h"
 #include "../catalog/citus.h"
-#include "../catalog/rollup.h"
+#include "../catalog/rollup_name.h"
 #include "../catalog/statement.h"
 #include "dependencies.h"
 
@@ -57,7 +57,7 @@ char *drop_command(const char *trigger, const char *table) {
 
 // The statements that, with the capture trigger, give a table the triggers that it needs, and no others. counts: its rows
 // count for a rollup.
-List *trigger_commands(Relation relation, bool counts, List *rollups) {
+List *trigger_commands(Relation relation, bool counts, const Array<RollupOfSource> &rollups) {
     const char *const table =
         quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation));
     List *commands = NIL;
@@ -65,21 +65,24 @@ List *trigger_commands(Relation relation, bool counts, List *rollups) {
     if (!counts && capture != nullptr)
         commands = lappend(commands, drop_command(capture, table));
     // First, as one that a schema-only dump has left may have the name of a new one
-    ListCell *cell;
-    const TriggerDesc *triggers = relation->trigdesc;
-    for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
-        const char *held = held_rollup(&triggers->triggers[i]);
-        bool needed = held == nullptr;
-        foreach (cell, rollups)
-            needed = needed || strcmp(static_cast<const RollupDefinition *>(lfirst(cell))->name, held) == 0;
-        if (!needed)
-            commands = lappend(commands, drop_command(triggers->triggers[i].tgname, table));
+    const auto before = [](const char *a, const char *b) { return strcmp(a, b) < 0; };
+    Array<const char *> names = {}, held = {};
+    for (const RollupOfSource &rollup : rollups)
+        names.add(rollup.name);
+    std::sort(names.begin(), names.end(), before);
+    int number = 0;
+    for (const char *name : held_rollups(relation)) {
+        const char *trigger = relation->trigdesc->triggers[number++].tgname;
+        if (name == nullptr)
+            continue;
+        held.add(name);
+        if (!std::binary_search(names.begin(), names.end(), name, before))
+            commands = lappend(commands, drop_command(trigger, table));
     }
-    foreach (cell, rollups) {
-        const auto *row = static_cast<const RollupDefinition *>(lfirst(cell));
-        if (find_holder(relation, row->name) == nullptr)
-            commands = lappend(commands, holder_command(relation, row));
-    }
+    std::sort(held.begin(), held.end(), before);
+    for (const RollupOfSource &rollup : rollups)
+        if (!std::binary_search(held.begin(), held.end(), rollup.name, before))
+            commands = lappend(commands, holder_command(relation, rollup));
     return commands;
 }
 
@@ -163,12 +166,12 @@ void require_trigger(Oid oid) {
         tables = list_concat(tables, get_partition_ancestors(oid));
     ListCell *cell;
     foreach (cell, tables)
-        if (List *rollups = read_definitions(lfirst_oid(cell))) {
-            const char *rollup = static_cast<const RollupDefinition *>(linitial(rollups))->name;
+        if (const Array<RollupOfSource> rollups = list_of(lfirst_oid(cell)); rollups.count != 0) {
+            const char *rollup = rollups[0].name;
             ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
                             errmsg("cannot drop the capture trigger of \"%s\" because rollup \"%s\" uses it", name, rollup),
                             errhint("Drop the rollup, with topk.drop_rollup(%s): the trigger goes with the last one.",
-                                    quote_literal_cstr(rollup))));
+                                    name_literal(lfirst_oid(cell), rollup))));
         }
 }
 
@@ -193,7 +196,7 @@ void sync_triggers(Oid root) {
         const Oid owner = relation->rd_rel->relowner;
         const bool counts = !foreign && (own || inherited);
         const bool create = counts && find_trigger(relation) == nullptr;
-        List *commands = trigger_commands(relation, counts, read_definitions(oid));
+        List *commands = trigger_commands(relation, counts, list_of(oid));
         table_close(relation, NoLock);
         change_triggers(oid, owner, create, commands);
     }

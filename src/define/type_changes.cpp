@@ -1,5 +1,7 @@
 #include "type_changes.h"
 
+#include "../catalog/rollup_name.h"
+
 namespace topk::define {
 namespace {
 
@@ -47,12 +49,12 @@ bool same_text(const Expr *before, const Expr *after) {
     return a == b && text_modifier(a, x_modifier) == text_modifier(b, y_modifier);
 }
 
-[[noreturn]] void raise(const char *what, const char *rollup, const char *before, const char *after) {
+[[noreturn]] void raise(const char *what, const RollupDefinition *rollup, const char *before, const char *after) {
     ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                    errmsg("cannot change %s of rollup \"%s\" from %s to %s", what, rollup, before, after),
+                    errmsg("cannot change %s of rollup \"%s\" from %s to %s", what, rollup->name, before, after),
                     errdetail("The rollup would count the same values in another way than before."),
                     errhint("Drop the rollup first, with topk.drop_rollup(%s), or add another column.",
-                            quote_literal_cstr(rollup))));
+                            name_literal(rollup->source, rollup->name))));
     pg_unreachable();
 }
 
@@ -78,7 +80,7 @@ bool is_part_of_any(const Var *column, List *expressions) {
 
 } // namespace
 
-void refuse_other_columns(Relation source, const char *rollup, List *before) {
+void refuse_other_columns(Relation source, const RollupDefinition *rollup, List *before) {
     ListCell *cell;
     foreach (cell, pull_var_clause(reinterpret_cast<Node *>(before), 0)) {
         const auto *var = lfirst_node(Var, cell);
@@ -94,7 +96,7 @@ void refuse_other_columns(Relation source, const char *rollup, List *before) {
     }
 }
 
-void refuse_other_result(Role role, const char *rollup, const Expr *before, const Expr *after) {
+void refuse_other_result(Role role, const RollupDefinition *rollup, const Expr *before, const Expr *after) {
     const Oid a = exprType(reinterpret_cast<const Node *>(before)), b = exprType(reinterpret_cast<const Node *>(after));
     const bool as_text = role == Role::item || role == Role::group;
     if (as_text ? !same_text(before, after) : !same_meaning(a, b))

@@ -8,8 +8,8 @@ namespace topk::define {
 // Both raise 42804.
 
 // The columns that are parts of expressions, which were analysed before the change.
-void refuse_other_columns(Relation source, const char *rollup, List *before);
+void refuse_other_columns(Relation source, const RollupDefinition *rollup, List *before);
 // The result of one expression. A result that is counted as text must have the same text.
-void refuse_other_result(Role role, const char *rollup, const Expr *before, const Expr *after);
+void refuse_other_result(Role role, const RollupDefinition *rollup, const Expr *before, const Expr *after);
 
 } // namespace topk::define

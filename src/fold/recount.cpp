@@ -9,6 +9,7 @@
 #include "../catalog/lock.h"
 #include "../catalog/moved.h"
 #include "../catalog/owner.h"
+#include "../catalog/rollup_name.h"
 #include "../catalog/rollup_state.h"
 #include "../pg/function.h"
 #include "../stream/counter.h"

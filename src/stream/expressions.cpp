@@ -1,6 +1,7 @@
 #include "expressions.h"
 
 #include "../catalog/expression_tree.h"
+#include "../catalog/rollup_name.h"
 
 namespace topk::stream {
 namespace {
@@ -33,10 +34,11 @@ void refuse_missing_column(Relation source, const RollupDefinition *stored, List
         const auto *var = lfirst_node(Var, cell);
         const TupleDesc descriptor = RelationGetDescr(source);
         if (var->varattno > descriptor->natts || TupleDescAttr(descriptor, var->varattno - 1)->attisdropped)
-            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-                            errmsg("a column that rollup \"%s\" uses was dropped from \"%s\"", stored->name,
-                                   RelationGetRelationName(source)),
-                            errhint("Drop the rollup with topk.drop_rollup(%s).", quote_literal_cstr(stored->name))));
+            ereport(ERROR,
+                    (errcode(ERRCODE_UNDEFINED_COLUMN),
+                     errmsg("a column that rollup \"%s\" uses was dropped from \"%s\"", stored->name,
+                            RelationGetRelationName(source)),
+                     errhint("Drop the rollup with topk.drop_rollup(%s).", name_literal(stored->source, stored->name))));
     }
 }
 
@@ -53,7 +55,8 @@ Role role_of(int position) {
 }
 
 Expressions parse_expressions(Relation source, const RollupDefinition *texts, bool stored) {
-    const ParseScope scope = {source, texts->name, texts->zone, stored};
+    const ParseScope scope = {source, texts->name, texts->zone,
+                              stored ? name_literal(RelationGetRelid(source), texts->name) : nullptr};
     RollupDefinition copy = *texts;
     Expressions result = {};
     for (int i = 0; i < groups + texts->group_count; ++i) {
@@ -101,7 +104,7 @@ Expressions read_expressions(Relation source, const RollupDefinition *stored) {
                                kind_name(stored->shape.kind), kind_name(kind)),
                         errhint("Undo the change of the source, or of what the expression uses; or drop the rollup, with "
                                 "topk.drop_rollup(%s).",
-                                quote_literal_cstr(stored->name))));
+                                name_literal(stored->source, stored->name))));
     return e;
 }
 

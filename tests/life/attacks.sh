@@ -213,7 +213,7 @@ SET ROLE life_reader;
 CREATE VIEW view_of_top AS SELECT * FROM topk.top('secret', 'day', now() - interval '2 days');
 CREATE VIEW view_of_rollups AS SELECT * FROM topk.rollups;
 CREATE MATERIALIZED VIEW kept_top AS SELECT * FROM topk.top('secret', 'day', now() - interval '2 days');
-CREATE FUNCTION give() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')$$;
+CREATE FUNCTION give() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$SELECT item FROM topk.top('public.secret', 'day', now() - interval '2 days')$$;
 GRANT SELECT ON view_of_top, view_of_rollups, kept_top TO PUBLIC;
 SET ROLE life_mallory;
 CREATE FUNCTION take() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS $$SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')$$;
@@ -230,6 +230,32 @@ expect 'a source that is dropped takes the counts with it' '42704|42704' 'BEGIN'
 expect 'a source that is renamed keeps them from others of its name' '42501|42501|0' 'BEGIN' 'ALTER FOREIGN TABLE secret RENAME TO renamed' 'SET ROLE life_mallory' 'CREATE TABLE secret (item text, ts timestamptz, g text)' "SELECT sqlstate_of('SELECT topk.top(''secret'', ''day'')'), sqlstate_of('SELECT topk.backfill(''secret'')'), (SELECT count(*) FROM topk.rollups WHERE source = 'secret'::regclass)"
 expect 'a source that is dropped without event triggers' $'42704|0|t|done\ndone' 'BEGIN' 'SET LOCAL session_replication_role = replica' 'DROP FOREIGN TABLE secret' 'SET LOCAL session_replication_role = origin' \
     "SELECT sqlstate_of('SELECT topk.top(''secret'', ''day'')'), (SELECT count(*) FROM topk.rollups WHERE name = 'secret'), (SELECT count(*) > 0 FROM topk.rollups), outcome('SELECT fold_all()')" "SELECT outcome('SELECT topk.drop_rollup(''secret'')')"
+
+# Names that others take
+psql -d life_attacks <<'SQL' >/dev/null
+CREATE SCHEMA shop AUTHORIZATION life_victim;
+GRANT USAGE ON SCHEMA shop TO life_reader;
+SET ROLE life_victim;
+CREATE TABLE shop.plays (item text, ts timestamptz DEFAULT now());
+GRANT SELECT ON shop.plays TO life_reader;
+SELECT topk.create_rollup('plays', 'shop.plays', 'item', 'ts'), topk.create_rollup('only', 'shop.plays', 'item', 'ts');
+INSERT INTO shop.plays VALUES ('true');
+SET ROLE life_mallory;
+CREATE TABLE plays (item text, ts timestamptz DEFAULT now());
+GRANT SELECT ON plays TO PUBLIC;
+SELECT topk.create_rollup('plays', 'plays', 'item', 'ts');
+INSERT INTO plays VALUES ('forged');
+SQL
+plays="SELECT item FROM topk.top('plays', 'day')"
+expect 'a rollup of the same name in another schema is found where search_path has it first' $'true\nforged\ntrue' 'SET ROLE life_reader' 'SET search_path = shop, public' "$plays" 'SET search_path = public, shop' "$plays" "SELECT item FROM topk.top('shop.plays', 'day')"
+expect '... also by functions that have a search_path of their own' 'true|true|true|true' 'SET ROLE life_reader' 'SET search_path = shop, public' \
+    "SELECT topk_api.get_topk('plays', time_window => 'day') #>> '{top_k,0,item_id}', topk_api.get_trending('plays', time_window => 'day') #>> '{trending_items,0,item_id}', (SELECT substring(c FROM 'true|forged') FROM topk.chart('plays', 'day') AS c OFFSET 2), (SELECT CASE WHEN a.exact_events = 1 AND topk.qualified_name('plays') = 'shop.plays' THEN 'true' END FROM topk.accuracy('plays', 'day') AS a)"
+expect 'a name is not taken in a schema of others' $'42602\n42501\n42501' 'SET ROLE life_mallory' "SELECT sqlstate_of('SELECT topk.create_rollup(''shop.mine'', ''plays'', ''item'', ''ts'')')" "SELECT sqlstate_of('SELECT topk.create_rollup(''mine'', ''shop.plays'', ''item'', ''ts'')')" "SELECT sqlstate_of('ALTER TABLE plays SET SCHEMA shop')"
+expect '... not even when it is free for a moment' $'42501\nt' 'BEGIN' "DO \$\$BEGIN PERFORM topk.drop_rollup('shop.plays'); END\$\$" 'SET ROLE life_mallory' "SELECT sqlstate_of('SELECT topk.top(''shop.plays'', ''day'')')" "SELECT sqlstate_of('ALTER TABLE plays SET SCHEMA shop') = '42501'"
+expect '... nor by a temporary table' '0A000|42704' 'SET ROLE life_mallory' 'CREATE TEMP TABLE plays (item text, ts timestamptz)' "SELECT sqlstate_of('SELECT topk.create_rollup(''p'', ''pg_temp.plays'', ''item'', ''ts'')'), sqlstate_of('SELECT topk.top(''pg_temp.plays'', ''day'')')"
+expect 'a schema needs USAGE, as for a table' $'42501|42704|42501|22023|' 'SET ROLE life_stranger' 'SET search_path = shop, public' "SELECT sqlstate_of('SELECT topk.top(''shop.only'', ''day'')'), sqlstate_of('SELECT topk.top(''only'', ''day'')'), sqlstate_of('SELECT topk.qualified_name(''shop.only'')'), sqlstate_of('SELECT topk_api.get_topk(''only'')'), topk.qualified_name('only')"
+expect 'an error names a rollup of another schema to those alone who may ask it' '|shop.plays' 'SET client_min_messages = error' 'CREATE FUNCTION hint_of(statement text) RETURNS text LANGUAGE plpgsql AS $$DECLARE hint text; BEGIN EXECUTE statement; RETURN NULL; EXCEPTION WHEN OTHERS THEN GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT; RETURN substring(hint FROM $r$\w+\.\w+$r$); END$$' \
+    'DO $$BEGIN PERFORM topk.drop_rollup($r$public.plays$r$); END$$' 'CREATE TEMP TABLE hints (place integer, hint text)' 'GRANT INSERT ON hints TO PUBLIC' "SET ROLE life_stranger" "INSERT INTO hints VALUES (1, hint_of('SELECT topk.top(''plays'', ''day'')'))" 'SET ROLE life_reader' "INSERT INTO hints VALUES (2, hint_of('SELECT topk.top(''plays'', ''day'')'))" 'RESET ROLE' "SELECT string_agg(coalesce(hint, ''), '|' ORDER BY place) FROM hints"
 
 # PostgreSQL looks up time zones in a directory, and text search configurations in the search_path
 expect 'time zones' '22023' "SELECT DISTINCT sqlstate_of(format('SELECT topk.create_rollup(''zone'', ''secret'', ''item'', ''ts'', timezone => %L)', z)) FROM unnest(ARRAY['../../../../../etc/passwd', '/etc/localtime', '/usr/share/zoneinfo/UTC', 'Europe/../UTC', './UTC', '', ' ', repeat('x', 100000), E'UTC\\n', 'UTC; DROP TABLE evidence', '%s%n', 'right/UTC', '\"UTC\"']) AS z"

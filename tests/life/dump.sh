@@ -16,7 +16,9 @@ CREATE TABLE "z's"."t""able" ("it'em" text, ts timestamptz DEFAULT now());
 SELECT topk.create_rollup('keyed', 'keyed', 'item', 'ts');
 SELECT topk.create_rollup('parted', 'parted', 'item', 'ts', group_by => '{region}');
 SELECT topk.create_rollup('stream', 'stream', 'lower(old)', 'ts', group_by => '{g,d}', filter => $$d IS DISTINCT FROM '2000-01-02'$$, capacity => 100, k => 10);
-SELECT topk.create_rollup('q''"', '"z''s"."t""able"', '"it''em"', 'ts');
+SELECT topk.create_rollup('"q''"""', '"z''s"."t""able"', '"it''em"', 'ts');
+-- A name that another schema has too
+SELECT topk.create_rollup('keyed', '"z''s"."t""able"', '"it''em"', 'ts', filter => $$"it'em" <> 'q1'$$);
 -- Names that change before the dump
 CREATE TYPE "z's".status AS ENUM ('paid', 'open');
 CREATE FUNCTION "z's".norm(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN lower($1); END';
@@ -45,11 +47,11 @@ SQL
 check 'slots with pending rows' '0|1|2' "$(sql life_source -c 'SELECT (SELECT count(*) FROM topk.delta_1), (SELECT count(*) FROM topk.delta_2), (SELECT count(*) FROM topk.delta_3)' | sed 's/^[0-9]*|/0|/')"
 
 state_of() { # DATABASE: prints all counts and definitions that a dump keeps
-    sql "$1" -c "SELECT name, source, item, event_time, group_by, filter, events, late, rejected, retention, accept_past FROM topk.rollups ORDER BY name" \
+    sql "$1" -c "SELECT name, source, item, event_time, group_by, filter, events, late, rejected, retention, accept_past FROM topk.rollups ORDER BY schema, name" \
         -c "SELECT r.name, md5(string_agg(t::text, ' ' ORDER BY start, grp, level)) FROM (SELECT rollup, level, grp, start, stop, events, finished, md5(summary::text), md5(sketch::text), md5(registers) FROM topk.tile) AS t JOIN topk.rollup AS r ON r.id = t.rollup GROUP BY 1 ORDER BY 1" \
         -c "SELECT md5(string_agg(s::text, ' ' ORDER BY s::text)) FROM topk.snapshots AS s" \
         -c "SELECT md5(string_agg(g::text, ' ' ORDER BY g::text)) FROM topk.groups AS g" \
-        -c "SELECT name, counts(name) FROM topk.rollups ORDER BY 1" \
+        -c "SELECT name, counts(format('%I.%I', schema, name)) FROM topk.rollups ORDER BY schema, name" \
         -c "SELECT counts('parted', '{b}'), counts('stream', '{1,NULL}'), counts('stream', '{x,2000-01-01}')"
 }
 wanted=$(state_of life_source)
@@ -67,7 +69,7 @@ INSERT INTO sold VALUES ('SOLD', 'settled'), ('SOLD', 'open');
 SQL
     local after='new=1 pending=2|new=3 pending=1|new=2 pending=1|pending=2|new=1|sold=2'
     local query="SELECT regexp_replace(counts('keyed'), 'i\\d=\\d+ ', '', 'g'), regexp_replace(counts('parted'), ' p\\d=\\d+', '', 'g'),
-        counts('parted', '{b}'), counts('stream', '{x,2000-01-01}'), regexp_replace(counts('q''\"'), ' q\\d=\\d+', '', 'g'), counts('sold')"
+        counts('parted', '{b}'), counts('stream', '{x,2000-01-01}'), regexp_replace(counts('\"z''s\".\"q''\"\"\"'), ' q\\d=\\d+', '', 'g'), counts('sold')"
     check "$2: counts on" "$after" "$(sql "$1" -c "$query")"
     check "$2: folds on" "$after" "$(sql "$1" -c 'DO $$BEGIN PERFORM topk.maintain(), fold_all(), topk.maintain(); END$$' -c "$query")"
     check "$2: backfill" 'new=1 pending=2' "$(sql "$1" -c "DO \$\$BEGIN PERFORM topk.backfill('keyed'); END\$\$" -c "SELECT regexp_replace(counts('keyed'), 'i\\d=\\d+ ', '', 'g')")"

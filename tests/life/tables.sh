@@ -14,8 +14,8 @@ expect 'TRUNCATE of a stream' 'ERROR:  0A000' 'TRUNCATE s'
 expect 'TRUNCATE of a table and a stream' 'ERROR:  0A000' 'TRUNCATE t, s'
 expect 'ANALYZE and VACUUM of a stream and of everything' $'WARNING:  01000\nWARNING:  01000\na=1' 'ANALYZE s' 'VACUUM s' 'VACUUM ANALYZE' "SELECT counts('s')"
 expect 'another name and schema' 'a=1 b=1 c=1' 'CREATE SCHEMA "o'\''th er"' 'ALTER TABLE t RENAME TO "T ""x"' 'ALTER TABLE "T ""x" SET SCHEMA "o'\''th er"' \
-    'INSERT INTO "o'\''th er"."T ""x" (item) VALUES ($$c$$)' "SELECT counts('t')"
-expect '... recounting finds it, and takes the rows of its hour only' 1 "SELECT topk.backfill('t')"
+    'INSERT INTO "o'\''th er"."T ""x" (item) VALUES ($$c$$)' "SELECT counts('\"o''th er\".t')"
+expect '... recounting finds it, and takes the rows of its hour only' 1 'SET search_path = "o'\''th er"' "SELECT topk.backfill('t')"
 expect '... and back' 'c=2' 'ALTER SCHEMA "o'\''th er" RENAME TO other' 'ALTER TABLE other."T ""x" RENAME TO t' 'ALTER TABLE other.t SET SCHEMA public' \
     "INSERT INTO t (item) VALUES ('c')" "SELECT counts('t')"
 expect 'columns change their names, also crosswise' 'c=3|1=5' 'ALTER TABLE t RENAME item TO was' 'ALTER TABLE t RENAME n TO item' 'ALTER TABLE t RENAME was TO n' \
@@ -51,6 +51,9 @@ expect 'a time that is sent as NULL, as postgres_fdw does for columns that are l
 expect 'a table that takes the place of a source: the rollups stay with the old one, which is said' $'NOTICE:  00000\nnew=0 old=1|sent_old|t' 'CREATE TABLE sent (item text, ts timestamptz DEFAULT now())' "DO \$\$BEGIN PERFORM topk.create_rollup('sent', 'sent', 'item', 'ts'); END\$\$" 'SET client_min_messages = notice' \
     'BEGIN; ALTER TABLE sent RENAME TO sent_old; CREATE TABLE sent (LIKE sent_old INCLUDING ALL); COMMIT' "INSERT INTO sent VALUES ('new')" "INSERT INTO sent_old VALUES ('old')" "SELECT 'new=0 ' || counts('sent'), source, capturing FROM topk.rollups WHERE name = 'sent'" 'DROP TABLE sent, sent_old'
 expect '... a schema or a column that is renamed is not' '' 'CREATE SCHEMA sent' 'CREATE TABLE sent.sent (item text, ts timestamptz DEFAULT now())' "DO \$\$BEGIN PERFORM topk.create_rollup('sent', 'sent.sent', 'item', 'ts'); END\$\$" 'SET client_min_messages = notice' 'ALTER TABLE sent.sent RENAME ts TO at' 'ALTER SCHEMA sent RENAME TO sent_new' 'SET client_min_messages = warning' 'DROP SCHEMA sent_new CASCADE'
+expect 'an extension that moves: its tables bring their rollups, or cannot' '42710|done|a=1' 'CREATE SCHEMA moved' 'CREATE EXTENSION hstore SCHEMA moved' 'CREATE TABLE moved.member (item text, ts timestamptz DEFAULT now())' 'ALTER EXTENSION hstore ADD TABLE moved.member' "DO \$\$BEGIN PERFORM topk.create_rollup('s', 'moved.member', 'item', 'ts'); END\$\$" \
+    "INSERT INTO moved.member VALUES ('a')" 'CREATE SCHEMA free' "SELECT sqlstate_of('ALTER EXTENSION hstore SET SCHEMA public'), sqlstate_of('ALTER EXTENSION hstore SET SCHEMA free'), counts('free.s')"
+expect '... and it goes' 's' 'DROP EXTENSION hstore' 'DROP SCHEMA free, moved' "SELECT string_agg(name, ' ' ORDER BY name) FROM topk.rollup"
 expect 'DROP TABLE takes rollups along' '0|0' 'DROP TABLE t' "SELECT (SELECT count(*) FROM topk.rollup WHERE name <> 's'), (SELECT count(*) FROM topk.delta_0 WHERE rollup NOT IN (SELECT id FROM topk.rollup))"
 
 # Partitions and children
