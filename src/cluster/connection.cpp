@@ -62,7 +62,9 @@ void make_table() {
 
 // The options of servers and user mappings are those of libpq, and others that only postgres_fdw knows.
 bool is_of_libpq(const char *option) {
-    static PQconninfoOption *known = PQconndefaults();
+    static PQconninfoOption *known = nullptr;
+    if (known == nullptr) // a call as initializer would need a landing pad
+        known = PQconndefaults();
     for (const PQconninfoOption *o = known; o != nullptr && o->keyword != nullptr; ++o)
         if (strcmp(o->keyword, option) == 0)
             return true;

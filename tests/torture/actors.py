@@ -474,9 +474,12 @@ class Discarder(Actor):
     """Deletes the rows of a span and discards their counts in every rollup of the table, in one transaction. A stream has no rows;
     their place takes the truth, which a transaction writes that inserts into the stream."""
 
+    sources = ['tab', 'ev', 'big']
+
     def act(self):
         self.pause(1, 3)
-        source = self.random.choice(['tab', 'ev', 'big'])
+        source = self.sources[0]
+        self.sources = self.sources[1:] + [source]
         rows, time = ('tab', 'ts') if source == 'tab' else ('truth', 'bucket')
         since = self.random.choice(self.world.hot)
         if source != 'tab':  # a tile of each of its rollups begins with an hour of UTC
@@ -489,6 +492,7 @@ class Discarder(Actor):
         for name, in self.query(f"SELECT name FROM topk.rollup WHERE source = '{source}'::regclass ORDER BY id"):
             self.query('SELECT topk.discard(%s, %s, %s)', name, *span)
         self.query('COMMIT')
+        self.report.count('spans discarded')
         self.report.count(f'spans discarded of {source}')
 
     def unexpected(self, e):
