@@ -15,7 +15,7 @@ SELECT count(*) = 0 AS nothing FROM loaded \gset
     \quit
 \endif
 -- If the events span at most 25 hours, ask about all of them. Otherwise ask about the day (UTC) that has events in the most hours.
-SELECT to_timestamp(min(epoch)) AS first, to_timestamp(max(epoch)) + interval '1 second' AS last,
+SELECT date_trunc('hour', to_timestamp(min(epoch))) AS first, date_trunc('hour', to_timestamp(max(epoch))) + interval '1 hour' AS last,
        max(epoch) - min(epoch) > 25 * 3600 AS many_days FROM loaded \gset
 \if :many_days
     SELECT to_char(date_trunc('day', to_timestamp(epoch)), 'YYYY-MM-DD') AS day FROM loaded GROUP BY 1
