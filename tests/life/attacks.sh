@@ -212,12 +212,12 @@ GRANT CREATE ON SCHEMA public TO life_reader;
 SET ROLE life_reader;
 CREATE VIEW view_of_top AS SELECT * FROM topk.top('secret', 'day', now() - interval '2 days');
 CREATE VIEW view_of_rollups AS SELECT * FROM topk.rollups;
-CREATE MATERIALIZED VIEW kept_top AS SELECT * FROM topk.top('secret', 'day', now() - interval '2 days');
+CREATE MATERIALIZED VIEW kept_top AS SELECT * FROM topk.top('public.secret', 'day', now() - interval '2 days');
 CREATE FUNCTION give() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$SELECT item FROM topk.top('public.secret', 'day', now() - interval '2 days')$$;
 GRANT SELECT ON view_of_top, view_of_rollups, kept_top TO PUBLIC;
 SET ROLE life_mallory;
 CREATE FUNCTION take() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS $$SELECT item FROM topk.top('secret', 'day', now() - interval '2 days')$$;
-CREATE MATERIALIZED VIEW stolen AS SELECT * FROM topk.top('secret', 'day', now() - interval '2 days') WITH NO DATA;
+CREATE MATERIALIZED VIEW stolen AS SELECT * FROM topk.top('public.secret', 'day', now() - interval '2 days') WITH NO DATA;
 SQL
 expect 'a view over answers asks by the rights of its reader' $'42501\n0\nconfidential' 'SET ROLE life_stranger' "SELECT sqlstate_of('SELECT * FROM view_of_top')" 'SELECT count(*) FROM view_of_rollups' 'SET ROLE life_reader' 'SELECT item FROM view_of_top'
 expect 'a materialized view is its owner'"'"'s to give away' confidential 'SET ROLE life_stranger' 'SELECT item FROM kept_top'
