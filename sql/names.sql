@@ -98,7 +98,7 @@ SET search_path = "Big Corp";
 EXECUTE here;
 RESET search_path;
 
--- What is no name, and what does not exist
+-- Texts that are no names, and names of nothing
 SELECT n, state_of(format('SELECT topk.top(%L, ''day'')', n)) FROM unnest('{"two words",a.b.c,.plays,plays.,"",\"plays,\"\",nowhere.plays,acme.nothing,nothing,public.PLAYS}'::text[]) AS n;
 SELECT state_of(format('SELECT topk.top(%L, ''day'')', repeat('x', 64))), state_of(format('SELECT topk.top(%L, ''day'')', '"' || repeat('x', 62) || '"""'));
 SELECT n, topk.qualified_name(n) FROM unnest('{"two words",a.b.c,nowhere.plays,acme.nothing,nothing,NULL,acme.PLAYS}'::text[]) AS n;

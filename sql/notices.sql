@@ -1,4 +1,4 @@
--- What the extension tells users: what waits, what was rejected, what an answer lacks, and which argument was meant
+-- Notices to users: of waiting work, rejected events, gaps in answers, and the argument that was meant
 CREATE SCHEMA notices;
 SET search_path = notices, public;
 SET timezone = 'UTC';

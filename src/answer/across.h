@@ -1,4 +1,4 @@
-// What the nodes of this database (src/cluster) hold of spans of a rollup, beside what this database holds.
+// The counts that the nodes of this database (src/cluster) hold for spans of a rollup, beside its own.
 #pragma once
 
 #include "../cluster/question.h"
@@ -6,7 +6,7 @@
 
 namespace topk::answer {
 
-// What an answer needs of each node. Less takes less time.
+// The counts that an answer needs of each node. Less takes less time.
 enum class Content {
     summary,  // a ranking
     distinct, // and the registers

@@ -167,7 +167,7 @@ void add_set_aside(Collector *c, Span span) {
         const Delta &delta = row.delta;
         if ((delta.form.scope == DeltaScope::all) != asks_for_all(c))
             continue;
-        // What could not be read may be of any group.
+        // Counts that could not be read may be of any group.
         GroupPieces *group = delta.grp == nullptr ? c->groups.begin() : find(c, delta.grp);
         if (group == nullptr)
             continue;

@@ -17,7 +17,7 @@ struct Piece {
 struct Pieces {
     Array<Piece> parts;
     Array<Span> missing; // retention has removed counts of these times; the parts may have some of them
-    // What was asked; row is nullptr if nothing was.
+    // The question; row is nullptr if there was none.
     const RollupRow *row;
     Span span;
     bool all_groups;

@@ -8,7 +8,7 @@ namespace {
 using namespace topk;
 using namespace topk::answer;
 
-// What this database and its nodes hold, for a ranking. Warns of what is missing, once for an answer.
+// The counts of this database and its nodes, for a ranking. Warns of missing ones, once for an answer.
 Pieces pieces_of(const RollupRow *row, const AskedWindow &window) {
     Across *across = ask_across(row, &window.span, 1, window.groups, Content::summary);
     Pieces pieces = window_pieces(row, window);

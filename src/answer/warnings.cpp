@@ -1,4 +1,4 @@
-// What an answer tells besides its rows.
+// The warnings and notices of an answer.
 #include "../catalog/rollup_state.h"
 #include "pieces.h"
 
