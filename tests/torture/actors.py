@@ -306,6 +306,15 @@ class Folder(Actor):
         self.query('SELECT topk.maintain()')
 
 
+class Flooder(Actor):
+    """Inserts thousands of rows one by one, so that a slot of the log is full."""
+
+    def act(self):
+        self.pause(3, 8)
+        self.query('CALL flood(15000)')
+        self.report.count('events written', 15000)
+
+
 class RotationWatch(Actor):
     active = None
 
@@ -477,7 +486,7 @@ class Discarder(Actor):
     sources = ['tab', 'ev', 'big']
 
     def act(self):
-        self.pause(1, 3)
+        self.pause(0.5, 2)
         source = self.sources[0]
         self.sources = self.sources[1:] + [source]
         rows, time = ('tab', 'ts') if source == 'tab' else ('truth', 'bucket')
@@ -486,7 +495,7 @@ class Discarder(Actor):
             since = since.replace(minute=0)
         span = (since, since + datetime.timedelta(hours=self.random.choice([1, 1, 3, 30])))
         self.query('BEGIN')
-        self.query("SET LOCAL lock_timeout = '2s'")
+        self.query("SET LOCAL lock_timeout = '4s'")
         self.query(f'LOCK TABLE {rows} IN SHARE MODE')  # what is deleted and what is discarded are the same rows
         self.query(f"DELETE FROM {rows} WHERE {time} >= %s AND {time} < %s" + ('' if source == 'tab' else f" AND src = '{source}'"), *span)
         for name, in self.query(f"SELECT name FROM topk.rollup WHERE source = '{source}'::regclass ORDER BY id"):
