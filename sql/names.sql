@@ -29,6 +29,7 @@ SELECT schema, rollup, source, events FROM topk.stats ORDER BY 1;
 SELECT schema, rollup, item FROM topk.snapshots WHERE window_kind = 'day' ORDER BY 1;
 SELECT count(DISTINCT schema) FROM topk.errors;
 
+SELECT topk.grant_ask(n, 'topk_reader') FROM unnest('{acme.plays,"\"Big Corp\".plays",public.plays}'::text[]) AS n;
 -- Every function that takes the name of a rollup finds it by the search_path of the caller, in a prepared statement and a function too
 CREATE VIEW public.asked AS
     SELECT *
@@ -62,6 +63,9 @@ CREATE VIEW public.asked AS
                  ('summary', $$SELECT total(topk.summary(%L, 'day', '2024-05-01'))$$), ('sketch', $$SELECT topk.sketch(%L, 'day', '2024-05-01') IS NULL$$),
                  ('range_summary', $$SELECT total(topk.range_summary(%L, '2024-05-01', '2024-05-02'))$$),
                  ('range_sketch', $$SELECT topk.range_sketch(%L, '2024-05-01', '2024-05-02') IS NULL$$),
+                 ('grant_ask', $$SELECT 'granted' FROM topk.grant_ask(%L, 'topk_reader')$$),
+                 ('ask_grants', $$SELECT g FROM topk.ask_grants(%L) AS g$$),
+                 ('revoke_ask', $$SELECT 'revoked' FROM topk.revoke_ask(%L, 'topk_writer')$$),
                  ('qualified_name', $$SELECT topk.qualified_name(%L)$$),
                  ('refresh', $$SELECT topk.refresh(%L, '2024-05-01 12:00', '2024-05-01 13:00')$$),
                  ('backfill', $$SELECT topk.backfill(%L)$$),

@@ -41,6 +41,14 @@ FROM topk.history('few', 'hour', since => '-infinity', k => 2);
 SELECT window_start, rank, item, count FROM topk.history('few', 'day', '2024-05-06 12:00+00', '2024-05-07 00:00+00');
 SELECT window_start, rank, item, count FROM topk.history('few', 'hour', '2024-05-06', '2024-05-07', 5, '{x}');
 SELECT count(*) FROM topk.history('few', 'month', '2024-06-01');
+-- topk.keep_history without bounds keeps the last windows that have counts, however old they are; at most ten
+SELECT topk.keep_history('few', 'hour') AS hours, topk.keep_history('few', 'day') AS days, topk.keep_history('few', 'hour', until => '2024-05-06 09:00+00') AS until,
+       topk.keep_history('few', 'hour', group_key => '{y}') AS of_group, topk.keep_history('few', 'hour', until => '2024-05-06 08:00+00') AS nothing;
+SELECT count(*), min(start), max(start) FROM topk.joint_snapshot AS j JOIN topk.rollup AS r ON r.id = j.rollup WHERE name = 'few' AND window_kind = 'hour' AND grp IS NULL;
+INSERT INTO few SELECT 'e', 1, '2024-04-01'::timestamptz + i * interval '1 day', 'z' FROM generate_series(1, 12) AS i;
+CALL topk.run();
+SELECT topk.keep_history('few', 'day', group_key => '{z}') AS days, topk.keep_history('few', 'day', '-infinity', group_key => '{z}') AS all_days;
+SELECT topk.discard('few', '2024-04-01', '2024-04-30') AS discarded;
 -- The snapshots equal the answers of topk.top
 SELECT count(*) AS lines, count(*) FILTER (WHERE (t.item, t.count, t.error, t.guaranteed, t.share) IS DISTINCT FROM (h.item, h.count, h.error, h.guaranteed, h.share)) AS wrong
 FROM topk.history('few', 'day', '-infinity') AS h LEFT JOIN LATERAL topk.top('few', 'day', h.window_start) AS t USING (rank);

@@ -16,7 +16,7 @@ CREATE FUNCTION topk.top(rollup text, window_kind text, at timestamptz DEFAULT p
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_top';
 COMMENT ON FUNCTION topk.top(text, text, timestamptz, integer, text[]) IS
-    'returns the k (1 to 10000) items with the largest weight in the window (hour, day, week, month, quarter or year) that contains a time, by rank. count - error <= true weight <= count always holds, and the answer counts all events that the snapshot of the caller sees. Items with equal counts are in the order of the items. share is count divided by the weight of the window. metadata is the row of the item in the items table of the rollup, and NULL if policies of that table apply to the caller. Warns if retention has removed counts of the window and no level has all of them. group_key has the values of the group expressions; it is NULL for all groups together, and {} for the groups beyond max_groups. The caller needs the right to read the rollup (topk.may_read, SQLSTATE 42501).';
+    'returns the k (1 to 10000) items with the largest weight in the window (hour, day, week, month, quarter or year) that contains a time, by rank. count - error <= true weight <= count always holds, and the answer counts all events that the snapshot of the caller sees. Items with equal counts are in the order of the items. share is count divided by the weight of the window. metadata is the row of the item in the items table of the rollup, and NULL if policies of that table apply to the caller, or if the caller may ask by topk.grant_ask alone and has no SELECT on that table. Warns if retention has removed counts of the window and no level has all of them. group_key has the values of the group expressions; it is NULL for all groups together, and {} for the groups beyond max_groups. The caller needs the right to ask the rollup for that (topk.grant_ask, topk.may_read, SQLSTATE 42501).';
 
 CREATE FUNCTION topk.range(rollup text, since timestamptz, until timestamptz, k integer DEFAULT 10, group_key text[] DEFAULT NULL,
                            OUT rank integer, OUT item text, OUT count bigint, OUT error bigint, OUT guaranteed boolean,
@@ -117,7 +117,7 @@ CREATE FUNCTION topk.window_state(rollup text, since timestamptz[], until timest
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1
     AS 'MODULE_PATHNAME', 'topk_window_state';
 COMMENT ON FUNCTION topk.window_state(text, timestamptz[], timestamptz[], text[], text, text) IS
-    'returns what this database alone has counted in each of 1 to 1000 spans (since[part] to until[part], whole tiles), for another database that merges it: events, weight and the summary, NULL without events. With content distinct it adds the HyperLogLog registers, and with content sketch the Count-Min sketch too; both are NULL while the summary is exact. lost_since to lost_until is the first span whose counts retention has removed. unassigned is the number of events of the overflow group if group_key has no counts of its own, as some may be of that group. lower, upper and estimate are the bounds of the item, if one is given (topk.frequency). identity names the database: the system identifier of its cluster, and its OID. absorbed has the identities of databases whose counts of the rollup are among these (topk.absorb). Otherwise like topk.range.';
+    'returns what this database alone has counted in each of 1 to 1000 spans (since[part] to until[part], whole tiles), for another database that merges it: events, weight and the summary, NULL without events. With content distinct it adds the HyperLogLog registers, and with content sketch the Count-Min sketch too; both are NULL while the summary is exact. lost_since to lost_until is the first span whose counts retention has removed. unassigned is the number of events of the overflow group if group_key has no counts of its own, as some may be of that group; at most 1 for a caller who may ask for some groups alone. lower, upper and estimate are the bounds of the item, if one is given (topk.frequency). identity names the database: the system identifier of its cluster, and its OID. absorbed has the identities of databases whose counts of the rollup are among these (topk.absorb). Otherwise like topk.range.';
 
 CREATE FUNCTION topk.counted_windows(rollup text, window_kind text, since timestamptz DEFAULT '-infinity',
                                      until timestamptz DEFAULT 'infinity', group_key text[] DEFAULT NULL,
@@ -168,7 +168,7 @@ CREATE FUNCTION topk.top_by_group(rollup text, window_kind text, at timestamptz 
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
     AS 'MODULE_PATHNAME', 'topk_top_by_group';
 COMMENT ON FUNCTION topk.top_by_group(text, text, timestamptz, integer) IS
-    'returns the answer of topk.top for every group that has counts in the window that contains a time, the overflow group {} included. The rows of a group are in the order of rank; the groups are in no particular order. Raises SQLSTATE 22023 if the rollup has no groups, and 0A000 if there are nodes (topk.add_node).';
+    'returns the answer of topk.top for every group that has counts in the window that contains a time, the overflow group {} included. The rows of a group are in the order of rank; the groups are in no particular order. A caller who may ask for some groups alone (topk.grant_ask) gets these. Raises SQLSTATE 22023 if the rollup has no groups, and 0A000 if there are nodes (topk.add_node).';
 
 CREATE FUNCTION topk.summary(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(), group_key text[] DEFAULT NULL)
     RETURNS @extschema@.spacesaving
@@ -201,19 +201,28 @@ COMMENT ON FUNCTION topk.range_sketch(text, timestamptz, timestamptz, text[]) IS
 CREATE VIEW topk.rollups AS
     SELECT r.schema, r.name, r.source, r.item, r.time AS event_time, r.group_by, r.weight, r.filter, r.windows, r.grain, r.timezone, r.k,
            r.capacity, r.width, r.depth, r.max_groups, r.retention, r.accept_past, r.accept_future, r.metadata, r.metadata_key, r.created,
-           coalesce(s.events, 0) + coalesce(a.pending_events, 0) AS events,
-           coalesce(s.weight, 0) + coalesce(a.pending_weight, 0) AS total_weight,
-           coalesce(s.late, 0) AS late, coalesce(s.rejected, 0) + coalesce(a.pending_rejected, 0) AS rejected,
-           coalesce(s.overflowed, 0) AS overflowed, coalesce(s.folds, 0) AS folds, s.last_fold, s.last_fold_duration,
-           s.backfill, s.counted_since, coalesce(s.failures, 0) AS failures, s.retry_at,
+           coalesce(s.events, 0) + a.pending_events AS events,
+           coalesce(s.weight, 0) + a.pending_weight AS total_weight,
+           CASE WHEN a.rollup IS NOT NULL THEN coalesce(s.late, 0) END AS late,
+           coalesce(s.rejected, 0) + a.pending_rejected AS rejected,
+           CASE WHEN a.rollup IS NOT NULL THEN coalesce(s.overflowed, 0) END AS overflowed,
+           CASE WHEN a.rollup IS NOT NULL THEN coalesce(s.folds, 0) END AS folds, s.last_fold, s.last_fold_duration,
+           s.backfill, s.counted_since,
+           CASE WHEN a.rollup IS NOT NULL THEN coalesce(s.failures, 0) END AS failures, s.retry_at,
            topk.is_capturing(r.source) AS capturing,
-           topk.has_worker() OR coalesce(a.pending_events, 0) = 0
-               OR coalesce(a.unseen, pg_catalog.clock_timestamp() - coalesce(s.last_fold, r.created)) < interval '1 hour' AS folding
+           CASE WHEN a.rollup IS NOT NULL THEN
+               topk.has_worker() OR a.pending_events = 0
+               OR coalesce(a.unseen, pg_catalog.clock_timestamp() - coalesce(s.last_fold, r.created)) < interval '1 hour' END AS folding,
+           k.askers
     FROM topk.readable_rollups() AS r
     LEFT JOIN topk.rollup_activity() AS a ON a.rollup = r.id
-    LEFT JOIN topk.readable_states() AS s ON s.rollup = r.id;
+    LEFT JOIN topk.readable_states() AS s ON s.rollup = r.id
+    LEFT JOIN (SELECT q.rollup, pg_catalog.array_agg(DISTINCT q.role COLLATE "C" ORDER BY q.role COLLATE "C") AS askers
+               FROM topk.readable_askers() AS q GROUP BY q.rollup) AS k ON k.rollup = r.id;
 COMMENT ON VIEW topk.rollups IS
-    'the rollups that the user may read, or all of them with the privileges of pg_monitor: the parameters of each, its totals, and the state of its folds and of its backfill';
+    'the rollups that the user may ask, or all of them with the privileges of pg_monitor: the parameters of each, its totals, and the state of its folds and of its backfill. Totals and state are NULL for a user who may ask for some groups alone.';
+COMMENT ON COLUMN topk.rollups.askers IS
+    'the roles that topk.grant_ask lets ask, for everything or for some groups: all of them for a user who may ask for everything, and those of the user otherwise; NULL if there are none';
 COMMENT ON COLUMN topk.rollups.schema IS 'schema of the rollup, which is that of its source';
 COMMENT ON COLUMN topk.rollups.events IS 'accepted events, including those that wait in the delta log, as in topk.stats';
 COMMENT ON COLUMN topk.rollups.total_weight IS 'weight of these events; a numeric, as it may be larger than a bigint';
@@ -229,14 +238,15 @@ GRANT SELECT ON topk.rollups TO PUBLIC;
 
 CREATE VIEW topk.streams AS
     SELECT c.oid::pg_catalog.regclass AS stream, pg_catalog.pg_get_userbyid(c.relowner) AS owner,
-           CASE WHEN topk.may_read(c.oid) THEN ARRAY(SELECT r.name FROM topk.readable_rollups() AS r WHERE r.source::oid = c.oid ORDER BY r.name)
+           CASE WHEN topk.may_read(c.oid) OR c.oid IN (SELECT r.source::oid FROM topk.readable_rollups() AS r)
+                THEN ARRAY(SELECT r.name FROM topk.readable_rollups() AS r WHERE r.source::oid = c.oid ORDER BY r.name)
            END AS rollups
     FROM pg_catalog.pg_class AS c
     JOIN pg_catalog.pg_foreign_table AS t ON t.ftrelid = c.oid
     JOIN pg_catalog.pg_foreign_server AS s ON s.oid = t.ftserver
     JOIN pg_catalog.pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw AND w.fdwname = name 'topk';
 COMMENT ON VIEW topk.streams IS 'the streams of the database';
-COMMENT ON COLUMN topk.streams.rollups IS 'the rollups of the stream, {} if nothing counts what is inserted; NULL if the user may not ask them';
+COMMENT ON COLUMN topk.streams.rollups IS 'the rollups of the stream, as far as topk.rollups shows them to the user; {} if nothing counts what is inserted, and NULL if the user may ask none of them';
 GRANT SELECT ON topk.streams TO PUBLIC;
 
 CREATE FUNCTION topk.definition_of(rollup text)
@@ -294,11 +304,34 @@ CREATE FUNCTION topk.definition(rollup text)
 COMMENT ON FUNCTION topk.definition(text) IS
     'returns the call of topk.create_rollup that makes a rollup like this one, with all its parameters, so that it can be kept with the code of an application. The counts are not in it.';
 
+CREATE VIEW topk.askers AS
+    SELECT r.schema, r.name AS rollup, q.role, q.grp AS group_key
+    FROM topk.readable_askers() AS q
+    JOIN topk.readable_rollups() AS r ON r.id = q.rollup;
+COMMENT ON VIEW topk.askers IS
+    'the rights that topk.grant_ask gives: all of a rollup for those who may ask it for everything, and their own for others';
+COMMENT ON COLUMN topk.askers.group_key IS 'the group that the role may ask for; NULL: for everything';
+GRANT SELECT ON topk.askers TO PUBLIC;
+
+CREATE FUNCTION topk.ask_grants(rollup text)
+    RETURNS SETOF text
+    LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 10
+BEGIN ATOMIC
+    SELECT pg_catalog.format('SELECT topk.grant_ask(%L, %L%s);', pg_catalog.format('%I.%I', q.schema, q.rollup),
+                             pg_catalog.quote_ident(q.role), pg_catalog.format(CASE WHEN q.group_key IS NOT NULL THEN ', group_key => %L' ELSE '' END, q.group_key))
+    FROM topk.askers AS q
+    WHERE topk.definition(ask_grants.rollup) IS NOT NULL -- raises that there is no such rollup, or that the user may not ask it
+      AND pg_catalog.format('%I.%I', q.schema, q.rollup) = topk.qualified_name(ask_grants.rollup)
+    ORDER BY q.role COLLATE "C", q.group_key COLLATE "C" NULLS FIRST;
+END;
+COMMENT ON FUNCTION topk.ask_grants(text) IS
+    'returns the calls of topk.grant_ask that give the rights to ask a rollup again, beside topk.definition, as far as topk.askers shows them to the user';
+
 CREATE VIEW topk.groups AS
     SELECT r.schema, r.name AS rollup, g.grp AS group_key
     FROM topk.readable_rollups() AS r
     CROSS JOIN LATERAL topk.readable_groups(r.id) AS g;
-COMMENT ON VIEW topk.groups IS 'the groups that have counts of their own, for each rollup that the user may read; a group appears with the first fold of its events';
+COMMENT ON VIEW topk.groups IS 'the groups that have counts of their own and that the user may ask for; a group appears with the first fold of its events';
 GRANT SELECT ON topk.groups TO PUBLIC;
 
 CREATE VIEW topk.backfills AS
@@ -310,7 +343,7 @@ CREATE VIEW topk.backfills AS
                 THEN p.spent * (pg_catalog.date_part('epoch', p.left_until - p.since) / pg_catalog.date_part('epoch', p.until - p.left_until)) END AS time_left
     FROM topk.readable_backfills() AS p
     JOIN topk.readable_rollups() AS r ON r.id = p.rollup;
-COMMENT ON VIEW topk.backfills IS 'the last backfill in steps (topk.backfill_in_steps) of each rollup that the user may read';
+COMMENT ON VIEW topk.backfills IS 'the last backfill in steps (topk.backfill_in_steps) of each rollup that the user may ask for all groups';
 COMMENT ON COLUMN topk.backfills.since IS 'beginning of the tile of the first row that is to be counted; until is the end of that of the last one';
 COMMENT ON COLUMN topk.backfills.left_until IS 'steps go from until back to since: the time from since to here is not counted yet';
 COMMENT ON COLUMN topk.backfills.share_done IS 'share of the time from since to until that is counted; 1 when the backfill is done';
@@ -323,7 +356,7 @@ CREATE VIEW topk.snapshots AS
     FROM topk.readable_rollups() AS r
     CROSS JOIN LATERAL topk.readable_snapshots(r.id) AS s
     CROSS JOIN LATERAL pg_catalog.unnest(s.entries) AS e;
-COMMENT ON VIEW topk.snapshots IS 'the top k of each window that is over, one row for each item, for the rollups that the user may read; retention removes old ones';
+COMMENT ON VIEW topk.snapshots IS 'the top k of each window that is over, one row for each item, of what the user may ask for; retention removes old ones';
 GRANT SELECT ON topk.snapshots TO PUBLIC;
 
 CREATE VIEW topk.errors AS
@@ -331,6 +364,6 @@ CREATE VIEW topk.errors AS
            e.start AS window_start, e.stop AS window_end, e.grp AS group_key
     FROM topk.readable_errors() AS e
     JOIN topk.readable_rollups() AS r ON r.id = e.rollup;
-COMMENT ON VIEW topk.errors IS 'the last 100 errors of folds and backfills, for each rollup that the user may read; users with the privileges of pg_monitor see those of other rollups without message and group';
+COMMENT ON VIEW topk.errors IS 'the last 100 errors of folds and backfills, for each rollup that the user may ask for all groups; users with the privileges of pg_monitor see those of other rollups without message and group';
 COMMENT ON COLUMN topk.errors.window_kind IS 'tile, hour, day, week, month, quarter or year if a window failed alone, with its start, end and group; NULL if a fold or backfill failed as a whole';
 GRANT SELECT ON topk.errors TO PUBLIC;

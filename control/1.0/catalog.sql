@@ -317,6 +317,18 @@ COMMENT ON COLUMN topk.limit_rule.cluster IS 'system identifier of that cluster'
 COMMENT ON COLUMN topk.limit_rule.source IS 'stream or table that the limit is for; NULL for every source';
 COMMENT ON SEQUENCE topk.limit_rule_id_seq IS 'numbers for topk.limit_rule.id';
 
+CREATE TABLE topk.ask_grant (
+    rollup integer NOT NULL,
+    role regrole NOT NULL,
+    grp text[] COLLATE "C",
+    row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    CONSTRAINT ask_grant_key UNIQUE NULLS NOT DISTINCT (rollup, role, grp)
+);
+COMMENT ON TABLE topk.ask_grant IS 'one row for each right to ask a rollup that its owner has given; topk.grant_ask writes it, and the view topk.askers shows it';
+COMMENT ON COLUMN topk.ask_grant.role IS 'the role that may ask; dumps have its name. If the role was dropped, the row gives no right to anybody.';
+COMMENT ON COLUMN topk.ask_grant.grp IS 'the group that the role may ask for; NULL: for everything';
+COMMENT ON SEQUENCE topk.ask_grant_row_id_seq IS 'numbers for topk.ask_grant.row_id';
+
 -- Not dumped: a copy of a database would ask the nodes of the original.
 CREATE TABLE topk.node (
     server text COLLATE "C" PRIMARY KEY,
@@ -357,7 +369,7 @@ CREATE FUNCTION topk.archived_rows(OUT relation text, OUT rollup integer, OUT li
     LANGUAGE C STABLE PARALLEL UNSAFE ROWS 1000
     AS 'MODULE_PATHNAME', 'topk_archived_rows';
 COMMENT ON FUNCTION topk.archived_rows() IS
-    'support function of dumps: returns, as lines of topk.archive, all that belongs to the rollups that the current user may ask, and the limits that the user may set. Raises a warning for each rollup that the user may not ask.';
+    'support function of dumps: returns, as lines of topk.archive, all that belongs to the rollups that the current user may ask by SELECT (topk.may_read), and the limits that the user may set. Raises a warning for each other rollup.';
 
 CREATE FUNCTION topk.archive_line() RETURNS trigger
     LANGUAGE C

@@ -124,6 +124,22 @@ COMMENT ON FUNCTION topk.rollup_protected() IS
     'trigger function of topk.rollup: refuses UPDATE and DELETE by statements, so that topk.alter_rollup checks each change';
 CREATE TRIGGER protected BEFORE UPDATE OR DELETE ON topk.rollup FOR EACH ROW EXECUTE FUNCTION topk.rollup_protected();
 
+-- Rights to ask
+
+CREATE FUNCTION topk.grant_ask(rollup text, role regrole, group_key text[] DEFAULT NULL)
+    RETURNS void
+    LANGUAGE C
+    AS 'MODULE_PATHNAME', 'topk_grant_ask';
+COMMENT ON FUNCTION topk.grant_ask(text, regrole, text[]) IS
+    'lets a role and its members ask a rollup without SELECT on its source: for everything, or with group_key for that group alone (an array of keys: for each of these groups). Counts are of all rows, whatever row-level security of the source lets the role see. The role also needs the privileges of topk_reader, and a notice says so if it lacks them. Does nothing if the role has the right. Only the owner of the source may call it (SQLSTATE 42501). A role that is dropped loses its rights, and a new role of that name has none.';
+
+CREATE FUNCTION topk.revoke_ask(rollup text, role regrole, group_key text[] DEFAULT NULL)
+    RETURNS void
+    LANGUAGE C
+    AS 'MODULE_PATHNAME', 'topk_revoke_ask';
+COMMENT ON FUNCTION topk.revoke_ask(text, regrole, text[]) IS
+    'takes away rights that topk.grant_ask has given to a role: without group_key all of them, those of groups included, and otherwise those of exactly these groups. Raises SQLSTATE 42704 if there is none. Only the owner of the source may call it (SQLSTATE 42501).';
+
 -- Limits of what roles may insert
 
 CREATE FUNCTION topk.limits_changed() RETURNS trigger
@@ -219,4 +235,4 @@ CREATE FUNCTION topk.keep_history(rollup text, window_kind text, since timestamp
     LANGUAGE C
     AS 'MODULE_PATHNAME', 'topk_keep_history';
 COMMENT ON FUNCTION topk.keep_history(text, text, timestamptz, timestamptz, text[]) IS
-    'keeps what topk.history returns of this database and its nodes, so that it stays when retention removes the windows, and returns the number of windows. Without since it keeps the last ten windows. Call it regularly, as late events may have come: it replaces what it has kept of a window. Only the owner of the source may call it, with pg_topk.allow_partial off (SQLSTATE 55000).';
+    'keeps what topk.history returns of this database and its nodes, so that it stays when retention removes the windows, and returns the number of windows. Without since it keeps the last ten windows that have counts. Call it regularly, as late events may have come: it replaces what it has kept of a window. Only the owner of the source may call it, with pg_topk.allow_partial off (SQLSTATE 55000).';

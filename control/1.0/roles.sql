@@ -6,7 +6,7 @@ DO $$
 BEGIN
     BEGIN
         CREATE ROLE topk_reader;
-        COMMENT ON ROLE topk_reader IS 'members may ask rollups of pg_topk if they have SELECT on the source';
+        COMMENT ON ROLE topk_reader IS 'members may ask rollups of pg_topk if they have SELECT on the source, or a right that topk.grant_ask gives';
     EXCEPTION WHEN duplicate_object OR unique_violation THEN
     END;
     BEGIN
@@ -22,7 +22,7 @@ CREATE FUNCTION topk.may_read(source regclass)
     LANGUAGE C STABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'topk_may_read';
 COMMENT ON FUNCTION topk.may_read(regclass) IS
-    'returns whether the current user may ask the rollups of a source. The user must have SELECT on it, and must own it or be a member of topk_reader. Row-level security of the source must not apply to the user.';
+    'returns whether the current user may ask all rollups of a source for everything, without a right that topk.grant_ask gives. The user must have SELECT on the source, and must own it or be a member of topk_reader. Row-level security of the source must not apply to the user.';
 GRANT EXECUTE ON FUNCTION topk.may_read(regclass) TO PUBLIC;
 
 -- Views are made of functions that return the rows of rollups which the user may ask or watch, and of no others: EXPLAIN ANALYZE of a query
@@ -50,7 +50,7 @@ CREATE FUNCTION topk.readable_states(OUT rollup integer, OUT events bigint, OUT 
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_readable_states';
 COMMENT ON FUNCTION topk.readable_states() IS
-    'support function of the views: returns the rows of topk.rollup_state for the rollups that the current user may ask or, with the privileges of pg_monitor, watch';
+    'support function of the views: returns the rows of topk.rollup_state for the rollups that the current user may ask for all groups or, with the privileges of pg_monitor, watch';
 GRANT EXECUTE ON FUNCTION topk.readable_states() TO PUBLIC;
 
 CREATE FUNCTION topk.readable_backfills(OUT rollup integer, OUT since timestamptz, OUT until timestamptz, OUT left_until timestamptz,
@@ -59,7 +59,7 @@ CREATE FUNCTION topk.readable_backfills(OUT rollup integer, OUT since timestampt
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_readable_backfills';
 COMMENT ON FUNCTION topk.readable_backfills() IS
-    'support function of topk.backfills: returns the rows of topk.backfill_progress for the rollups that the current user may ask';
+    'support function of topk.backfills: returns the rows of topk.backfill_progress for the rollups that the current user may ask for all groups or, with the privileges of pg_monitor, watch';
 GRANT EXECUTE ON FUNCTION topk.readable_backfills() TO PUBLIC;
 
 CREATE FUNCTION topk.readable_groups(of_rollup integer, OUT rollup integer, OUT grp text[])
@@ -67,7 +67,7 @@ CREATE FUNCTION topk.readable_groups(of_rollup integer, OUT rollup integer, OUT 
     LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 100
     AS 'MODULE_PATHNAME', 'topk_readable_groups';
 COMMENT ON FUNCTION topk.readable_groups(integer) IS
-    'support function of topk.groups: returns the groups of a rollup, given by its id, if the current user may ask it';
+    'support function of topk.groups: returns the groups of a rollup, given by its id, that the current user may ask for';
 GRANT EXECUTE ON FUNCTION topk.readable_groups(integer) TO PUBLIC;
 
 CREATE FUNCTION topk.readable_snapshots(of_rollup integer, OUT window_kind text, OUT start timestamptz, OUT stop timestamptz,
@@ -77,7 +77,7 @@ CREATE FUNCTION topk.readable_snapshots(of_rollup integer, OUT window_kind text,
     LANGUAGE C STABLE STRICT PARALLEL RESTRICTED ROWS 1000
     AS 'MODULE_PATHNAME', 'topk_readable_snapshots';
 COMMENT ON FUNCTION topk.readable_snapshots(integer) IS
-    'support function of topk.snapshots: returns the snapshots of a rollup, given by its id, if the current user may ask it';
+    'support function of topk.snapshots: returns the snapshots of a rollup, given by its id, of what the current user may ask for';
 GRANT EXECUTE ON FUNCTION topk.readable_snapshots(integer) TO PUBLIC;
 
 CREATE FUNCTION topk.readable_errors(OUT at timestamptz, OUT rollup integer, OUT sqlstate text, OUT message text,
@@ -87,5 +87,13 @@ CREATE FUNCTION topk.readable_errors(OUT at timestamptz, OUT rollup integer, OUT
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
     AS 'MODULE_PATHNAME', 'topk_readable_errors';
 COMMENT ON FUNCTION topk.readable_errors() IS
-    'support function of the views: returns the errors of the rollups that the current user may ask. With the privileges of pg_monitor, it returns those of other rollups too, without message and group.';
+    'support function of the views: returns the errors of the rollups that the current user may ask for all groups. With the privileges of pg_monitor, it returns those of other rollups too, without message and group.';
 GRANT EXECUTE ON FUNCTION topk.readable_errors() TO PUBLIC;
+
+CREATE FUNCTION topk.readable_askers(OUT rollup integer, OUT role text, OUT grp text[])
+    RETURNS SETOF record
+    LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
+    AS 'MODULE_PATHNAME', 'topk_readable_askers';
+COMMENT ON FUNCTION topk.readable_askers() IS
+    'support function of topk.askers: returns the rows of topk.ask_grant for the rollups that the current user may ask for all groups, and the rights of that user';
+GRANT EXECUTE ON FUNCTION topk.readable_askers() TO PUBLIC;

@@ -10,7 +10,7 @@ CREATE FUNCTION topk.rollup_activity(OUT rollup integer, OUT pending_deltas bigi
     LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_rollup_activity';
 COMMENT ON FUNCTION topk.rollup_activity() IS
-    'support function of topk.stats: returns, for each rollup that the user may read or watch, what waits in the delta log, and the statistics in shared memory. unseen is the age of the oldest commit that no fold has read, NULL if it is not known.';
+    'support function of topk.stats: returns, for each rollup that the user may ask for all groups or watch, what waits in the delta log, and the statistics in shared memory. unseen is the age of the oldest commit that no fold has read, NULL if it is not known.';
 
 CREATE FUNCTION topk.has_worker() RETURNS boolean
     LANGUAGE C VOLATILE PARALLEL RESTRICTED
@@ -42,7 +42,7 @@ CREATE VIEW topk.stats AS
                       (pg_catalog.array_agg(l.message ORDER BY l.at DESC, l.row_id DESC))[1] AS last_error
                FROM topk.readable_errors() AS l GROUP BY l.rollup) AS e ON e.rollup = r.id;
 COMMENT ON VIEW topk.stats IS
-    'statistics of each rollup that the user may read, or of all with the privileges of pg_monitor: totals, counts that wait to be folded, rows and bytes of each level, and errors; with shared_preload_libraries also the rate of events and the latency of answers, which are NULL otherwise';
+    'statistics of each rollup that the user may ask for all groups, or of all with the privileges of pg_monitor: totals, counts that wait to be folded, rows and bytes of each level, and errors; with shared_preload_libraries also the rate of events and the latency of answers, which are NULL otherwise';
 COMMENT ON COLUMN topk.stats.schema IS 'schema of the rollup, which is that of its source';
 COMMENT ON COLUMN topk.stats.events IS 'accepted events, including those in the delta log';
 COMMENT ON COLUMN topk.stats.weight IS 'weight of these events';

@@ -77,11 +77,10 @@ void add_line(const Across *across, const AnswerRow &line, Pieces *pieces, Frequ
 }
 
 // Some events of the group may be among those of others, so that the sum of the nodes would be too small.
-void refuse_unassigned(const char *node, int64 count) {
+void refuse_unassigned(const char *node) {
     ereport(allow_partial ? WARNING : ERROR,
             (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("%s does not count this group by itself", node),
-             errdetail("It has counted " INT64_FORMAT " events of groups beyond max_groups, and some may be of this group.",
-                       count),
+             errdetail("It has counted events of groups beyond max_groups, and some may be of this group."),
              errhint("topk.groups has the groups that a node counts by themselves.")));
 }
 
@@ -140,8 +139,8 @@ void forget_own(const Across *across, Pieces *pieces, Frequency *frequency) {
 
 void refuse_unassigned_here(const Across *across) {
     for (int i = 0; i < across->count; ++i)
-        if (const int64 count = unassigned_events(across->row, across->spans[i], across->groups); count != 0)
-            refuse_unassigned("this node", count);
+        if (unassigned_events(across->row, across->spans[i], across->groups) != 0)
+            refuse_unassigned("this node");
 }
 
 void explain_node(void *node) { errcontext("answer of node \"%s\"", static_cast<const Node *>(node)->name); }
@@ -232,8 +231,8 @@ Answered add_across(Across *across, Pieces *pieces, Frequency *frequency) {
         for (int j = 0; j < across->count; ++j) {
             const AnswerRow line = {answer_of(*member.node), j};
             add_line(across, line, pieces, frequency);
-            if (const int64 count = line.int8(unassigned); count != 0) {
-                refuse_unassigned(member.name, count);
+            if (line.int8(unassigned) != 0) {
+                refuse_unassigned(member.name);
                 complete = false;
             }
         }

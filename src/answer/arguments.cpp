@@ -92,11 +92,11 @@ void explain_error(void *) {
 
 } // namespace
 
-Datum timed_answer(Datum (*function)(FunctionCallInfo, const RollupRow *), FunctionCallInfo fcinfo) {
+Datum timed_answer(Datum (*function)(FunctionCallInfo, const RollupRow *), int group, FunctionCallInfo fcinfo) {
     instr_time began, elapsed;
     INSTR_TIME_SET_CURRENT(began);
     RollupRow row;
-    rollup_argument(fcinfo, &row);
+    rollup_argument(fcinfo, &row, group);
     asked_span = {0, 0};
     ErrorContextCallback explain = {error_context_stack, explain_error, nullptr};
     error_context_stack = &explain;
@@ -115,13 +115,21 @@ void raise_null(const char *argument) {
     pg_unreachable();
 }
 
-void rollup_argument(FunctionCallInfo fcinfo, RollupRow *row) {
+static AskedGroups asked_groups(FunctionCallInfo fcinfo, int position, const RollupRow *row) {
+    return PG_ARGISNULL(position) ? group_alone(nullptr) : keys_of(PG_GETARG_ARRAYTYPE_P(position), row);
+}
+
+void rollup_argument(FunctionCallInfo fcinfo, RollupRow *row, int group) {
     if (PG_ARGISNULL(0))
         raise_null("rollup");
     const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     if (!read_rollup(name, GetActiveSnapshot(), row))
         raise_no_rollup(name);
-    require_readable(row->name, row->source);
+    const Permission permission = require_permission(row);
+    if (!permission.all && group != permitted_groups) {
+        const AskedGroups groups = asked_groups(fcinfo, group, row);
+        require_groups(permission, row, groups.keys, groups.count);
+    }
     if (row->unusable != nullptr)
         ereport(ERROR,
                 (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -157,9 +165,7 @@ int32 k_argument(FunctionCallInfo fcinfo, int position) {
 }
 
 AskedGroups groups_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row) {
-    if (PG_ARGISNULL(position))
-        return group_alone(nullptr);
-    const AskedGroups groups = keys_of(PG_GETARG_ARRAYTYPE_P(position), row);
+    const AskedGroups groups = asked_groups(fcinfo, position, row);
     for (int i = 0; i < groups.count; ++i)
         if (!is_known(row, groups.keys[i]))
             notice_unknown(row, groups.keys[i]);

@@ -4,18 +4,22 @@
 #include "../pg/function.h"
 #include "pieces.h"
 
-// In place of TOPK_FUNCTION(name, function(fcinfo)): the function gets the rollup that argument 0 names, and topk.stats
-// counts and times its answers. A call that ends in an error is not counted.
-#define TOPK_ANSWER(name, function) TOPK_FUNCTION(name, topk::answer::timed_answer(function, fcinfo))
+// In place of TOPK_FUNCTION(name, function(fcinfo)): the function gets the rollup that argument 0 names, if the user may ask
+// it for the groups of argument `group`. topk.stats counts and times its answers. A call that ends in an error is not
+// counted.
+#define TOPK_ANSWER(name, function, group) TOPK_FUNCTION(name, topk::answer::timed_answer(function, group, fcinfo))
 
 namespace topk::answer {
 
-Datum timed_answer(Datum (*function)(FunctionCallInfo, const RollupRow *), FunctionCallInfo fcinfo);
+// In place of the position of an argument: the function returns nothing of groups that the user may not ask for.
+constexpr int permitted_groups = -1;
+
+Datum timed_answer(Datum (*function)(FunctionCallInfo, const RollupRow *), int group, FunctionCallInfo fcinfo);
 
 [[noreturn]] void raise_null(const char *argument);
 
-// The rollup that argument 0 names, which the current user may ask (rights.h).
-void rollup_argument(FunctionCallInfo fcinfo, RollupRow *row);
+// The rollup that argument 0 names, which the current user may ask (rights.h) for the groups of argument `group`.
+void rollup_argument(FunctionCallInfo fcinfo, RollupRow *row, int group);
 // The level that answers for a kind of window.
 Level level_argument(FunctionCallInfo fcinfo, int position, const RollupRow *row);
 // A finite time. NULL stands for now().

@@ -1,4 +1,5 @@
 // topk.top_by_group(): the top k of every group.
+#include "../catalog/rights.h"
 #include "across.h"
 #include "arguments.h"
 #include "ranking.h"
@@ -33,7 +34,10 @@ Datum top_by_group(FunctionCallInfo fcinfo, const RollupRow *row) {
     Array<GroupRanking> rankings = {};
     rankings.reserve(groups.count);
     Array<Line> lines = {};
+    const Permission permission = permission_of({row->id, row->source});
     for (const GroupPieces &group : groups) {
+        if (!permits(permission, group.grp))
+            continue;
         const GroupRanking *ranking = &rankings.add({group.grp, ranking_of(row, group.pieces, k)});
         for (uint32_t i = 0; i < ranking->ranking.n; ++i)
             lines.add({ranking, i});
@@ -49,4 +53,4 @@ Datum top_by_group(FunctionCallInfo fcinfo, const RollupRow *row) {
 
 } // namespace
 
-TOPK_ANSWER(topk_top_by_group, top_by_group)
+TOPK_ANSWER(topk_top_by_group, top_by_group, topk::answer::permitted_groups)

@@ -1,5 +1,6 @@
 #include "counted_windows.h"
 
+#include "../catalog/rights.h"
 #include "../catalog/rollup_name.h"
 #include "../catalog/set_aside.h"
 #include "../catalog/snapshot.h"
@@ -65,14 +66,24 @@ Array<Span> counted_here(const RollupRow *row, Level level, const char *kind, Sp
     return finder.found;
 }
 
-// counted_windows(rollup, window_kind, since, until, group_key)
+// Whether no event of the group is known in a window.
+bool is_empty(const RollupRow *row, Level level, Span window, ArrayType *grp) {
+    const Pieces pieces = window_pieces(row, {level, window, group_alone(grp)});
+    return pieces.parts.count == 0 && pieces.missing.count == 0;
+}
+
+// counted_windows(rollup, window_kind, since, until, group_key). A user who may ask for some groups does not see in which
+// windows others have counts.
 Datum counted_windows(FunctionCallInfo fcinfo, const RollupRow *row) {
     const Level level = level_argument(fcinfo, 1, row);
     const char *kind = text_to_cstring(PG_GETARG_TEXT_PP(1));
     const Span starts = starts_arguments(fcinfo, row, 1, 2);
     ArrayType *grp = group_argument(fcinfo, 4, row);
+    const bool exact = !permission_of({row->id, row->source}).all;
     ReturnSetInfo *rows = begin_rows(fcinfo);
     for (const Span &window : counted_here(row, level, kind, starts, grp)) {
+        if (exact && is_empty(row, level, window, grp))
+            continue;
         const Datum values[] = {TimestampTzGetDatum(window.start), TimestampTzGetDatum(window.stop)};
         const bool nulls[2] = {};
         add_row(rows, values, nulls);
@@ -90,8 +101,8 @@ Parameter time_parameter(TimestampTz time) {
 
 CountedWindows counted_everywhere(const Array<const char *> &nodes, const RollupRow *row, Level level, const char *kind,
                                   Span starts, ArrayType *grp) {
-    const Parameter parameters[] = {text_parameter(qualified_name(row->source, row->name)), text_parameter(kind), time_parameter(starts.start),
-                                    time_parameter(starts.stop), group_parameter(grp)};
+    const Parameter parameters[] = {text_parameter(qualified_name(row->source, row->name)), text_parameter(kind),
+                                    time_parameter(starts.start), time_parameter(starts.stop), group_parameter(grp)};
     Question *question =
         begin_question(nodes, "SELECT window_start, window_end FROM topk.counted_windows($1, $2, $3, $4, $5)", parameters,
                        lengthof(parameters));
@@ -123,4 +134,4 @@ CountedWindows counted_everywhere(const Array<const char *> &nodes, const Rollup
 
 } // namespace topk::answer
 
-TOPK_ANSWER(topk_counted_windows, topk::answer::counted_windows)
+TOPK_ANSWER(topk_counted_windows, topk::answer::counted_windows, 4)

@@ -1,5 +1,6 @@
 // topk.exact_counts(): what the rows of a table say, for topk.accuracy().
 #include "../catalog/as_owner.h"
+#include "../catalog/rights.h"
 #include "arguments.h"
 
 namespace {
@@ -30,7 +31,8 @@ void fetch_all(Portal portal, ReturnSetInfo *rows) {
 // who asks has to trust them.
 Datum exact_counts(FunctionCallInfo fcinfo) {
     RollupRow row;
-    rollup_argument(fcinfo, &row);
+    rollup_argument(fcinfo, &row, 3);
+    require_readable(&row);
     const TimestampTz since = time_argument(fcinfo, 1), until = time_argument(fcinfo, 2);
     const ArrayType *grp = group_argument(fcinfo, 3, &row);
     ReturnSetInfo *rows = begin_rows(fcinfo);

@@ -159,4 +159,4 @@ Datum history(FunctionCallInfo fcinfo, const RollupRow *row) {
 } // namespace
 } // namespace topk::answer
 
-TOPK_ANSWER(topk_history, topk::answer::history)
+TOPK_ANSWER(topk_history, topk::answer::history, 5)

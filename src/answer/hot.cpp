@@ -161,4 +161,4 @@ Datum hot(FunctionCallInfo fcinfo, const RollupRow *row) {
 
 } // namespace
 
-TOPK_ANSWER(topk_hot, hot)
+TOPK_ANSWER(topk_hot, hot, 4)

@@ -77,5 +77,5 @@ Datum last(FunctionCallInfo fcinfo, const RollupRow *row) {
 
 } // namespace
 
-TOPK_ANSWER(topk_range, range)
-TOPK_ANSWER(topk_last, last)
+TOPK_ANSWER(topk_range, range, 4)
+TOPK_ANSWER(topk_last, last, 3)

@@ -1,11 +1,16 @@
 // topk.readable_rollups() and the like: the rows of a table of schema topk that belong to rollups which the user may ask or
-// watch.
+// watch, and to groups that the user may ask for.
 // Views are made of them, so that no plan of a user's query passes over rows of others, which EXPLAIN ANALYZE would count.
+#include "../catalog/ask_grant.h"
 #include "../catalog/rights.h"
 #include "../catalog/rollup.h"
 #include "../catalog/scan.h"
 #include "../catalog/tables.h"
 #include "../pg/function.h"
+
+extern "C" {
+#include "utils/acl.h"
+}
 
 namespace topk::answer {
 namespace {
@@ -36,16 +41,36 @@ Datum schema_of(Oid source, bool *null) {
     return *null ? (Datum)0 : DirectFunctionCall1(namein, CStringGetDatum(name));
 }
 
-// The rollups that the user may ask or watch, by the snapshot of the query; with `only`, at most that one.
-Array<int32> readable_ids(bool (*may)(Oid), const int32 *only) {
-    Array<int32> ids = {};
-    for (const RollupSource &rollup : list_rollups(GetActiveSnapshot()))
-        if ((only == nullptr || rollup.id == *only) && may(rollup.source))
-            ids.add(rollup.id);
-    return ids;
+// What a function shows of a rollup, and to whom.
+enum class Shown {
+    definition, // to those who may ask it, for whatever group, or watch it
+    totals,     // to those who may ask it for all groups, or watch it
+    counts      // to those who may ask it, what is of their groups
+};
+
+struct Readable {
+    int32 id;
+    Permission permission;
+};
+
+// By the snapshot of the query; with `only`, at most that one.
+Array<Readable> readable_rollups(Shown shown, const int32 *only) {
+    Array<Readable> list = {};
+    for (const RollupSource &rollup : list_rollups(GetActiveSnapshot())) {
+        if (only != nullptr && rollup.id != *only)
+            continue;
+        const Permission permission = permission_of(rollup);
+        if ((shown != Shown::totals && any(permission)) || (shown != Shown::counts && may_watch(rollup, permission)))
+            list.add({rollup.id, permission});
+    }
+    return list;
 }
 
-bool contains(const Array<int32> &ids, int32 id) { return std::binary_search(ids.begin(), ids.end(), id); }
+const Permission *find(const Array<Readable> &list, int32 id) {
+    const Readable *found =
+        std::lower_bound(list.begin(), list.end(), id, [](const Readable &rollup, int32 i) { return rollup.id < i; });
+    return found != list.end() && found->id == id ? &found->permission : nullptr;
+}
 
 // Whether a column can have what was counted: a group, or the message of an error, which may quote an item.
 bool has_counted(TupleDesc rows, int column) {
@@ -53,15 +78,21 @@ bool has_counted(TupleDesc rows, int column) {
     return namestrcmp(name, "message") == 0 || namestrcmp(name, "grp") == 0;
 }
 
+// The group of a row; nullptr: it is of all groups together.
+const ArrayType *group_of(HeapTuple tuple, TupleDesc descriptor, AttrNumber column) {
+    bool null;
+    const Datum value = heap_getattr(tuple, column, descriptor, &null);
+    return null ? nullptr : DatumGetArrayTypeP(value);
+}
+
 // Returns the rows of a table, whose column `rollup` is the id of a rollup. The argument of the SQL function, if it has one,
 // is the id of the only rollup whose rows are wanted, which the index finds. Those who may only watch get NULL in the
 // place of what was counted.
-Datum readable(FunctionCallInfo fcinfo, bool (*may)(Oid), Table of, AttrNumber rollup, const char *index) {
+Datum readable(FunctionCallInfo fcinfo, Shown shown, Table of, AttrNumber rollup, const char *index) {
     ReturnSetInfo *result = begin_rows(fcinfo);
     const int32 id = PG_NARGS() != 0 ? PG_GETARG_INT32(0) : 0;
-    const Array<int32> ids = readable_ids(may, PG_NARGS() != 0 ? &id : nullptr);
-    const Array<int32> asked = readable_ids(may_read, PG_NARGS() != 0 ? &id : nullptr);
-    if (ids.count == 0)
+    const Array<Readable> rollups = readable_rollups(shown, PG_NARGS() != 0 ? &id : nullptr);
+    if (rollups.count == 0)
         return (Datum)0;
     ScanKeyData key;
     ScanKeyInit(&key, rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
@@ -69,6 +100,7 @@ Datum readable(FunctionCallInfo fcinfo, bool (*may)(Oid), Table of, AttrNumber r
     begin_rows(&rows, table_oid(of), index != nullptr ? index_oid(index) : InvalidOid, false, PG_NARGS(), &key,
                GetActiveSnapshot());
     const TupleDesc descriptor = RelationGetDescr(rows.relation);
+    const AttrNumber grp = get_attnum(RelationGetRelid(rows.relation), "grp");
     const int count = result->setDesc->natts;
     const AttrNumber *columns = columns_of(result->setDesc, descriptor);
     auto *values = static_cast<Datum *>(palloc(count * sizeof(Datum)));
@@ -76,14 +108,34 @@ Datum readable(FunctionCallInfo fcinfo, bool (*may)(Oid), Table of, AttrNumber r
     while (HeapTuple tuple = next_row(&rows)) {
         CHECK_FOR_INTERRUPTS();
         bool null;
-        const int32 of_row = DatumGetInt32(heap_getattr(tuple, rollup, descriptor, &null));
-        if (!contains(ids, of_row))
+        const Permission *permission = find(rollups, DatumGetInt32(heap_getattr(tuple, rollup, descriptor, &null)));
+        if (permission == nullptr ||
+            (shown == Shown::counts && !permission->all && !permits(*permission, group_of(tuple, descriptor, grp))))
             continue;
         for (int i = 0; i < count; ++i)
             values[i] = columns[i] == schema_column ? schema_of(read_source(tuple, descriptor).source, &nulls[i])
                                                     : heap_getattr(tuple, columns[i], descriptor, &nulls[i]);
-        for (int i = 0; i < count && !contains(asked, of_row); ++i)
+        for (int i = 0; i < count && shown == Shown::totals && !permission->all; ++i)
             nulls[i] = nulls[i] || has_counted(result->setDesc, i);
+        add_row(result, values, nulls);
+    }
+    return (Datum)0;
+}
+
+// readable_askers(): a user who may ask for everything sees all rights of a rollup, and others see their own.
+Datum readable_askers(FunctionCallInfo fcinfo) {
+    ReturnSetInfo *result = begin_rows(fcinfo);
+    const Array<AskGrant> grants = list_grants(nullptr);
+    if (grants.count == 0)
+        return (Datum)0;
+    const Array<Readable> rollups = readable_rollups(Shown::counts, nullptr);
+    for (const AskGrant &grant : grants) {
+        const Permission *permission = find(rollups, grant.rollup);
+        const char *role = GetUserNameFromId(grant.role, true);
+        if (permission == nullptr || role == nullptr || !(permission->all || has_privs_of_role(GetUserId(), grant.role)))
+            continue;
+        const Datum values[] = {Int32GetDatum(grant.rollup), CStringGetTextDatum(role), PointerGetDatum(grant.grp)};
+        const bool nulls[] = {false, false, grant.grp == nullptr};
         add_row(result, values, nulls);
     }
     return (Datum)0;
@@ -92,15 +144,14 @@ Datum readable(FunctionCallInfo fcinfo, bool (*may)(Oid), Table of, AttrNumber r
 } // namespace
 } // namespace topk::answer
 
-TOPK_FUNCTION(topk_readable_rollups,
-              topk::answer::readable(fcinfo, topk::catalog::may_watch, topk::catalog::Table::rollup, 1, nullptr))
-TOPK_FUNCTION(topk_readable_states,
-              topk::answer::readable(fcinfo, topk::catalog::may_watch, topk::catalog::Table::rollup_state, 1, nullptr))
-TOPK_FUNCTION(topk_readable_backfills,
-              topk::answer::readable(fcinfo, topk::catalog::may_watch, topk::catalog::Table::backfill_progress, 1, nullptr))
-TOPK_FUNCTION(topk_readable_groups,
-              topk::answer::readable(fcinfo, topk::catalog::may_read, topk::catalog::Table::group_key, 1, "group_key_pkey"))
-TOPK_FUNCTION(topk_readable_snapshots,
-              topk::answer::readable(fcinfo, topk::catalog::may_read, topk::catalog::Table::snapshot, 1, "snapshot_stop"))
-TOPK_FUNCTION(topk_readable_errors,
-              topk::answer::readable(fcinfo, topk::catalog::may_watch, topk::catalog::Table::error_log, 2, nullptr))
+using topk::answer::readable;
+using topk::answer::Shown;
+using topk::catalog::Table;
+
+TOPK_FUNCTION(topk_readable_rollups, readable(fcinfo, Shown::definition, Table::rollup, 1, nullptr))
+TOPK_FUNCTION(topk_readable_states, readable(fcinfo, Shown::totals, Table::rollup_state, 1, nullptr))
+TOPK_FUNCTION(topk_readable_backfills, readable(fcinfo, Shown::totals, Table::backfill_progress, 1, nullptr))
+TOPK_FUNCTION(topk_readable_groups, readable(fcinfo, Shown::counts, Table::group_key, 1, "group_key_pkey"))
+TOPK_FUNCTION(topk_readable_snapshots, readable(fcinfo, Shown::counts, Table::snapshot, 1, "snapshot_stop"))
+TOPK_FUNCTION(topk_readable_errors, readable(fcinfo, Shown::totals, Table::error_log, 2, nullptr))
+TOPK_FUNCTION(topk_readable_askers, topk::answer::readable_askers(fcinfo))

@@ -121,4 +121,4 @@ Datum series(FunctionCallInfo fcinfo, const RollupRow *row) {
 
 } // namespace
 
-TOPK_ANSWER(topk_series, series)
+TOPK_ANSWER(topk_series, series, 5)

@@ -66,7 +66,7 @@ Datum range_sketch(FunctionCallInfo fcinfo, const RollupRow *row) { return of_ra
 
 } // namespace
 
-TOPK_ANSWER(topk_summary, summary)
-TOPK_ANSWER(topk_sketch, sketch)
-TOPK_ANSWER(topk_range_summary, range_summary)
-TOPK_ANSWER(topk_range_sketch, range_sketch)
+TOPK_ANSWER(topk_summary, summary, 3)
+TOPK_ANSWER(topk_sketch, sketch, 3)
+TOPK_ANSWER(topk_range_summary, range_summary, 3)
+TOPK_ANSWER(topk_range_sketch, range_sketch, 3)

@@ -69,6 +69,6 @@ Datum frequency(FunctionCallInfo fcinfo, const RollupRow *row) {
 
 } // namespace
 
-TOPK_ANSWER(topk_top, top)
-TOPK_ANSWER(topk_rollup_heavy_hitters, heavy_hitters)
-TOPK_ANSWER(topk_rollup_frequency, frequency)
+TOPK_ANSWER(topk_top, top, 4)
+TOPK_ANSWER(topk_rollup_heavy_hitters, heavy_hitters, 4)
+TOPK_ANSWER(topk_rollup_frequency, frequency, 4)

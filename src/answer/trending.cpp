@@ -190,4 +190,4 @@ Datum trending(FunctionCallInfo fcinfo, const RollupRow *row) {
 
 } // namespace
 
-TOPK_ANSWER(topk_trending, trending)
+TOPK_ANSWER(topk_trending, trending, 5)

@@ -63,7 +63,7 @@ Datum window_info(FunctionCallInfo fcinfo, const RollupRow *row) {
 // window_bounds(rollup, window_kind, at). It reads no counts.
 Datum window_bounds(FunctionCallInfo fcinfo) {
     RollupRow row;
-    rollup_argument(fcinfo, &row);
+    rollup_argument(fcinfo, &row, permitted_groups);
     const Span span = window_of(&row, level_argument(fcinfo, 1, &row), time_argument(fcinfo, 2));
     Datum values[] = {TimestampTzGetDatum(span.start), TimestampTzGetDatum(span.stop)};
     bool nulls[2] = {};
@@ -182,6 +182,6 @@ Datum read_window(FunctionCallInfo fcinfo, const RollupRow *row) {
 
 } // namespace
 
-TOPK_ANSWER(topk_window_info, window_info)
+TOPK_ANSWER(topk_window_info, window_info, 3)
 TOPK_FUNCTION(topk_window_bounds, window_bounds(fcinfo))
-TOPK_ANSWER(topk_read_window, read_window)
+TOPK_ANSWER(topk_read_window, read_window, 4)

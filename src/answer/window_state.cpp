@@ -1,5 +1,6 @@
 // topk.window_state(): what this database holds of spans of a rollup, as states that another one merges.
 #include "../catalog/moved.h"
+#include "../catalog/rights.h"
 #include "across.h"
 #include "arguments.h"
 
@@ -78,6 +79,7 @@ Datum window_state(FunctionCallInfo fcinfo, const RollupRow *row) {
     const Content content = PG_ARGISNULL(4) ? Content::summary : content_of(text_to_cstring(PG_GETARG_TEXT_PP(4)));
     const bool item = !PG_ARGISNULL(5);
     const ItemArgument wanted = item ? item_argument(fcinfo, 5, row->shape.kind) : ItemArgument{};
+    const bool everything = permission_of({row->id, row->source}).all;
     const Datum identity = CStringGetTextDatum(own_identity());
     const Datum absorbed = names_array(absorbed_databases(row->id, GetActiveSnapshot()));
     ReturnSetInfo *rows = begin_rows(fcinfo);
@@ -97,7 +99,8 @@ Datum window_state(FunctionCallInfo fcinfo, const RollupRow *row) {
         set_pointer(&values[5], &nulls[5], state.registers);
         set_int8(&values[6], &nulls[6], lost != nullptr, lost == nullptr ? 0 : static_cast<uint64_t>(lost->start));
         set_int8(&values[7], &nulls[7], lost != nullptr, lost == nullptr ? 0 : static_cast<uint64_t>(lost->stop));
-        values[8] = Int64GetDatum(unassigned_events(row, span, groups));
+        const int64 others = unassigned_events(row, span, groups);
+        values[8] = Int64GetDatum(everything ? others : std::min<int64>(others, 1));
         set_int8(&values[9], &nulls[9], item, f.lower);
         set_int8(&values[10], &nulls[10], item, f.upper);
         set_int8(&values[11], &nulls[11], item, f.estimate);
@@ -110,4 +113,4 @@ Datum window_state(FunctionCallInfo fcinfo, const RollupRow *row) {
 
 } // namespace
 
-TOPK_ANSWER(topk_window_state, window_state)
+TOPK_ANSWER(topk_window_state, window_state, 3)

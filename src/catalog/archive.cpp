@@ -124,15 +124,7 @@ int32 limit_id() {
 }
 
 // Users other than superusers restore what belongs to their own tables.
-bool may_restore(Oid user, Oid source) {
-    return superuser_arg(user) || (OidIsValid(source) &&
-#if PG_VERSION_NUM >= 160000
-                                   object_ownercheck(RelationRelationId, source, user)
-#else
-                                   pg_class_ownercheck(source, user)
-#endif
-                                  );
-}
+bool may_restore(Oid user, Oid source) { return superuser_arg(user) || (OidIsValid(source) && is_owner(user, source)); }
 
 void restore_rollup(const Line &line) {
     if (!line.valid) {
@@ -196,10 +188,25 @@ void mark_unusable(Restored *rollup) {
                  from)));
 }
 
+// A role of the other cluster may lack here. A role that was dropped there is a number, which is no name.
+bool has_role(const Line &line, const char *rollup) {
+    if (!line.valid || query("SELECT FROM pg_roles WHERE quote_ident(rolname) = $1 ->> 'role'", {line.json}) == 0) {
+        query("SELECT CASE WHEN $2 THEN $1 ->> 'role' END", {line.json, Value::boolean(line.valid)});
+        const char *role = result_string(0, 1);
+        ereport(WARNING, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                          errmsg("a right to ask rollup \"%s\" is not restored: role %s does not exist", rollup,
+                                 role == nullptr ? "of that name" : role)));
+        return false;
+    }
+    return true;
+}
+
 void restore_of_rollup(const Line &line) {
     Restored *rollup = find_restored(line.rollup);
     Oid source;
     if (rollup == nullptr || rollup->unusable || !find_source(rollup->id, &source) || !may_restore(line.user, source))
+        return;
+    if (strcmp(archived_tables[line.table].name, table_name(Table::ask_grant)) == 0 && !has_role(line, rollup->name))
         return;
     if (line.valid)
         insert_line(line.table, line.json, rollup->id);

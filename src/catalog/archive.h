@@ -13,12 +13,21 @@ struct ArchivedTable {
     const char *name;
     const char *id; // its column that is the id of a rollup; nullptr: topk.limit_rule
 };
-inline constexpr ArchivedTable archived_tables[] = {
-    {"rollup", "id"},        {"rollup_state", "rollup"}, {"group_key", "rollup"}, {"delta_0", "rollup"},
-    {"delta_1", "rollup"},   {"delta_2", "rollup"},      {"delta_3", "rollup"},   {"tile", "rollup"},
-    {"set_aside", "rollup"}, {"snapshot", "rollup"},     {"error_log", "rollup"}, {"moved", "rollup"},
-    {"joint_snapshot", "rollup"},
-    {"limit_rule", nullptr}};
+inline constexpr ArchivedTable archived_tables[] = {{"rollup", "id"},
+                                                    {"rollup_state", "rollup"},
+                                                    {"group_key", "rollup"},
+                                                    {"delta_0", "rollup"},
+                                                    {"delta_1", "rollup"},
+                                                    {"delta_2", "rollup"},
+                                                    {"delta_3", "rollup"},
+                                                    {"tile", "rollup"},
+                                                    {"set_aside", "rollup"},
+                                                    {"snapshot", "rollup"},
+                                                    {"error_log", "rollup"},
+                                                    {"moved", "rollup"},
+                                                    {"joint_snapshot", "rollup"},
+                                                    {"ask_grant", "rollup"},
+                                                    {"limit_rule", nullptr}};
 
 // The first line of a dump: {"encoding": ...}.
 inline constexpr const char *archive_header = "dump";

@@ -2,6 +2,7 @@
 
 #include "as_owner.h"
 #include "owner.h"
+#include "rights.h"
 #include "statement.h"
 
 extern "C" {
@@ -48,10 +49,13 @@ bool is_table(Relation relation) {
     return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
 }
 
+bool has_select(Relation table) {
+    return pg_class_aclcheck(RelationGetRelid(table), GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+}
+
 void require_select(Relation table) {
-    const AclResult result = pg_class_aclcheck(RelationGetRelid(table), GetUserId(), ACL_SELECT);
-    if (result != ACLCHECK_OK)
-        aclcheck_error(result, get_relkind_objtype(table->rd_rel->relkind), RelationGetRelationName(table));
+    if (!has_select(table))
+        aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(table->rd_rel->relkind), RelationGetRelationName(table));
 }
 
 // The owner of the table reads it, so that the user who asks need not trust casts of its types, nor anything else in it.
@@ -102,11 +106,14 @@ Datum *metadata_of(const RollupRow *row, Datum *items, int n) {
     Relation table = try_table_open(row->metadata, AccessShareLock);
     if (table == nullptr)
         return found;
-    require_select(table);
-    // Policies would have to run with the rights of the user who asks, who need not trust the user who wrote them. Those of an
-    // owner to whom they apply by force run with the owner's rights, as the whole query does.
+    // The right to ask the rollup alone does not include the items table.
+    const bool asker = !has_select(table) && !may_read(row->source);
+    if (!asker)
+        require_select(table);
+    // Policies would have to run with the rights of the user who asks, who need not trust the user who wrote them. Those of
+    // an owner to whom they apply by force run with the owner's rights, as the whole query does.
     const bool policies = check_enable_rls(row->metadata, InvalidOid, true) == RLS_ENABLED && !is_owner(row->metadata);
-    if (is_table(table) && !policies)
+    if (is_table(table) && !policies && !asker)
         read_rows(row, table, items, n, found);
     table_close(table, NoLock);
     return found;

@@ -10,13 +10,14 @@ extern "C" {
 
 namespace topk::catalog {
 
-inline bool is_owner(Oid source) {
+inline bool is_owner(Oid user, Oid source) {
 #if PG_VERSION_NUM >= 160000
-    return object_ownercheck(RelationRelationId, source, GetUserId());
+    return object_ownercheck(RelationRelationId, source, user);
 #else
-    return pg_class_ownercheck(source, GetUserId());
+    return pg_class_ownercheck(source, user);
 #endif
 }
+inline bool is_owner(Oid source) { return is_owner(GetUserId(), source); }
 
 inline void require_ownership(Oid source) {
     if (!is_owner(source))

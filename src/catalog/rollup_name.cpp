@@ -91,7 +91,7 @@ char *find_elsewhere(const char *name) {
     const RollupSource *first = nullptr;
     const Array<RollupSource> named = list_named(name, nullptr);
     for (const RollupSource &rollup : named)
-        if (may_read(rollup.source) && (first == nullptr || rollup.id < first->id))
+        if (any(permission_of(rollup)) && (first == nullptr || rollup.id < first->id))
             first = &rollup;
     return first == nullptr ? nullptr : qualified_name(first->source, name);
 }

@@ -17,7 +17,7 @@ namespace {
 const char *const names[] = {
     "rollup",          "log_slot",  "delta_0",  "delta_1",      "delta_2",           "delta_3",   "tile",
     "set_aside",       "group_key", "snapshot", "rollup_state", "backfill_progress", "error_log", "limit_rule",
-    "expression_tree", "archive",   "node",     "moved",        "joint_snapshot"}; // by Table
+    "expression_tree", "archive",   "node",     "moved",        "joint_snapshot",    "ask_grant"}; // by Table
 static_assert(lengthof(names) == table_count, "a name for each table, and for each slot of the delta log");
 
 // The form of the tables, their columns, and the functions that our statements call. The script of an extension whose

@@ -23,9 +23,10 @@ enum class Table {
     archive,
     node,
     moved,
-    joint_snapshot
+    joint_snapshot,
+    ask_grant
 };
-inline constexpr int table_count = static_cast<int>(Table::joint_snapshot) + 1;
+inline constexpr int table_count = static_cast<int>(Table::ask_grant) + 1;
 
 // Whether this library knows the form of the tables. Another version of the extension may have made them.
 bool is_catalog_readable();

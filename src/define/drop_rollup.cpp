@@ -2,6 +2,7 @@
 #include "drop_rollup.h"
 
 #include "../catalog/as_owner.h"
+#include "../catalog/ask_grant.h"
 #include "../catalog/delta.h"
 #include "../catalog/error_log.h"
 #include "../catalog/group_key.h"
@@ -29,6 +30,7 @@ void delete_rollup(int32 id) {
         delete_state(id);
         delete_errors(id);
         delete_moved(id);
+        delete_grants(id);
         delete_rollup_row(id);
     });
     forget_rollup(id);

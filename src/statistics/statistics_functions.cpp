@@ -35,7 +35,7 @@ Waiting *find(const WaitingList *list, int32 rollup) {
 WaitingList list_waiting(Snapshot snapshot) {
     WaitingList list = {};
     for (const RollupSource &rollup : list_rollups(snapshot))
-        list.add({rollup.id, may_watch(rollup.source), 0, 0, 0, 0});
+        list.add({rollup.id, may_watch(rollup, permission_of(rollup)), 0, 0, 0, 0});
     return list;
 }
 

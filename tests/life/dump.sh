@@ -28,6 +28,9 @@ ALTER TYPE "z's".status RENAME VALUE 'paid' TO 'settled';
 ALTER TYPE "z's".status RENAME TO "the 'state'";
 ALTER FUNCTION "z's".norm RENAME TO "the norm";
 INSERT INTO sold VALUES ('SOLD', 'settled'), ('SOLD', 'open');
+CREATE ROLE "life A""sker" IN ROLE topk_reader;
+CREATE ROLE life_gone IN ROLE topk_reader;
+SELECT topk.grant_ask('sold', '"life A""sker"'), topk.grant_ask('parted', '"life A""sker"', $${{b},{"it's, \"c\""}}$$), topk.grant_ask('sold', 'life_gone');
 ALTER FOREIGN TABLE stream RENAME old TO new;
 ALTER TABLE "z's"."t""able" RENAME ts TO "t's";
 INSERT INTO keyed (item) SELECT 'i' || i % 5 FROM generate_series(1, 100) i;
@@ -52,6 +55,7 @@ state_of() { # DATABASE: prints all counts and definitions that a dump keeps
         -c "SELECT md5(string_agg(s::text, ' ' ORDER BY s::text)) FROM topk.snapshots AS s" \
         -c "SELECT md5(string_agg(g::text, ' ' ORDER BY g::text)) FROM topk.groups AS g" \
         -c "SELECT name, counts(format('%I.%I', schema, name)) FROM topk.rollups ORDER BY schema, name" \
+        -c "SELECT string_agg(concat_ws(' ', rollup, role, group_key), ', ' ORDER BY rollup, role, group_key) FROM topk.askers" \
         -c "SELECT counts('parted', '{b}'), counts('stream', '{1,NULL}'), counts('stream', '{x,2000-01-01}')"
 }
 wanted=$(state_of life_source)
@@ -144,7 +148,14 @@ check 'ids that are taken: restoring' '' "$(restore -e "$scratch/custom")"
 check 'ids that are taken: what an expression needs is known' '2BP01|0' "$(sql life_target -c "SELECT sqlstate_of('DROP FUNCTION \"z''s\".\"the norm\"'), (SELECT count(*) FROM topk.rollup AS r LEFT JOIN topk.expression_tree AS t ON t.rollup = r.id AND t.trigger <> 0 WHERE t.rollup IS NULL)")"
 empty_target
 restored life_target 'a snapshot from before folds' "$(restore -e "$scratch/snapshot")"
-psql -d postgres -c 'DROP DATABASE life_target'
+# Rights to ask are restored by the names of roles
+asker='"life A""sker"'
+check 'a role with a right asks' "new=2 pending=1|42501|done" "$(sql life_target -c "SET ROLE $asker" -c "SELECT counts('parted', '{b}'), sqlstate_of('SELECT counts(''parted'')'), sqlstate_of('SELECT counts(''sold'')')")"
+psql -d postgres -c 'DROP ROLE life_gone'
+empty_target
+check 'a right of a role that lacks' 'WARNING:  42704' "$(PGOPTIONS= "$bindir/psql" -X -q -d life_target -v VERBOSITY=sqlstate -f "$scratch/plain" 2>&1 | grep WARNING | sed 's,^psql:[^ ]* ,,')"
+check '... is not there, also when there is a role of its name' '0|3' "$(sql life_target -c 'CREATE ROLE life_gone IN ROLE topk_reader' -c "SELECT count(*) FILTER (WHERE role = 'life_gone'), count(*) FROM topk.askers")"
+psql -d postgres -c 'DROP DATABASE life_target' -c "DROP ROLE $asker, life_gone"
 
 # Streams keep no rows, which is no reason for a dump to fail.
 check 'pg_dump of the rows of streams' '' "$(dump --include-foreign-data=topk -f "$scratch/foreign")$(dump --include-foreign-data=topk --inserts -f "$scratch/foreign")"

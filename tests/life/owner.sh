@@ -14,6 +14,7 @@ SELECT topk.create_rollup('own', 'own', 'item', 'ts', group_by => '{g}', retenti
 INSERT INTO own SELECT 'i' || i % 7, now() - i * interval '40 minutes', i % 3 FROM generate_series(1, 200) AS i;
 INSERT INTO own_stream SELECT 's' || i % 7, now() - i * interval '40 minutes' FROM generate_series(1, 200) AS i;
 SELECT topk.set_limit(source => 'own', max_item_bytes => 100);
+SELECT topk.grant_ask('own', 'life_other', '{1}');
 SET ROLE life_other;
 CREATE FOREIGN TABLE hidden (item text, ts timestamptz DEFAULT now(), g text) SERVER topk;
 SELECT topk.create_rollup('hidden_name', 'hidden', 'item', 'ts', group_by => '{g}');
@@ -37,7 +38,7 @@ check '... which it says' 1 "$(as_owner_of_database pg_dump -v -d life_owner -f 
 check 'pg_dump by another user fails' 1 "$("$bindir/pg_dump" -U life_other -d life_owner -f /dev/null 2>&1 | grep -c 'permission denied')"
 state_of_own() { # DATABASE
     sql "$1" -c "SELECT name, events, late, retention, created FROM topk.rollups WHERE name ~ '^own' ORDER BY name" -c "SELECT counts('own'), counts('own', '{1}'), counts('own_stream')" \
-        -c "SELECT count(*), md5(string_agg(s::text, ' ' ORDER BY s::text)) FROM topk.snapshots AS s WHERE rollup ~ '^own'" -c "SELECT string_agg(g::text, ' ' ORDER BY g::text) FROM topk.groups AS g WHERE rollup ~ '^own'" -c "SELECT source, max_item_bytes FROM topk.limits WHERE source IS NOT NULL"
+        -c "SELECT count(*), md5(string_agg(s::text, ' ' ORDER BY s::text)) FROM topk.snapshots AS s WHERE rollup ~ '^own'" -c "SELECT string_agg(g::text, ' ' ORDER BY g::text) FROM topk.groups AS g WHERE rollup ~ '^own'" -c "SELECT source, max_item_bytes FROM topk.limits WHERE source IS NOT NULL" -c "SELECT * FROM topk.askers"
 }
 wanted=$(state_of_own life_owner)
 check '... there is something' 4 "$(grep -c '=\|^own' <<<"$wanted")"
@@ -87,6 +88,9 @@ check '... of one that does not exist' 'ERROR:  42P01' "$(lines "$(rollup_line p
 check '... of a catalog' 'WARNING:  42501' "$(lines "$(rollup_line pg_catalog.pg_class)")"
 check '... counts without a rollup' '' "$(lines "'group_key', 1, '{\"rollup\": 1, \"grp\": [\"forged\"]}'" "'tile', 1, '{}'")"
 check '... counts for a rollup that was there before' 0 "$(sql life_target -c "SELECT count(*) FROM topk.group_key WHERE 'forged' = ANY (grp)")"
+check '... a right to ask, without a rollup' 0 "$(lines "'ask_grant', 1, '{\"rollup\": 1, \"role\": \"life_dba\"}'")$(sql life_target -c 'SELECT count(*) FROM topk.ask_grant')"
+check '... of a role that is a number or none' $'WARNING:  42704\nWARNING:  42704\nWARNING:  42704' "$(lines "$(rollup_line public.own)" "'ask_grant', 77, '{\"role\": \"10\"}'" "'ask_grant', 77, '{\"role\": \"life_nobody\"}'" "'ask_grant', 77, '{}'")"
+check '... which leaves nothing' 0 "$(sql life_target -c "DO \$\$BEGIN PERFORM topk.drop_rollup('forged'); END\$\$" -c 'SELECT count(*) FROM topk.ask_grant')"
 check '... a limit of others' 'WARNING:  42501' "$(lines "'limit_rule', NULL, '{\"role\": \"life_other\", \"role_oid\": 1, \"cluster\": 1, \"max_item_bytes\": 1}'")"
 check '... another table' 'ERROR:  22023' "$(lines "'log_slot', NULL, '{\"slot\": 7}'")"
 check '... no first line' 'ERROR:  55000' "$(as_owner_of_database psql -q -d life_target -v VERBOSITY=sqlstate -c "INSERT INTO topk.archive VALUES ('tile', 1, '{}')")"

@@ -43,6 +43,61 @@ expect 'functions that answer say 42501 too' '' "SET ROLE life_inserter" "SELECT
     (SELECT string_agg(format('%L::%s', CASE WHEN i = 1 THEN 'public.secret' WHEN t = 'interval'::regtype THEN '1 day' WHEN t = 'timestamptz'::regtype THEN (now() - i * interval '1 s')::text WHEN t = 'text'::regtype THEN 'day' WHEN t = 'text[]'::regtype THEN '{x}' WHEN t = 'timestamptz[]'::regtype THEN '{2026-01-01 00:00+00}' WHEN t = 'regclass'::regtype THEN 'secret' WHEN t = 'boolean'::regtype THEN 'f' WHEN t = 'integer'::regtype THEN '10' WHEN t = 'jsonb'::regtype THEN '{}' ELSE '1' END, t::regtype), ', ' ORDER BY i)
      FROM (SELECT t, i FROM unnest((SELECT proargtypes::oid[] FROM pg_proc WHERE oid = f)) WITH ORDINALITY AS u (t, i)) AS v)))) AS o (state) WHERE state <> '42501' AND f::text !~ 'create_rollup|metrics|qualified_name'"
 
+# Mallory may ask for a group of her own. She learns nothing of others: not from answers, nor from views, nor from plans over them.
+psql -d life_rights <<'SQL' >/dev/null
+GRANT topk_reader TO life_mallory;
+SET ROLE life_victim;
+SELECT topk.grant_ask('secret', 'life_mallory', '{mine}');
+INSERT INTO secret VALUES ('own', now() - interval '2 days', 'mine'), ('own', now() - interval '3 days', 'mine'), ('elsewhere', now() - interval '5 days', 'x'), ('waits', now() - interval '100 minutes', 'x');
+SQL
+expect 'a right to ask for a group' 'own' 'SET ROLE life_mallory' "SELECT item FROM topk.top('secret', 'day', now() - interval '2 days', group_key => '{mine}')"
+# All functions that answer for a group of a rollup, with their outcomes; the argument is the list of names that are not given
+outcomes() { # GROUP [NAME]
+    echo "SELECT f, state FROM (SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace IN ('topk'::regnamespace, 'topk_api'::regnamespace) AND prokind = 'f' AND proargnames @> '{rollup,group_key}' AND 'text[]'::regtype::oid = ANY (proargtypes) AND has_function_privilege(p.oid, 'EXECUTE')) AS a (f),
+        LATERAL (SELECT sqlstate_of(format('SELECT %s(%s)', f::regproc, (SELECT string_agg(format('%I => %L', n, CASE
+            WHEN n = 'rollup' THEN 'public.secret' WHEN n = 'group_key' THEN '$1' WHEN n IN ('window_kind', 'time_window') THEN 'day' WHEN n = 'role' THEN 'life_mallory' WHEN n = 'content' THEN 'summary'
+            WHEN n = 'width' THEN '40' WHEN t = 'interval'::regtype THEN '1 day' WHEN t = 'timestamptz[]'::regtype THEN CASE n WHEN 'until' THEN '{2026-01-02 00:00+00}' ELSE '{2026-01-01 00:00+00}' END
+            WHEN t = 'timestamptz'::regtype THEN (CASE n WHEN 'until' THEN now() ELSE now() - interval '4 days' END)::text WHEN t = 'boolean'::regtype THEN 'f' WHEN t = 'text'::regtype THEN 'own' ELSE '1' END), ', ')
+        FROM unnest((SELECT proargtypes::oid[] FROM pg_proc WHERE oid = f), (SELECT proargnames FROM pg_proc WHERE oid = f)) AS u (t, n) WHERE t IS NOT NULL AND n <> '${2:-}')))) AS o (state)"
+}
+# The owner alone calls the first of these; the source is a stream, which has no rows to compare with
+for_owners='^topk\.(grant_ask|revoke_ask|keep_history|compare_counts|accuracy|exact_counts)'
+expect '... with all functions' '' 'SET ROLE life_mallory' "SELECT * FROM ($(outcomes '{mine}')) AS o WHERE state <> 'done' AND f::text !~ '$for_owners'"
+expect '... which are many' t 'SET ROLE life_mallory' "SELECT count(*) >= 22 FROM ($(outcomes '{mine}')) AS o WHERE f::text !~ '$for_owners'"
+for group in '{x}' '{{mine},{x}}' '{}' '{unheard of}'; do
+    expect "... and none answers for $group" '' 'SET ROLE life_mallory' "SELECT * FROM ($(outcomes "$group")) AS o WHERE state <> '42501' AND NOT (f::text ~ '^topk_api|check_question' AND state IN ('22023', 'done') AND (state = '22023' OR f::text ~ 'check_question'))"
+done
+expect '... nor for all groups' '' 'SET ROLE life_mallory' "SELECT * FROM ($(outcomes '' group_key)) AS o WHERE state NOT IN ('42501', '42883') AND f::text !~ 'check_question'"
+expect '... nor does an error tell of them' 'permission denied for group {x} of rollup "secret"|permission denied for group {"unheard of"} of rollup "secret"' 'SET ROLE life_mallory' \
+    "SELECT substr(outcome('SELECT topk.top(''secret'', ''day'', group_key => ''{x}'')'), 7), substr(outcome('SELECT topk.top(''secret'', ''day'', group_key => ''{unheard of}'')'), 7)"
+expect '... top_by_group has her group alone' '{mine}' 'SET ROLE life_mallory' "SELECT DISTINCT group_key FROM generate_series(0, 6) AS d, topk.top_by_group('secret', 'day', now() - d * interval '1 day')"
+expect '... counted_windows has the windows of her group alone' 't|2' 'SET ROLE life_mallory' "SELECT bool_and(window_start IN (date_trunc('hour', now() - interval '2 days'), date_trunc('hour', now() - interval '3 days'))), count(*) FROM topk.counted_windows('secret', 'hour', group_key => '{mine}')"
+expect '... where there are more' t 'SET ROLE life_victim' "SELECT count(*) > 2 FROM topk.counted_windows('secret', 'hour', group_key => '{mine}')"
+psql -d life_rights -c 'SELECT fold_all()' >/dev/null
+expect '... views show her group, and no totals' '1|{mine}|{mine}||0|0|0|life_mallory {mine}' 'SET ROLE life_mallory' "SELECT (SELECT count(*) FROM topk.rollups), (SELECT string_agg(DISTINCT group_key::text, ' ') FROM topk.groups), (SELECT string_agg(DISTINCT group_key::text, ' ') FROM topk.snapshots),
+    (SELECT concat(events, total_weight, late, rejected, overflowed, folds, failures, last_fold, folding) FROM topk.rollups), (SELECT count(*) FROM topk.errors), (SELECT count(*) FROM topk.stats) + (SELECT count(*) FROM topk.rollup_activity()), (SELECT count(*) FROM topk.backfills), (SELECT string_agg(concat(role, ' ', group_key), ' ') FROM topk.askers)"
+psql -d life_rights >/dev/null <<'SQL'
+CREATE FUNCTION passed_over(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN (ANALYZE, VERBOSE, COSTS OFF, TIMING OFF) ' || query LOOP
+        RETURN NEXT line;
+    END LOOP;
+END$$;
+SQL
+for view in errors stats backfills groups; do
+    expect "... a plan over topk.$view passes over nothing else" t 'SET ROLE life_mallory' "SELECT coalesce(max(substring(l FROM 'actual rows=([0-9]+)')::integer), 0) + coalesce(sum(substring(l FROM 'Rows Removed.*: ([0-9]+)')::integer), 0) <= 1 FROM passed_over('SELECT * FROM topk.$view') AS l"
+done
+expect '... nor one over topk.snapshots' t 'SET ROLE life_mallory' "SELECT max(substring(l FROM 'actual rows=([0-9]+)')::integer) = (SELECT count(*) FROM topk.snapshots) AND bool_and(l !~ 'Rows Removed') FROM passed_over('SELECT * FROM topk.snapshots') AS l"
+expect '... where there are more' t 'SET ROLE life_victim' "SELECT count(*) FILTER (WHERE group_key = '{mine}') < count(*) FROM topk.snapshots"
+expect '... rights are not hers to give' '42501|42501|42501' 'SET ROLE life_mallory' "SELECT sqlstate_of('SELECT topk.grant_ask(''secret'', ''life_mallory'')'), sqlstate_of('SELECT topk.revoke_ask(''secret'', ''life_mallory'')'), sqlstate_of('INSERT INTO topk.ask_grant (rollup, role) SELECT 1, ''life_mallory''')"
+expect '... a dump by her has nothing' 42501 'SET ROLE life_mallory' "SELECT sqlstate_of('SELECT FROM topk.archive')"
+expect '... nor does what a dump reads' 0 'SET ROLE life_mallory' "SET client_min_messages = error" "SELECT count(*) FROM topk.archived_rows() WHERE line::text ~ 'elsewhere|confidential' OR relation = 'ask_grant'"
+expect '... a prepared question asks each time' $'done\n42501' 'BEGIN' 'PREPARE q AS SELECT sqlstate_of($$SELECT topk.top($_$secret$_$, $_$day$_$, group_key => $_${mine}$_$)$$)' 'SET LOCAL ROLE life_mallory' 'EXECUTE q' 'RESET ROLE' "DO \$\$BEGIN PERFORM topk.revoke_ask('secret', 'life_mallory'); END\$\$" 'SET LOCAL ROLE life_mallory' 'EXECUTE q'
+expect '... a role that does not inherit has no right of another' '42501|0' 'BEGIN' "DO \$\$BEGIN PERFORM topk.grant_ask('secret', 'life_selecter'); END\$\$" 'CREATE ROLE life_heir NOINHERIT IN ROLE life_selecter' 'GRANT topk_reader TO life_heir' 'SET LOCAL ROLE life_heir' "SELECT sqlstate_of('SELECT topk.top(''secret'', ''day'')'), (SELECT count(*) FROM topk.rollups)"
+psql -d life_rights -c 'REVOKE topk_reader FROM life_mallory'
+
 # A cheap function of a reader, which the planner would call first
 psql -d life_rights <<'SQL'
 SET ROLE life_mallory;
@@ -161,7 +216,7 @@ expect 'expressions that contain more than one expression' 42601 "SELECT DISTINC
 # Functions that PUBLIC may call
 expect 'no functions run with another user'"'"'s rights' '' "SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'topk'::regnamespace AND prosecdef"
 expect 'functions in SQL and PL/pgSQL have a search_path of their own' '' "SELECT p.oid::regprocedure FROM pg_proc AS p JOIN pg_language AS l ON l.oid = prolang WHERE pronamespace = 'topk'::regnamespace AND lanname <> 'c' AND proname <> 'find_source' AND prosqlbody IS NULL AND NOT coalesce(proconfig @> '{\"search_path=pg_catalog, pg_temp\"}', false)"
-expect 'support functions are not for everybody, but for those that show only what the caller may read' '' "SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace = 'topk'::regnamespace AND has_function_privilege('life_inserter', p.oid, 'EXECUTE') AND obj_description(p.oid, 'pg_proc') ~ 'support function' AND proname NOT IN ('worker_slots', 'rollup_activity', 'limit_state', 'exact_counts', 'compare_counts', 'chart_lines', 'definition_of', 'check_question', 'listed_nodes', 'rollups_to_move', 'retire', 'moved_tiles', 'moved_lines', 'read_window', 'readable_rollups', 'readable_states', 'readable_backfills', 'readable_groups', 'readable_snapshots', 'readable_errors', 'archived_rows', 'is_capturing')"
+expect 'support functions are not for everybody, but for those that show only what the caller may read' '' "SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace = 'topk'::regnamespace AND has_function_privilege('life_inserter', p.oid, 'EXECUTE') AND obj_description(p.oid, 'pg_proc') ~ 'support function' AND proname NOT IN ('worker_slots', 'rollup_activity', 'limit_state', 'exact_counts', 'compare_counts', 'chart_lines', 'definition_of', 'check_question', 'listed_nodes', 'rollups_to_move', 'retire', 'moved_tiles', 'moved_lines', 'read_window', 'readable_rollups', 'readable_states', 'readable_backfills', 'readable_groups', 'readable_snapshots', 'readable_errors', 'readable_askers', 'archived_rows', 'is_capturing')"
 expect '... and those of topk.absorb are for owners of the sources' '42501|42501|42501|42501' 'SET ROLE life_inserter' "SELECT sqlstate_of('SELECT * FROM topk.rollups_to_move()'), sqlstate_of('SELECT topk.retire(''secret'', ''x'')'), sqlstate_of('SELECT * FROM topk.moved_tiles(''secret'', 0)'), sqlstate_of('SELECT * FROM topk.moved_lines(''secret'')')"
 check 'bytes that are no items' '' "$(sql life_rights -c "SELECT DISTINCT state FROM (SELECT sqlstate_of(format('SELECT count(*) FROM topk.items(%L)', b)) FROM (SELECT decode(md5(i::text) || md5((i + 1)::text), 'hex') FROM generate_series(1, 300) AS i UNION ALL VALUES (''::bytea), ('\\x00'), (decode(repeat('ff', 100000), 'hex'))) AS v (b)) AS o (state) WHERE state !~ '^(22|XX001|done)'")"
 check 'registers that are none' '' "$(sql life_rights -c "SELECT DISTINCT state FROM (SELECT sqlstate_of(format('SELECT topk.distinct_items(NULL, decode(repeat(%L, %s), ''hex''))', h, n)) FROM unnest('{00,3f,ff}'::text[]) AS h, unnest('{0,1,16383,16384,16385}'::int[]) AS n) AS o (state) WHERE state !~ '^(22|XX001|done)'")"

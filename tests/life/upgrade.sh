@@ -26,15 +26,18 @@ INSERT INTO many SELECT 'item ' || i % 5000, i % 3, now() - i % 35 * interval '1
 SELECT fold_all();
 INSERT INTO many SELECT 'late ' || i % 7, 'new', now() - interval '34 days' FROM generate_series(1, 100) AS i;
 SELECT topk.set_limit(source => 'many', max_item_bytes => 20);
+CREATE ROLE life_asker IN ROLE topk_reader;
+SELECT topk.grant_ask('many', 'life_asker', '{1}');
 SQL
 state="SELECT 'tiles', count(*), sum(events), md5(string_agg(t::text, ' ' ORDER BY rollup, level, start, grp)) FROM topk.tile AS t
     UNION ALL SELECT 'deltas', count(*), sum(events), NULL FROM (SELECT events FROM topk.delta_0 UNION ALL SELECT events FROM topk.delta_1 UNION ALL SELECT events FROM topk.delta_2 UNION ALL SELECT events FROM topk.delta_3) AS d
     UNION ALL SELECT 'snapshots', count(*), NULL, md5(string_agg(s::text, ' ' ORDER BY s::text)) FROM topk.snapshots AS s
     UNION ALL SELECT 'limits', count(*), NULL, string_agg(concat(role, source, max_item_bytes), ' ') FROM topk.limits
+    UNION ALL SELECT 'rights to ask', count(*), NULL, string_agg(concat(rollup, role, group_key), ' ') FROM topk.askers
     UNION ALL SELECT 'answers', count(*), sum(count), md5(string_agg(a::text, ' ' ORDER BY grp, rank, item)) FROM (
         SELECT g.key::text AS grp, r.* FROM (VALUES (NULL::text[]), ('{1}'), ('{new}')) AS g (key), topk.range('many', date_trunc('day', now()) - interval '39 days', date_trunc('day', now()) + interval '1 day', 50, g.key) AS r) AS a"
 state_before=$(sql life_upgrade -c "$state")
-check 'before: there is some of everything' '5|0' "$(awk -F'|' '$2 > 0 { some++ } { all++ } END { print some "|" all - some }' <<<"$state_before")"
+check 'before: there is some of everything' '6|0' "$(awk -F'|' '$2 > 0 { some++ } { all++ } END { print some "|" all - some }' <<<"$state_before")"
 counted="SELECT counts('s'), counts('t')"
 wanted=$(sql life_upgrade -c "$counted")
 oid=$(sql life_upgrade -c "SELECT 'lib.norm'::regproc::oid")
@@ -54,6 +57,7 @@ check 'pg_upgrade' 'Upgrade Complete' "$(upgrade | grep -x 'Upgrade Complete' ||
 launch_server after
 check "... from $("$old/postgres" --version) to" "$("$new/postgres" --version)" "postgres (PostgreSQL) $(sql life_upgrade -c 'SHOW server_version')"
 check 'tiles, deltas, snapshots, limits and answers are the same' "$state_before" "$(sql life_upgrade -c "$state")"
+check '... who may ask for a group does so, and asks for nothing else' '10|42501' "$(sql life_upgrade -c 'SET ROLE life_asker' -c "SELECT (SELECT count(*) FROM topk.top('many', 'month', group_key => '{1}')), sqlstate_of('SELECT topk.top(''many'', ''month'')')")"
 check '... the limit is obeyed' 'ERROR:  TK002' "$(sql life_upgrade -c "INSERT INTO many VALUES (repeat('x', 21))")"
 waited="SELECT count(*), sum(count) FROM topk.range('many', now() - interval '36 days', now(), 50, '{new}')"
 check '... what waited counts, and is folded' '7|100|7|100' "$(sql life_upgrade -c "$waited" -c 'SELECT FROM fold_all()' -c "$waited" | paste -sd'|')"

@@ -19,7 +19,7 @@ sed "s/^default_version.*/default_version = 'later'/" "$shared/extension/pg_topk
 # Each table gets a column that the library does not know.
 {
     echo 'ALTER TABLE topk.rollup ADD later integer NOT NULL DEFAULT 1;'
-    printf 'ALTER TABLE topk.%s ADD later integer;\n' rollup_state log_slot delta_{0..3} tile set_aside group_key snapshot error_log limit_rule expression_tree backfill_progress
+    printf 'ALTER TABLE topk.%s ADD later integer;\n' rollup_state log_slot delta_{0..3} tile set_aside group_key snapshot error_log limit_rule ask_grant expression_tree backfill_progress
 } >"$(inside "$shared")/extension/pg_topk--$version--later.sql"
 
 start_server updated "shared_preload_libraries = 'pg_topk'" 'log_min_messages = log' 'pg_topk.fold_interval = 100ms'
