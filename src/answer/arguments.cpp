@@ -92,6 +92,48 @@ void explain_error(void *) {
 
 } // namespace
 
+namespace {
+
+// An answer takes a few hundred kilobytes. Without this, each one takes them from the system and gives them back, which is
+// half of its time. So a session keeps them.
+constexpr Size kept_bytes = 1 << 20;
+constexpr Size largest_block = 8 << 20;
+MemoryContext kept_memory = nullptr; // nullptr: there is none yet, or an answer uses it, or one that failed has deleted it
+
+// Until the answer is there, the memory belongs to the query, which deletes it after an error.
+MemoryContext take_memory() {
+    MemoryContext memory = kept_memory;
+    kept_memory = nullptr;
+    if (memory == nullptr)
+        return GenerationContextCreate(CurrentMemoryContext, "pg_topk answer", kept_bytes, kept_bytes, largest_block);
+    MemoryContextSetParent(memory, CurrentMemoryContext);
+    return memory;
+}
+
+void keep_memory(MemoryContext memory) {
+    if (kept_memory != nullptr) { // of an answer within this one
+        MemoryContextDelete(memory);
+        return;
+    }
+    MemoryContextReset(memory);
+    MemoryContextSetParent(memory, TopMemoryContext);
+    kept_memory = memory;
+}
+
+// The rows of a function that returns a set have memory of their own. Other results belong to the caller's memory.
+Datum call_answer(Datum (*function)(FunctionCallInfo, const RollupRow *), FunctionCallInfo fcinfo, const RollupRow *row) {
+    if (!fcinfo->flinfo->fn_retset)
+        return function(fcinfo, row);
+    MemoryContext memory = take_memory();
+    MemoryContext caller = MemoryContextSwitchTo(memory);
+    const Datum result = function(fcinfo, row);
+    MemoryContextSwitchTo(caller);
+    keep_memory(memory);
+    return result;
+}
+
+} // namespace
+
 Datum timed_answer(Datum (*function)(FunctionCallInfo, const RollupRow *), int group, FunctionCallInfo fcinfo) {
     instr_time began, elapsed;
     INSTR_TIME_SET_CURRENT(began);
@@ -100,7 +142,7 @@ Datum timed_answer(Datum (*function)(FunctionCallInfo, const RollupRow *), int g
     asked_span = {0, 0};
     ErrorContextCallback explain = {error_context_stack, explain_error, nullptr};
     error_context_stack = &explain;
-    const Datum result = function(fcinfo, &row);
+    const Datum result = call_answer(function, fcinfo, &row);
     error_context_stack = explain.previous;
     if (has_statistics()) {
         INSTR_TIME_SET_CURRENT(elapsed);
