@@ -201,6 +201,22 @@ bool Bundle::find_group(const ItemView &key, Group *group, uint8_t *memory) cons
     return false;
 }
 
+uint32_t Bundle::read_counts(const Group *groups, GroupCount *out) const {
+    GroupCount *next = out;
+    uint64_t left = total_;
+    for (uint32_t i = 0; i < group_count_; ++i)
+        for (Counts counts(*this, groups[i]); !counts.at_end();) {
+            const Count count = counts.next();
+            if (count.weight > left)
+                invalid("invalid total weight of a bundle");
+            left -= count.weight;
+            *next++ = {i, count.item, count.weight};
+        }
+    if (left != 0)
+        invalid("invalid total weight of a bundle");
+    return static_cast<uint32_t>(next - out);
+}
+
 void Bundle::add_weights(uint64_t *weights) const {
     Reader r = groups_, lists = lists_;
     uint64_t left = total_;

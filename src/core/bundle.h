@@ -27,6 +27,13 @@ public:
         uint32_t list_length;
     };
 
+    // A count of one of several groups.
+    struct GroupCount {
+        uint32_t group; // its position
+        uint32_t item;
+        uint64_t weight;
+    };
+
     // The content of a bundle in memory, in ascending order.
     struct CountedGroup {
         ItemView key;
@@ -68,6 +75,10 @@ public:
     void read_groups(Group *groups, uint8_t *memory) const { read_groups(groups, memory, nullptr); }
     // Finds one group; the key is the caller's. The memory has room for max_item_length bytes.
     bool find_group(const ItemView &key, Group *group, uint8_t *memory) const;
+
+    // Reads the lists of groups that read_groups() has read. Returns the number of counts, each of which takes a byte of a
+    // list at least. Throws malformed unless the weights add up to the total.
+    uint32_t read_counts(const Group *groups, GroupCount *out) const;
 
     // Adds up the weights of each item over all groups.
     void add_weights(uint64_t *weights) const;

@@ -30,8 +30,12 @@ public:
         for (uint32_t i = 0; i < n; i += block) {
             const uint32_t width = width_of(cells + i, block);
             w.u8(static_cast<uint8_t>(width));
-            for (uint32_t j = i; j < i + block; ++j)
-                w.fixed(cells[j], width);
+            switch (width) {
+                case 1: pack<1>(w, cells + i, block); break;
+                case 2: pack<2>(w, cells + i, block); break;
+                case 4: pack<4>(w, cells + i, block); break;
+                default: pack<8>(w, cells + i, block); break;
+            }
         }
     }
 
@@ -85,6 +89,15 @@ private:
         if (width != 1 && width != 2 && width != 4 && width != 8)
             throw Error(Errc::malformed, "invalid width of cells");
         return width;
+    }
+
+    template <uint32_t width>
+    static void pack(Writer &w, const uint64_t *__restrict cells, uint32_t n) {
+        uint8_t bytes[width * block_cells];
+        for (uint32_t i = 0; i < n; ++i)
+            for (uint32_t b = 0; b < width; ++b)
+                bytes[i * width + b] = static_cast<uint8_t>(cells[i] >> (8 * b));
+        w.bytes(bytes, size_t{width} * n);
     }
 
     template <uint32_t width>

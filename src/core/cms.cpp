@@ -156,7 +156,7 @@ void CountMin::add(uint32_t cell, uint64_t count) {
     ++used_;
 }
 
-void CountMin::count_dense(const CmsItem &item, uint64_t weight) noexcept {
+uint64_t CountMin::raise_dense(const CmsItem &item, uint64_t weight) noexcept {
     uint64_t *cells[CmsParameters::max_depth];
     uint64_t least = UINT64_MAX;
     for (uint32_t i = 0; i < depth_; ++i) {
@@ -165,9 +165,10 @@ void CountMin::count_dense(const CmsItem &item, uint64_t weight) noexcept {
     }
     for (uint32_t i = 0; i < depth_; ++i)
         *cells[i] = std::max(*cells[i], least + weight);
+    return least + weight;
 }
 
-bool CountMin::count_sparse(const CmsItem &item, uint64_t weight) noexcept {
+uint64_t CountMin::raise_sparse(const CmsItem &item, uint64_t weight) noexcept {
     uint32_t slot[CmsParameters::max_depth];
     uint64_t least = UINT64_MAX;
     uint32_t missing = 0;
@@ -181,7 +182,7 @@ bool CountMin::count_sparse(const CmsItem &item, uint64_t weight) noexcept {
         }
     }
     if (missing > usable(slots_) - used_)
-        return false;
+        return 0;
     for (uint32_t i = 0; i < depth_; ++i) {
         uint32_t at = slot[i];
         const uint32_t tag = item.cell(i, width_) + 1;
@@ -193,7 +194,7 @@ bool CountMin::count_sparse(const CmsItem &item, uint64_t weight) noexcept {
         }
         counts()[at] = std::max(counts()[at], least + weight);
     }
-    return true;
+    return least + weight;
 }
 
 void CountMin::check_mergeable(const Shape &source, uint64_t total, Kind kind) {

@@ -124,22 +124,24 @@ public:
     // True if this is the memory of a sketch, and not its stored bytes.
     bool is_live() const { return magic_ == live_magic; }
 
-    // Counts an item. If it returns false, nothing has changed, and the caller must call insert(). The weight must be
-    // positive.
-    bool count(const CmsItem &item, uint64_t weight) noexcept {
+    // Counts an item and returns its new estimate. If it returns 0, nothing has changed, and the caller must call insert().
+    // The weight must be positive.
+    uint64_t raise(const CmsItem &item, uint64_t weight) noexcept {
         if (weight > max_total - total_ || item.length > max_item_length) [[unlikely]]
-            return false;
-        if (slots_ != 0) {
-            if (!count_sparse(item, weight))
-                return false;
-        } else if (depth_ == CmsParameters::default_depth) {
-            raise_cells<CmsParameters::default_depth>(item, weight);
-        } else {
-            count_dense(item, weight);
-        }
-        total_ += weight;
-        return true;
+            return 0;
+        uint64_t estimate;
+        if (slots_ != 0)
+            estimate = raise_sparse(item, weight);
+        else if (depth_ == CmsParameters::default_depth)
+            estimate = raise_cells<CmsParameters::default_depth>(item, weight);
+        else
+            estimate = raise_dense(item, weight);
+        if (estimate != 0)
+            total_ += weight;
+        return estimate;
     }
+    // Does the same. If it returns false, nothing has changed, and the caller must call insert().
+    bool count(const CmsItem &item, uint64_t weight) noexcept { return raise(item, weight) != 0; }
 
     // Counts an item after count() has returned false. If this returns false too, nothing has changed, and the caller must
     // move the sketch to the block of grown_layout() first. Throws out_of_range if the total would exceed max_total, and
@@ -203,9 +205,9 @@ private:
     // The number of slots that may be in use. The smallest table may be full, as a scan of it is as fast as probing.
     static uint32_t usable(uint32_t slots) { return slots == min_slots ? slots : slots / 4 * 3; }
 
-    // The conservative update: it raises no cell above the new estimate of this item.
+    // The conservative update: it raises no cell above the new estimate of this item, which it returns.
     template <uint32_t depth>
-    void raise_cells(const CmsItem &item, uint64_t weight) noexcept {
+    uint64_t raise_cells(const CmsItem &item, uint64_t weight) noexcept {
         uint64_t *cell[depth];
         for (uint32_t i = 0; i < depth; ++i)
             cell[i] = counts() + item.cell(i, width_);
@@ -215,10 +217,11 @@ private:
             least = std::min(least, value[i] = *cell[i]);
         for (uint32_t i = 0; i < depth; ++i)
             *cell[i] = std::max(value[i], least + weight);
+        return least + weight;
     }
 
-    void count_dense(const CmsItem &item, uint64_t weight) noexcept;
-    bool count_sparse(const CmsItem &item, uint64_t weight) noexcept;
+    uint64_t raise_dense(const CmsItem &item, uint64_t weight) noexcept;
+    uint64_t raise_sparse(const CmsItem &item, uint64_t weight) noexcept; // 0: there is no room for its cells
     uint32_t slot_of(uint32_t cell) const noexcept;
     void add(uint32_t cell, uint64_t count);
 

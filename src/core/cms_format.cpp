@@ -58,6 +58,43 @@ void for_each_nonzero(const CountMin &dense, Visit visit) {
             visit(i, dense.cells()[i]);
 }
 
+void write_head(Writer &w, const CountMin &s, bool dense) {
+    write_header(w, {header_cms, StoredCms::version, dense ? flag_dense : uint8_t{0}, static_cast<uint8_t>(s.kind())});
+    w.varint(s.width());
+    w.varint(s.depth());
+    w.u64(s.seed());
+    w.varint(s.total());
+}
+
+// Most counts of a sketch take one byte, so they are written eight at a time.
+void write_counts(Writer &w, const uint64_t *cells, uint32_t n) {
+    uint32_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t bits = 0;
+        for (uint32_t j = 0; j < 8; ++j)
+            bits |= cells[i + j];
+        uint8_t bytes[8];
+        for (uint32_t j = 0; j < 8; ++j)
+            bytes[j] = static_cast<uint8_t>(cells[i + j]);
+        if (bits < 0x80)
+            w.bytes(bytes, 8);
+        else
+            for (uint32_t j = 0; j < 8; ++j)
+                w.varint(cells[i + j]);
+    }
+    for (; i < n; ++i)
+        w.varint(cells[i]);
+}
+
+// Whether the dense form is the shorter one beyond doubt: in the other one, each cell that is not zero takes one byte more.
+bool is_surely_dense(const CountMin &s) {
+    uint32_t zeros = 0;
+    const uint32_t n = s.parameters().cells();
+    for (uint32_t i = 0; i < n; ++i)
+        zeros += s.cells()[i] == 0;
+    return zeros < n - zeros;
+}
+
 // for_each(visit) calls visit(cell, count) for the nonzero cells in ascending order.
 template <class ForEach>
 size_t write(const CountMin &s, uint8_t *out, const ForEach &for_each) {
@@ -66,11 +103,7 @@ size_t write(const CountMin &s, uint8_t *out, const ForEach &for_each) {
     const bool dense = sizes.is_dense();
 
     Writer w(out);
-    write_header(w, {header_cms, StoredCms::version, dense ? flag_dense : uint8_t{0}, static_cast<uint8_t>(s.kind())});
-    w.varint(s.width());
-    w.varint(s.depth());
-    w.u64(s.seed());
-    w.varint(s.total());
+    write_head(w, s, dense);
     uint32_t next = 0;
     if (dense) {
         for_each([&](uint32_t cell, uint64_t count) {
@@ -97,9 +130,10 @@ size_t write(const CountMin &s, uint8_t *out, const ForEach &for_each) {
 size_t StoredCms::packed_bound(const CountMin &s) {
     const uint32_t cells = s.parameters().cells();
     if (s.is_dense()) {
-        FormSizes sizes(cells);
-        for_each_nonzero(s, [&](uint32_t cell, uint64_t count) { sizes.add(cell, count); });
-        return max_header_size + std::min(sizes.sparse(), sizes.dense());
+        uint64_t bits = 0;
+        for (uint32_t i = 0; i < cells; ++i)
+            bits |= s.cells()[i];
+        return max_header_size + cells * varint_size(bits);
     }
     size_t size = max_header_size;
     s.for_each_slot([&](uint32_t, uint64_t count) { size += varint_size(cells) + varint_size(count); });
@@ -107,6 +141,12 @@ size_t StoredCms::packed_bound(const CountMin &s) {
 }
 
 size_t StoredCms::pack(const CountMin &s, uint8_t *out) {
+    if (s.is_dense() && is_surely_dense(s)) {
+        Writer w(out);
+        write_head(w, s, true);
+        write_counts(w, s.cells(), s.parameters().cells());
+        return static_cast<size_t>(w.at() - out);
+    }
     if (s.is_dense())
         return write(s, out, [&](const auto &visit) { for_each_nonzero(s, visit); });
     const std::vector<Cell> cells = sorted_cells(s);
@@ -181,6 +221,28 @@ void StoredCms::visit_cells(Visit visit) const {
         throw Error(Errc::malformed, "unexpected data after the end");
 }
 
+void StoredCms::add_dense(uint64_t *cells) const {
+    Reader reader = body_;
+    const uint32_t n = parameters_.cells();
+    const auto checked = [this](uint64_t count) {
+        if (count > total_)
+            throw Error(Errc::malformed, "cell above the total weight");
+        return count;
+    };
+    for (uint32_t cell = 0; cell < n;) {
+        if (n - cell >= 8 && reader.left() >= 8 && (load_u64(reader.at()) & 0x8080808080808080) == 0 && total_ >= 0x7f) {
+            const uint8_t *const bytes = reader.bytes(8);
+            for (uint32_t i = 0; i < 8; ++i)
+                cells[cell + i] += bytes[i];
+            cell += 8;
+            continue;
+        }
+        cells[cell++] += checked(reader.varint());
+    }
+    if (reader.left() != 0)
+        throw Error(Errc::malformed, "unexpected data after the end");
+}
+
 Frequency StoredCms::frequency(const CmsItem &item) const {
     constexpr uint32_t items = CmsNoise::probes + 1; // the item is the last one
     struct Wanted {
@@ -216,7 +278,9 @@ Frequency StoredCms::frequency(const CmsItem &item) const {
 
 void CountMin::merge(const StoredCms &source) {
     check_mergeable(source.shape(), source.total(), source.kind());
-    if (slots_ == 0) {
+    if (slots_ == 0 && source.dense_) {
+        source.add_dense(counts());
+    } else if (slots_ == 0) {
         uint64_t *cells = counts();
         source.visit_cells([cells](uint32_t cell, uint64_t count) { cells[cell] += count; });
     } else {

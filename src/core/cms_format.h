@@ -46,6 +46,8 @@ private:
     // Calls visit(cell, count) for the nonzero cells, in ascending order.
     template <class Visit>
     void visit_cells(Visit visit) const;
+    // Adds all cells of a dense form.
+    void add_dense(uint64_t *cells) const;
 
     CmsParameters parameters_;
     Kind kind_;

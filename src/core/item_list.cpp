@@ -14,17 +14,43 @@ size_t ItemList::bound(const SpaceSaving &s) {
     return size;
 }
 
-size_t ItemList::write(const SpaceSaving &s, uint8_t *out) {
+size_t ItemList::bound(Kind kind, const WeightedItem *items, uint32_t n) {
+    size_t size = 1 + 2 * varint_size(max_total);
+    for (const WeightedItem *i = items, *end = items + n; i != end; ++i)
+        size += (kind == Kind::bigint ? 10 : i->length + ItemWriter::overhead) + varint_size(i->weight);
+    return size;
+}
+
+namespace {
+
+Writer begin_list(Kind kind, uint32_t n, uint64_t total, uint8_t *out) {
     Writer w(out);
-    w.u8(static_cast<uint8_t>(version << 4 | static_cast<uint8_t>(s.kind())));
-    w.varint(s.size());
-    w.varint(s.total());
+    w.u8(static_cast<uint8_t>(ItemList::version << 4 | static_cast<uint8_t>(kind)));
+    w.varint(n);
+    w.varint(total);
+    return w;
+}
+
+} // namespace
+
+size_t ItemList::write(const SpaceSaving &s, uint8_t *out) {
+    Writer w = begin_list(s.kind(), s.size(), s.total(), out);
     const SpaceSaving::Entry *entries = s.entries();
     const auto item = [&](uint32_t i) { return ItemView{s.key(entries[i]), entries[i].length}; };
     ItemWriter items(s.kind());
     for (const ItemPlace &place : in_order(s.kind(), s.size(), item)) {
         items.put(w, item(place.at));
         w.varint(entries[place.at].count);
+    }
+    return static_cast<size_t>(w.at() - out);
+}
+
+size_t ItemList::write(Kind kind, const WeightedItem *items, uint32_t n, uint64_t total, uint8_t *out) {
+    Writer w = begin_list(kind, n, total, out);
+    ItemWriter writer(kind);
+    for (const WeightedItem *i = items, *end = items + n; i != end; ++i) {
+        writer.put(w, {i->data, i->length});
+        w.varint(i->weight);
     }
     return static_cast<size_t>(w.at() - out);
 }

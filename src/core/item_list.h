@@ -23,6 +23,9 @@ public:
     // returns the number that it has written.
     static size_t bound(const SpaceSaving &summary);
     static size_t write(const SpaceSaving &summary, uint8_t *out);
+    // The same for different items in ascending order, whose weights add up to the total.
+    static size_t bound(Kind kind, const WeightedItem *items, uint32_t n);
+    static size_t write(Kind kind, const WeightedItem *items, uint32_t n, uint64_t total, uint8_t *out);
 
     ItemList(const uint8_t *bytes, size_t size);
 

@@ -9,6 +9,7 @@
 
 #include "cell_blocks.h"
 #include "header.h"
+#include "item_order.h"
 
 namespace topk {
 
@@ -45,19 +46,17 @@ size_t StoredSpaceSaving::packed_bound(const SpaceSaving &s) {
 }
 
 size_t StoredSpaceSaving::pack(const SpaceSaving &s, uint8_t *out) {
-    struct Place {
+    struct Place : ItemPlace {
         uint64_t count;
-        uint32_t position;
     };
-    std::vector<Place> order(s.size());
-    for (uint32_t i = 0; i < s.size(); ++i)
-        order[i] = {s.entries()[i].count, i};
     const Kind kind = s.kind();
+    const auto item = [&](uint32_t i) { return ItemView{s.key(s.entries()[i]), s.entries()[i].length}; };
+    std::vector<Place> order(s.size());
+    set_places(kind, order.data(), s.size(), item);
+    for (Place &place : order)
+        place.count = s.entries()[place.at].count;
     std::sort(order.begin(), order.end(), [&](const Place &a, const Place &b) {
-        if (a.count != b.count)
-            return a.count > b.count;
-        const SpaceSaving::Entry &x = s.entries()[a.position], &y = s.entries()[b.position];
-        return compare_items(kind, s.key(x), x.length, s.key(y), y.length) < 0;
+        return a.count != b.count ? a.count > b.count : is_before(kind, a, b, item);
     });
 
     const bool purged = s.floor() != 0;
@@ -74,7 +73,7 @@ size_t StoredSpaceSaving::pack(const SpaceSaving &s, uint8_t *out) {
         w.varint(s.floor());
     uint64_t previous = s.total();
     for (const Place &place : order) {
-        const SpaceSaving::Entry &e = s.entries()[place.position];
+        const SpaceSaving::Entry &e = s.entries()[place.at];
         w.varint(previous - e.count);
         previous = e.count;
         if (purged)

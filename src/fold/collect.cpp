@@ -21,7 +21,6 @@ void collect(Fold *fold, HeapTuple tuple, int slot, SlotState state) {
     collected.is_list = delta.values.items != nullptr;
     collected.is_bundle =
         collected.is_list && delta.grp == nullptr && fold->row.group_count != 0 && collected.form.scope != DeltaScope::all;
-    collected.content = nullptr;
     collected.draining = state != SlotState::active;
     collected.taken = false;
 }

@@ -3,10 +3,10 @@
 
 #include "../catalog/rollup_state.h"
 #include "../pg/array.h"
-#include "../pg/bundle.h"
 #include "../pg/subtransaction.h"
 #include "fold.h"
 #include "groups.h"
+#include "list_sums.h"
 #include "window_writer.h"
 
 namespace topk::fold {
@@ -18,19 +18,19 @@ struct CollectedDelta {
     int group; // -1: none
     size_t bytes;
     int8 slot;
-    bool is_list;           // exact counts, not a tally
-    bool is_bundle;         // of groups
-    bool draining;          // it must leave its slot, which is to be emptied
-    bool taken;             // the fold has counted it elsewhere, and deletes it
-    BundleContent *content; // of a bundle that is part of jobs
+    bool is_list;   // exact counts, not a tally
+    bool is_bundle; // of groups
+    bool draining;  // it must leave its slot, which is to be emptied
+    bool taken;     // the fold has counted it elsewhere, and deletes it
 };
 
-// A delta as part of a job. A job is everything for one tile and one group, or for all groups together (-1).
+// A delta, or what bundles have together, as part of a job. A job is everything for one tile and one group, or for all
+// groups together (-1). The list of bundles comes first.
 struct Part {
     int group;
-    int delta;
+    int delta; // -1: bundles, which the fold has taken already
     TimestampTz tile;
-    const Bundle::Group *list; // of a bundle; nullptr: all that the delta has
+    const SummedList *list; // of bundles
 };
 
 struct Fold {
@@ -48,8 +48,9 @@ struct Fold {
     bool alone;            // each job in a subtransaction: one of them fails
     MemoryContext context; // of the fold
     MemoryContext job_context;
-    GroupCounts *waiting; // small lists of groups, which go back to the log together; nullptr: none yet
-    bool adding;          // to them
+    ListSums *sums;            // of the bundles that it has read
+    Array<SummedList> waiting; // small lists of groups, which go back to the log together
+    uint64 waiting_weight;
     WindowWriter windows;
     ErrorData *error;  // of the job that failed last
     FoldTotals totals; // what those of the rollup gain
@@ -60,7 +61,7 @@ void record_failure(Fold *fold, ArrayType *grp);
 
 // Reads the deltas that the snapshot sees, as many as one call takes on.
 void collect_deltas(Fold *fold);
-// Reads the bundles that the fold takes. Those of waiting counts may stay in the log.
+// Takes bundles, and adds up what they have. Those of waiting counts may stay in the log.
 void read_bundles(Fold *fold);
 // Divides deltas into jobs.
 void plan_jobs(Fold *fold);

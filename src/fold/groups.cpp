@@ -7,11 +7,11 @@ namespace topk::fold {
 void init_groups(Groups *groups, const RollupRow *row) {
     *groups = {};
     groups->values = static_cast<uint32>(row->group_count);
-    groups->numbers = make_group_counts(CurrentMemoryContext, Kind::bytea, row->group_count);
+    init_items(&groups->numbers, CurrentMemoryContext);
 }
 
 int group_number(Groups *groups, const ItemView &key) {
-    const uint32 number = find_group(groups->numbers, 0, key);
+    const uint32 number = item_number(&groups->numbers, key.data, key.length);
     if (number == static_cast<uint32>(groups->groups.count))
         groups->groups.add({group_array(key, groups->values), static_cast<int>(number)});
     return static_cast<int>(number);

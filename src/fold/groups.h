@@ -3,7 +3,8 @@
 
 #include "../catalog/rollup.h"
 #include "../pg/array.h"
-#include "../pg/group_counts.h"
+#include "../pg/bundle.h"
+#include "../pg/item_table.h"
 
 namespace topk::fold {
 
@@ -13,9 +14,9 @@ struct Group {
 };
 
 struct Groups {
-    Array<Group> groups;  // by number
-    GroupCounts *numbers; // of keys
-    uint32 values;        // of a key
+    Array<Group> groups; // by number
+    ItemTable numbers;   // of keys
+    uint32 values;       // of a key
 };
 
 void init_groups(Groups *groups, const RollupRow *row);

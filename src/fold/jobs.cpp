@@ -1,5 +1,6 @@
 #include "../catalog/set_aside.h"
 #include "../catalog/snapshot.h"
+#include "../pg/bundle_writer.h"
 #include "fold_steps.h"
 
 namespace topk::fold {
@@ -12,7 +13,8 @@ constexpr int merged_share = 2; // of the tile's bytes
 constexpr uint32_t max_list = 8192;
 constexpr uint32_t max_summed = 32768;     // items, which the processor's cache has room for
 constexpr size_t longest_bundle = 1 << 20; // of lists that wait
-constexpr size_t bytes_per_byte = 3;       // of a list in a bundle, without the items that are stored elsewhere
+constexpr size_t bytes_per_item = 6;       // of a list, nearly
+constexpr int min_large = 3;               // rows of more than `small` bytes that are worth being compacted
 
 CollectedDelta &delta_of(Fold *fold, const Part &part) { return fold->deltas[part.delta]; }
 
@@ -21,43 +23,68 @@ StoredTally values_of(Fold *fold, const Part &part) {
 }
 
 int64 events_of(Fold *fold, const Part &part) {
-    return part.list != nullptr ? static_cast<int64>(part.list->events) : delta_of(fold, part).form.events;
+    return part.list != nullptr ? part.list->events : delta_of(fold, part).form.events;
 }
 
 size_t bytes_of(Fold *fold, const Part &part) {
-    return part.list != nullptr ? part.list->list_length * bytes_per_byte : delta_of(fold, part).bytes;
+    return part.list != nullptr ? part.list->count * bytes_per_item : delta_of(fold, part).bytes;
+}
+
+struct varlena *items_of(const Fold *fold, const SummedList &list) {
+    return item_list(fold->row.shape.kind, fold->sums->sorted, list.counts, list.count);
 }
 
 void merge_part(Fold *fold, const Part &part, Tally *tally) {
-    if (part.list != nullptr)
-        merge_group(tally, *delta_of(fold, part).content, *part.list);
-    else
+    if (part.list == nullptr) {
         merge_stored(tally, values_of(fold, part));
+        return;
+    }
+    for (uint32 i = 0; i < part.list->count; ++i) {
+        const Bundle::Count &count = part.list->counts[i];
+        const ItemView &item = fold->sums->sorted[count.item];
+        count_item(tally, item.data, item.length, count.weight);
+    }
 }
 
-// A row of a statement, or a bundle, is part of several jobs, so none of them may leave it behind.
+// A row of a statement is part of two jobs, and bundles are part of many, so none of them may leave it behind.
 bool must_be_taken(Fold *fold, const Part &part) {
     return part.list != nullptr || (fold->row.group_count != 0 && delta_of(fold, part).form.scope == DeltaScope::raw);
+}
+
+bool must_leave(Fold *fold, const Part &part) { return part.list == nullptr && delta_of(fold, part).draining; }
+
+// A long list that has been compacted already costs less as a copy than read and written again.
+bool can_be_copied(Fold *fold, const Part &part) {
+    if (part.list != nullptr)
+        return false;
+    const CollectedDelta &delta = delta_of(fold, part);
+    return delta.form.scope != DeltaScope::raw && delta.group == part.group && delta.bytes > small;
 }
 
 ArrayType *group_of(const Fold *fold, const Part &part) {
     return part.group == -1 ? nullptr : fold->groups.groups[part.group].key;
 }
 
-// Takes the delta. Its weight and events are added to the totals of the rollup, once.
+// Takes the delta. The weight and the events of raw ones are added to the totals of the rollup, once.
 void take(Fold *fold, const Part &part, uint64_t weight, bool late) {
-    CollectedDelta &delta = delta_of(fold, part);
-    delta.taken = true;
-    if (delta.form.scope != DeltaScope::raw)
-        return;
+    int64 events = 0;
+    if (part.list != nullptr) {
+        events = part.list->raw_events;
+    } else {
+        CollectedDelta &delta = delta_of(fold, part);
+        delta.taken = true;
+        if (delta.form.scope != DeltaScope::raw)
+            return;
+        events = delta.form.events;
+    }
     FoldTotals &totals = fold->totals;
     if (part.group == -1) {
-        totals.events += delta.form.events;
+        totals.events += events;
         totals.weight += weight;
         if (late)
-            totals.late += delta.form.events;
+            totals.late += events;
     } else if (ARR_NDIM(group_of(fold, part)) == 0) {
-        totals.overflowed += events_of(fold, part);
+        totals.overflowed += events;
     }
 }
 
@@ -82,11 +109,16 @@ void merge_into(Fold *fold, const Targets &targets, int64 events, const Merge &m
         merge_into_window(&fold->windows, targets.windows[i], events, merge);
 }
 
-// Merges the parts into their windows. Lists are added up before, as an item that many of them have then costs each window
-// one update.
+// Merges the parts into their windows. Several lists are added up before, as an item that many of them have then costs each
+// window one update.
 void merge_job(Fold *fold, const Part *parts, int n) {
     const Targets targets = open_targets(fold, parts[0]);
     const bool late = targets.windows[0]->tile.finished;
+    if (n == 1 && parts[0].list != nullptr) {
+        merge_into(fold, targets, parts[0].list->events, [&](Tally *tally) { merge_part(fold, parts[0], tally); });
+        take(fold, parts[0], parts[0].list->weight, late);
+        return;
+    }
     const TallyShape shape = {max_capacity, 0, 1, fold->row.shape.kind}; // of exact counts, however many
     Tally *sum = nullptr;
     int64 events = 0;
@@ -99,8 +131,7 @@ void merge_job(Fold *fold, const Part *parts, int n) {
     };
     for (int i = 0; i < n; ++i) {
         CHECK_FOR_INTERRUPTS();
-        const bool is_list = delta_of(fold, parts[i]).is_list;
-        if (!is_list) {
+        if (parts[i].list == nullptr && !delta_of(fold, parts[i]).is_list) {
             const uint64_t before = tally_weight(targets.windows[0]->tally);
             merge_into(fold, targets, events_of(fold, parts[i]), [&](Tally *tally) { merge_part(fold, parts[i], tally); });
             take(fold, parts[i], tally_weight(targets.windows[0]->tally) - before, late);
@@ -127,33 +158,67 @@ void append_waiting(void *context, const TileBundle &bundle) {
     append_delta({{bundle.tile, bundle.events, fold->row.id, DeltaScope::group}, nullptr, values});
 }
 
+// Short lists of groups go back to the log together.
 void write_waiting(Fold *fold) {
-    if (fold->waiting != nullptr)
-        write_bundles(fold->waiting, longest_bundle, append_waiting, fold);
-    fold->waiting = nullptr;
+    const ItemView *keys = fold->groups.numbers.items;
+    const auto n = static_cast<uint32>(fold->waiting.count);
+    if (n == 0)
+        return;
+    std::sort(fold->waiting.begin(), fold->waiting.end(), [&](const SummedList &a, const SummedList &b) {
+        const ItemView &x = keys[a.group], &y = keys[b.group];
+        return a.tile != b.tile ? a.tile < b.tile : compare_bytes(x.data, x.length, y.data, y.length) < 0;
+    });
+    auto *groups = static_cast<Bundle::CountedGroup *>(palloc_extended(n * sizeof(Bundle::CountedGroup), MCXT_ALLOC_HUGE));
+    auto *tiles = static_cast<TimestampTz *>(palloc_extended(n * sizeof(TimestampTz), MCXT_ALLOC_HUGE));
+    for (uint32 i = 0; i < n; ++i) {
+        const SummedList &list = fold->waiting[static_cast<int>(i)];
+        groups[i] = {keys[list.group], static_cast<uint64_t>(list.events), list.counts, list.count};
+        tiles[i] = list.tile;
+    }
+    write_bundles({fold->row.shape.kind, fold->groups.values, fold->sums->sorted, fold->sums->items.count, groups, tiles, n},
+                  longest_bundle, append_waiting, fold);
+    fold->waiting.count = 0;
+    fold->waiting_weight = 0;
 }
 
-// Short lists of groups go back to the log together.
-void add_to_waiting(Fold *fold, ArrayType *grp, TimestampTz tile, int64 events, const SpaceSaving *list) {
-    if (fold->waiting != nullptr && !fits(fold->waiting, list->total()))
-        write_waiting(fold);
-    if (fold->waiting == nullptr)
-        fold->waiting = make_group_counts(fold->context, list->kind(), fold->row.group_count);
-    fold->adding = true;
-    const uint32 group = find_group(fold->waiting, tile, group_key(grp));
-    group_at(fold->waiting, group)->events += events;
-    for (uint32_t i = 0; i < list->size(); ++i) {
-        const SpaceSaving::Entry &entry = list->entries()[i];
-        add_count(fold->waiting, group, list->key(entry), entry.length, entry.count);
+void append_list(Fold *fold, const Part &part, int64 events, const StoredTally &list) {
+    ArrayType *grp = group_of(fold, part);
+    append_delta({{part.tile, events, fold->row.id, grp == nullptr ? DeltaScope::all : DeltaScope::group}, grp, list});
+}
+
+uint32_t longest_list(const Fold *fold) { return std::max(fold->row.shape.capacity, max_list); }
+
+// Writes the list of bundles as one row of the log, or leaves it to write_waiting(). False if it has too many items for
+// that.
+bool compact_list(Fold *fold, const Part &part) {
+    if (part.list->count > longest_list(fold))
+        return false;
+    MemoryContext old = MemoryContextSwitchTo(fold->job_context);
+    StoredTally list = {};
+    list.items = items_of(fold, *part.list);
+    if (part.group != -1 && VARSIZE(list.items) < small) {
+        MemoryContextSwitchTo(fold->context);
+        if (part.list->weight > max_total - fold->waiting_weight)
+            write_waiting(fold);
+        fold->waiting.add(*part.list).group = part.group;
+        fold->waiting_weight += part.list->weight;
+    } else {
+        list.items = compress(list.items);
+        append_list(fold, part, part.list->events, list);
     }
-    fold->adding = false;
+    take(fold, part, part.list->weight, false);
+    MemoryContextSwitchTo(old);
+    MemoryContextReset(fold->job_context);
+    return true;
 }
 
 // Writes the parts as one row of the log. False when they have too many items for that; nothing has changed then.
 bool compact_job(Fold *fold, const Part *parts, int n) {
+    if (n == 1 && parts[0].list != nullptr)
+        return compact_list(fold, parts[0]);
     MemoryContext old = MemoryContextSwitchTo(fold->job_context);
     TallyShape shape = fold->row.shape;
-    shape.capacity = std::max(shape.capacity, max_list);
+    shape.capacity = longest_list(fold);
     Tally *tally = make_tally(shape);
     auto *weights = static_cast<uint64_t *>(palloc(n * sizeof(uint64_t)));
     int64 events = 0;
@@ -166,13 +231,7 @@ bool compact_job(Fold *fold, const Part *parts, int n) {
     }
     const bool fits = fits_row();
     if (fits) {
-        ArrayType *grp = group_of(fold, parts[0]);
-        const DeltaScope scope = grp == nullptr ? DeltaScope::all : DeltaScope::group;
-        const StoredTally list = store_delta(tally);
-        if (grp != nullptr && VARSIZE_ANY(list.items) < small)
-            add_to_waiting(fold, grp, parts[0].tile, events, tally->summary);
-        else
-            append_delta({{parts[0].tile, events, fold->row.id, scope}, grp, list});
+        append_list(fold, parts[0], events, store_delta(tally));
         for (int i = 0; i < n; ++i)
             take(fold, parts[i], weights[i], false);
     }
@@ -191,8 +250,7 @@ bool is_worth_merging(Fold *fold, const Part *parts, int n) {
         return true;
     size_t bytes = 0;
     for (int i = 0; i < n; ++i) {
-        const CollectedDelta &delta = delta_of(fold, parts[i]);
-        if (!delta.is_list)
+        if (parts[i].list == nullptr && !delta_of(fold, parts[i]).is_list)
             return true;
         bytes += bytes_of(fold, parts[i]);
     }
@@ -210,22 +268,35 @@ bool is_worth_merging(Fold *fold, const Part *parts, int n) {
     return bytes >= stored / merged_share;
 }
 
-// Puts the parts that are compacted now first. Returns how many: those that must be taken, those that must leave their slot,
-// and as many small ones as are worth it.
+// Puts the parts that are compacted now first. Returns how many: those that must be taken, small ones, and larger ones if
+// there are several that have no more bytes than all before them.
 int choose_for_compaction(Fold *fold, Part *parts, int n) {
+    const auto must_move = [&](const Part &part) {
+        return must_be_taken(fold, part) || (must_leave(fold, part) && !can_be_copied(fold, part));
+    };
     std::sort(parts, parts + n, [&](const Part &a, const Part &b) {
-        const bool x = must_be_taken(fold, a), y = must_be_taken(fold, b);
-        if (x != y)
-            return x;
-        const CollectedDelta &c = delta_of(fold, a), &d = delta_of(fold, b);
-        return c.draining != d.draining ? c.draining : bytes_of(fold, a) < bytes_of(fold, b);
+        const bool x = must_move(a), y = must_move(b);
+        return x != y ? x : bytes_of(fold, a) < bytes_of(fold, b);
     });
-    const auto must_move = [&](int i) { return must_be_taken(fold, parts[i]) || delta_of(fold, parts[i]).draining; };
     int m = 0;
     size_t sum = 0;
-    while (m < n && (must_move(m) || bytes_of(fold, parts[m]) <= std::max(sum, small)))
-        sum += bytes_of(fold, parts[m++]);
-    return m >= max_waiting || (m > 0 && must_move(0)) ? m : 0;
+    const auto choose = [&](const auto &is_chosen) {
+        for (; m < n && is_chosen(parts[m]); ++m)
+            sum += bytes_of(fold, parts[m]);
+        return m;
+    };
+    const bool forced = choose(must_move) != 0;
+    const int few = choose([&](const Part &part) { return bytes_of(fold, part) <= small; });
+    const int many = choose([&](const Part &part) { return bytes_of(fold, part) <= sum; });
+    if (many - few < min_large)
+        m = few;
+    return forced || m >= max_waiting ? m : 0;
+}
+
+// Appends the row again, as it is.
+void copy_row(Fold *fold, const Part &part) {
+    append_delta(read_delta(delta_of(fold, part).tuple, fold->descriptor));
+    delta_of(fold, part).taken = true;
 }
 
 void run_job(Fold *fold, Part *parts, int n) {
@@ -233,16 +304,12 @@ void run_job(Fold *fold, Part *parts, int n) {
         merge_job(fold, parts, n);
         return;
     }
-    if (const int m = choose_for_compaction(fold, parts, n))
+    const int m = choose_for_compaction(fold, parts, n);
+    if (m != 0)
         compact_or_merge(fold, parts, m);
-}
-
-// The list of a part, or nullptr if it cannot be read.
-struct varlena *readable_items(Fold *fold, const Part &part) {
-    struct varlena *items = nullptr;
-    const ErrorData *error =
-        in_subtransaction([&] { items = group_items(*delta_of(fold, part).content, *part.list, fold->row.shape.kind); });
-    return error == nullptr ? items : nullptr;
+    for (int i = m; i < n; ++i)
+        if (must_leave(fold, parts[i]))
+            copy_row(fold, parts[i]);
 }
 
 // Moves the deltas of a job out of the log. Those that cannot even be copied are counted without their values, and make an
@@ -252,17 +319,17 @@ void set_aside(Fold *fold, const Part *parts, int n) {
     const bool all = parts[0].group == -1;
     ArrayType *grp = group_of(fold, parts[0]);
     for (int i = 0; i < n; ++i) {
-        SetAside row = {read_delta(delta_of(fold, parts[i]).tuple, fold->descriptor), 0};
-        if (parts[i].list != nullptr) {
-            row.delta.form.events = events_of(fold, parts[i]);
-            row.delta.values.items = readable_items(fold, parts[i]);
+        SetAside row = {};
+        if (parts[i].list == nullptr) {
+            row.delta = read_delta(delta_of(fold, parts[i]).tuple, fold->descriptor);
+        } else {
+            row.delta.form = {parts[i].tile, parts[i].list->events, fold->row.id, DeltaScope::raw};
+            row.delta.values.items = compress(items_of(fold, *parts[i].list));
         }
         row.weight = static_cast<int64>(readable_weight(row.delta.values));
         row.delta.form.scope = all ? DeltaScope::all : DeltaScope::group;
         row.delta.grp = grp;
-        if (row.delta.values.items == nullptr && parts[i].list != nullptr)
-            insert_set_aside(row, sqlstate, false);
-        else if (in_subtransaction([&] { insert_set_aside(row, sqlstate, true); }) != nullptr)
+        if (in_subtransaction([&] { insert_set_aside(row, sqlstate, true); }) != nullptr)
             insert_set_aside(row, sqlstate, false);
         take(fold, parts[i], static_cast<uint64_t>(row.weight), false);
     }
@@ -271,18 +338,22 @@ void set_aside(Fold *fold, const Part *parts, int n) {
 }
 
 void run_job_alone(Fold *fold, Part *parts, int n) {
-    auto *taken = static_cast<bool *>(palloc(n * sizeof(bool)));
+    auto *taken = static_cast<bool *>(palloc0(n * sizeof(bool)));
     auto *copy = static_cast<Part *>(palloc(n * sizeof(Part)));
     for (int i = 0; i < n; ++i) {
         copy[i] = parts[i];
-        taken[i] = delta_of(fold, parts[i]).taken;
+        if (parts[i].list == nullptr)
+            taken[i] = delta_of(fold, parts[i]).taken;
     }
+    const int waiting = fold->waiting.count;
+    const uint64 waiting_weight = fold->waiting_weight;
     fold->windows.at = {Level::tile, window_of(&fold->row, Level::tile, parts[0].tile)};
     if (!succeeds_alone(fold, group_of(fold, parts[0]), [&] { run_job(fold, parts, n); })) {
-        if (fold->adding) // a part of the job is in the lists that wait
-            ReThrowError(fold->error);
+        fold->waiting.count = waiting;
+        fold->waiting_weight = waiting_weight;
         for (int i = 0; i < n; ++i)
-            delta_of(fold, copy[i]).taken = taken[i];
+            if (copy[i].list == nullptr)
+                delta_of(fold, copy[i]).taken = taken[i];
         set_aside(fold, copy, n);
     }
     pfree(taken);

@@ -67,31 +67,20 @@ void set_bundle_aside(Fold *fold, CollectedDelta *delta) {
     delete_snapshots(fold->row.id, tile.span);
 }
 
-void read(Fold *fold, CollectedDelta *delta) {
-    const auto work = [&] {
-        const struct varlena *items = read_delta(delta->tuple, fold->descriptor).values.items;
-        auto *content = static_cast<BundleContent *>(palloc(sizeof(BundleContent)));
-        *content = read_bundle(pg_detoast_datum_packed(const_cast<struct varlena *>(items)), fold->row.shape.kind);
-        delta->content = content;
-    };
-    if (!fold->alone)
-        work();
-    else if ((fold->error = in_subtransaction(work)) != nullptr)
+void take_bundle(Fold *fold, CollectedDelta *delta) {
+    DecodedBundle bundle = {};
+    const auto decode = [&] { bundle = decode_bundle(fold->sums, read_delta(delta->tuple, fold->descriptor).values.items); };
+    if (!fold->alone) {
+        decode();
+    } else if ((fold->error = in_subtransaction(decode)) != nullptr) {
         set_bundle_aside(fold, delta);
-}
-
-void add_parts(Fold *fold, int number) {
-    const CollectedDelta &delta = at(fold, number);
-    if (!is_waiting(delta))
-        fold->parts.add({-1, number, delta.form.tile, nullptr});
-    fold->parts.reserve(static_cast<int>(delta.content->group_count));
-    for (uint32 i = 0; i < delta.content->group_count; ++i) {
-        const Bundle::Group &group = delta.content->groups[i];
-        fold->parts.add({group_number(&fold->groups, group.key), number, delta.form.tile, &group});
+        return;
     }
+    add_bundle(fold->sums, &fold->groups, bundle, delta->form.tile, delta->form.scope);
+    delta->taken = true;
 }
 
-// Sorts the parts by group, tile and delta. There may be millions, of few groups, and they come by delta.
+// Sorts the parts by group, tile and delta.
 void sort_parts(Fold *fold) {
     const int groups = fold->groups.groups.count + 1;
     auto *starts = static_cast<int *>(palloc0((static_cast<Size>(groups) + 1) * sizeof(int)));
@@ -115,11 +104,35 @@ void sort_parts(Fold *fold) {
     fold->parts = sorted;
 }
 
+// Joins the lists of a job. There are several of raw and of waiting counts, and of groups that are counted as one. They stay
+// apart only if they have too much weight together.
+void join_parts(Fold *fold) {
+    Array<const SummedList *> lists = {};
+    Part *out = fold->parts.begin();
+    for (const Part *part = out, *end = fold->parts.end(); part != end;) {
+        Part first = *part;
+        uint64 left = max_total;
+        lists.count = 0;
+        for (; part != end && part->list != nullptr && part->group == first.group && part->tile == first.tile &&
+               part->list->weight <= left;
+             ++part) {
+            lists.add(part->list);
+            left -= part->list->weight;
+        }
+        if (lists.count == 0)
+            ++part;
+        else if (lists.count > 1)
+            first.list = join_lists(fold->sums, lists.elements, lists.count);
+        *out++ = first;
+    }
+    fold->parts.count = static_cast<int>(out - fold->parts.begin());
+}
+
 } // namespace
 
 void read_bundles(Fold *fold) {
+    fold->sums = make_sums(fold->context, fold->row.shape.kind);
     const Array<int> list = list_bundles(fold);
-    Size size = 0;
     for (int first = 0, next; first < list.count; first = next) {
         const TimestampTz tile = at(fold, list[first]).form.tile;
         for (next = first + 1; next < list.count && at(fold, list[next]).form.tile == tile;)
@@ -127,22 +140,22 @@ void read_bundles(Fold *fold) {
         const int n = choose_bundles(fold, list.elements + first, next - first);
         for (int i = first; i < first + n; ++i) {
             CHECK_FOR_INTERRUPTS();
-            if (size > max_read) {
+            CollectedDelta &delta = at(fold, list[i]);
+            if (i == first || delta.form.scope != at(fold, list[i - 1]).form.scope)
+                begin_lists(fold->sums);
+            if (memory_of(fold->sums) > max_read) {
                 fold->more = true;
+                finish_sums(fold->sums);
                 return;
             }
-            CollectedDelta &delta = at(fold, list[i]);
-            read(fold, &delta);
-            if (delta.content == nullptr)
-                continue;
-            size += delta.content->size;
-            add_parts(fold, list[i]);
+            take_bundle(fold, &delta);
         }
     }
+    finish_sums(fold->sums);
 }
 
 void plan_jobs(Fold *fold) {
-    fold->parts.reserve(2 * fold->deltas.count);
+    fold->parts.reserve(2 * fold->deltas.count + fold->sums->lists.count);
     for (int i = 0; i < fold->deltas.count; ++i) {
         CollectedDelta &delta = at(fold, i);
         if (delta.form.tile == DT_NOBEGIN) {
@@ -157,10 +170,13 @@ void plan_jobs(Fold *fold) {
         if (delta.group != -1 && delta.form.scope != DeltaScope::all)
             fold->parts.add({delta.group, i, delta.form.tile, nullptr});
     }
+    for (const SummedList &list : fold->sums->lists)
+        fold->parts.add({list.group, -1, list.tile, &list});
     for (Part &part : fold->parts)
         if (part.group != -1)
             part.group = fold->groups.groups[part.group].effective;
     sort_parts(fold);
+    join_parts(fold);
 }
 
 } // namespace topk::fold

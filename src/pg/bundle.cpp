@@ -6,8 +6,6 @@
 namespace topk::pg {
 namespace {
 
-constexpr uint32 batch = 64;
-
 // A Bundle has no destructor, but its constructor may throw.
 class BundlePlace {
 public:
@@ -33,12 +31,19 @@ T *room(Size n) {
 void read_items(const BundlePlace &bundle, BundleContent *content) {
     content->values = bundle->values();
     content->item_count = bundle->item_count();
+    content->total = bundle->total();
     const Size views = content->item_count * sizeof(ItemView);
     auto *block = room<uint8>(views + bundle->item_bytes()); // of both, so that items can be freed
     content->items = reinterpret_cast<ItemView *>(block);
     uint8 *memory = block + views;
-    content->size += content->item_count * sizeof(ItemView) + bundle->item_bytes();
     guarded([&] { bundle->read_items(content->items, memory); });
+}
+
+void read_groups(const BundlePlace &bundle, BundleContent *content) {
+    content->group_count = bundle->group_count();
+    content->groups = room<Bundle::Group>(content->group_count);
+    auto *memory = room<uint8>(bundle->key_bytes());
+    guarded([&] { bundle->read_groups(content->groups, memory); });
 }
 
 // The weights of the items in all groups together.
@@ -101,12 +106,21 @@ BundleContent read_bundle(const struct varlena *value, Kind kind) {
     const BundlePlace bundle(value, kind);
     BundleContent content = {};
     read_items(bundle, &content);
-    content.group_count = bundle->group_count();
-    content.groups = room<Bundle::Group>(content.group_count);
-    auto *memory = room<uint8>(bundle->key_bytes());
-    content.size += content.group_count * sizeof(Bundle::Group) + bundle->key_bytes();
-    guarded([&] { bundle->read_groups(content.groups, memory); });
+    read_groups(bundle, &content);
     return content;
+}
+
+Bundle::GroupCount *read_bundle_counts(const struct varlena *value, Kind kind, BundleContent *content, uint32 *count) {
+    const BundlePlace bundle(value, kind);
+    *content = {};
+    read_items(bundle, content);
+    read_groups(bundle, content);
+    Size bytes = 0;
+    for (uint32 i = 0; i < content->group_count; ++i)
+        bytes += content->groups[i].list_length;
+    auto *counts = room<Bundle::GroupCount>(bytes);
+    guarded([&] { *count = bundle->read_counts(content->groups, counts); });
+    return counts;
 }
 
 bool read_bundle_group(const struct varlena *value, Kind kind, const ItemView &key, BundleContent *content) {
@@ -123,21 +137,6 @@ bool read_bundle_group(const struct varlena *value, Kind kind, const ItemView &k
     content->group_count = 1;
     content->groups = group;
     return true;
-}
-
-void merge_group(Tally *tally, const BundleContent &content, const Bundle::Group &group) {
-    Bundle::Counts counts(content.item_count, group.list, group.list_length);
-    for (;;) {
-        Bundle::Count read[batch];
-        uint32 n = 0;
-        guarded([&] { n = counts.next(read, batch); });
-        for (uint32 i = 0; i < n; ++i) {
-            const ItemView &item = content.items[read[i].item];
-            count_item(tally, item.data, item.length, read[i].weight);
-        }
-        if (n < batch)
-            return;
-    }
 }
 
 BundleItems read_all_groups(const struct varlena *value, Kind kind) {
@@ -165,10 +164,35 @@ uint64_t weight_in_bundle(const struct varlena *value, Kind kind, const void *da
     return 0;
 }
 
+struct varlena *item_list(Kind kind, const ItemView *items, const Bundle::Count *counts, uint32 n) {
+    auto *weighted = room<ItemList::WeightedItem>(n);
+    uint64_t total = 0;
+    for (uint32 i = 0; i < n; ++i) {
+        const ItemView &item = items[counts[i].item];
+        weighted[i] = {item.data, item.length, counts[i].weight};
+        total += counts[i].weight;
+    }
+    size_t size = 0;
+    guarded([&] { size = ItemList::bound(kind, weighted, n); });
+    auto *list = static_cast<struct varlena *>(palloc_extended(VARHDRSZ + size, MCXT_ALLOC_HUGE));
+    guarded([&] { size = ItemList::write(kind, weighted, n, total, reinterpret_cast<uint8_t *>(VARDATA(list))); });
+    pfree(weighted);
+    if (size > MaxAllocSize - VARHDRSZ)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("the counts of a group are too large")));
+    SET_VARSIZE(list, VARHDRSZ + size);
+    return list;
+}
+
 struct varlena *group_items(const BundleContent &content, const Bundle::Group &group, Kind kind) {
-    Tally *tally = make_tally({max_capacity, 0, 1, kind});
-    merge_group(tally, content, group);
-    return store_delta(tally).items;
+    auto *counts = room<Bundle::Count>(group.list_length); // a count takes a byte at least
+    uint32 n = 0;
+    guarded([&] {
+        for (Bundle::Counts list(content.item_count, group.list, group.list_length); !list.at_end();)
+            counts[n++] = list.next();
+    });
+    struct varlena *list = item_list(kind, content.items, counts, n);
+    pfree(counts);
+    return list;
 }
 
 } // namespace topk::pg

@@ -26,15 +26,15 @@ struct BundleContent {
     ItemView *items;
     uint32 group_count;
     Bundle::Group *groups;
-    Size size; // of all this in memory
+    uint64_t total; // the weight of all groups together
 };
 // Raises XX001 if the bytes are no bundle, or of another kind of items.
 BundleContent read_bundle(const struct varlena *bundle, Kind kind);
+// Reads the lists of all groups too. Sets count to their number.
+Bundle::GroupCount *read_bundle_counts(const struct varlena *bundle, Kind kind, BundleContent *content, uint32 *count);
 // Reads one group alone; false if the bundle does not have it.
 bool read_bundle_group(const struct varlena *bundle, Kind kind, const ItemView &key, BundleContent *content);
 
-// Adds the counts of a group to a tally that takes items.
-void merge_group(Tally *tally, const BundleContent &content, const Bundle::Group &group);
 // The items of all groups together.
 struct BundleItems {
     uint32 count;
@@ -46,6 +46,8 @@ BundleItems read_all_groups(const struct varlena *bundle, Kind kind);
 void merge_all_groups(Tally *tally, const struct varlena *bundle, uint64_t times);
 // The weight of an item in all groups together.
 uint64_t weight_in_bundle(const struct varlena *bundle, Kind kind, const void *data, size_t length);
+// Exact counts as an item list. Items are in ascending order, and so are the counts, which refer to them.
+struct varlena *item_list(Kind kind, const ItemView *items, const Bundle::Count *counts, uint32 n);
 // The counts of a group as an item list.
 struct varlena *group_items(const BundleContent &content, const Bundle::Group &group, Kind kind);
 

@@ -2,7 +2,7 @@
 // of group and item. They are written as bundles (core/bundle.h).
 #pragma once
 
-#include "bundle.h"
+#include "bundle_writer.h"
 
 namespace topk::pg {
 
@@ -12,7 +12,6 @@ struct TileGroup {
     ItemView key; // as in a bundle
     int64 events;
     uint32 items; // distinct ones
-    uint32 first; // of its counts, once they are sorted
 };
 
 struct GroupCounts;
@@ -29,15 +28,7 @@ bool fits(const GroupCounts *counts, uint64_t weight);
 // The bytes by which the next item of a group may make the counts grow: 0 for all but a few.
 Size next_growth(const GroupCounts *counts, size_t length);
 
-// The counts of some groups of a tile, as a bundle.
-struct TileBundle {
-    TimestampTz tile;
-    int64 events;
-    struct varlena *bytes;
-};
-// Calls append(context, bundle) until it has passed on all that was counted, in order of the tiles. longest: bytes of a
-// bundle; one of a single group may be longer. The counts must not be used after that.
-void write_bundles(GroupCounts *counts, size_t longest, void (*append)(void *context, const TileBundle &bundle),
-                   void *context);
+// Passes on all that was counted (bundle_writer.h). The counts must not be used after that.
+void write_bundles(GroupCounts *counts, size_t longest, AppendBundle append, void *context);
 
 } // namespace topk::pg

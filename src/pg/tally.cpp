@@ -314,8 +314,11 @@ void count_item(Tally *tally, const void *data, size_t length, uint64_t weight) 
         add(tally->summary, item, weight);
     } else {
         const CmsItem key = tally->sketch->key_of(data, length);
-        add(tally->sketch, key, weight);
-        const uint64_t limit = tally->sketch->estimate(key);
+        uint64_t limit = tally->sketch->raise(key, weight);
+        if (limit == 0) [[unlikely]] {
+            moved(tally->sketch, insert(tally->sketch, key, weight));
+            limit = tally->sketch->estimate(key);
+        }
         if (!tally->summary->count(item, weight, limit))
             moved(tally->summary, insert(tally->summary, item, weight, limit));
     }

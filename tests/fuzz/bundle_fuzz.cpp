@@ -52,6 +52,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         counted.push_back({group.key, group.events, lists.back().data(), static_cast<uint32_t>(lists.back().size())});
     }
     CHECK(total == bundle.total());
+    std::vector<Bundle::GroupCount> all(size);
+    all.resize(bundle.read_counts(groups.data(), all.data()));
+    for (const Bundle::GroupCount &count : all)
+        total -= count.weight;
+    CHECK(total == 0);
     const Bundle::Content content = {bundle.kind(), bundle.values(), items.data(), counted.data(),
                                      static_cast<uint32_t>(counted.size())};
     std::vector<uint32_t> positions(items.size());

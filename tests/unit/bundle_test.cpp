@@ -111,6 +111,14 @@ Groups read(const Bytes &bytes) {
         EXPECT_EQ(counted(bundle, items, alone), found);
     }
     EXPECT_EQ(total, bundle.total());
+    std::vector<Bundle::GroupCount> counts(bytes.size());
+    counts.resize(bundle.read_counts(groups.data(), counts.data()));
+    Groups by_counts;
+    for (const Bundle::Group &group : groups)
+        by_counts[text(group.key)].events = group.events;
+    for (const Bundle::GroupCount &count : counts)
+        by_counts[text(groups[count.group].key)].weights[text(items[count.item])] = count.weight;
+    EXPECT_EQ(by_counts, all);
     std::vector<uint64_t> weights(bundle.item_count());
     bundle.add_weights(weights.data());
     for (uint32_t i = 0; i < items.size(); ++i)

@@ -41,8 +41,10 @@ public:
 
     void add(const std::string &item, uint64_t weight = 1) {
         const CmsItem key = sketch_->key_of(item.data(), item.size());
-        if (sketch_->count(key, weight))
+        if (const uint64_t raised = sketch_->raise(key, weight)) {
+            EXPECT_EQ(raised, sketch_->estimate(key));
             return;
+        }
         while (!sketch_->insert(key, weight))
             move(sketch_->grown_layout(key));
     }

@@ -33,15 +33,24 @@ Bytes write(const Summary &s) {
 Counts read(const Bytes &bytes, uint32_t batch) {
     ItemList list(bytes.data(), bytes.size());
     Counts counts;
+    std::vector<std::pair<std::string, uint64_t>> in_order;
     std::vector<ItemList::WeightedItem> entries(batch);
     Bytes scratch(ItemList::scratch_size);
-    uint32_t seen = 0;
-    while (const uint32_t n = list.next(entries.data(), batch, scratch.data())) {
-        seen += n;
-        for (uint32_t i = 0; i < n; ++i)
-            counts[std::string(reinterpret_cast<const char *>(entries[i].data), entries[i].length)] += entries[i].weight;
-    }
-    EXPECT_EQ(seen, list.size());
+    while (const uint32_t n = list.next(entries.data(), batch, scratch.data()))
+        for (uint32_t i = 0; i < n; ++i) {
+            const std::string item(reinterpret_cast<const char *>(entries[i].data), entries[i].length);
+            counts[item] += entries[i].weight;
+            in_order.emplace_back(item, entries[i].weight);
+        }
+    EXPECT_EQ(in_order.size(), list.size());
+    // Items that are in order already are written as the same bytes.
+    std::vector<ItemList::WeightedItem> items;
+    for (const auto &[item, weight] : in_order)
+        items.push_back({reinterpret_cast<const uint8_t *>(item.data()), static_cast<uint32_t>(item.size()), weight});
+    const auto n = static_cast<uint32_t>(items.size());
+    Bytes again(ItemList::bound(list.kind(), items.data(), n));
+    again.resize(ItemList::write(list.kind(), items.data(), n, list.total(), again.data()));
+    EXPECT_EQ(again, bytes);
     return counts;
 }
 
