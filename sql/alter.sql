@@ -131,6 +131,10 @@ SELECT count(*) > 2 AS weeks, bool_and(i.complete = (i.window_start >= s.lost_un
 FROM (SELECT date_trunc('week', at, 'UTC') AS start, count(*) AS n FROM shorter GROUP BY 1) AS t, topk.window_info('shorter', 'week', t.start) AS i,
     topk.rollup_state AS s JOIN topk.rollup AS r ON r.id = s.rollup AND r.name = 'shorter';
 SELECT kind, wrong FROM unnest('{month,year}'::text[]) AS kind, wrong('shorter', kind, 'shorter');
+-- topk.rollups says from when on the windows of such kinds are whole
+SELECT name, ARRAY(SELECT jsonb_object_keys(kept_since) ORDER BY 1) AS kinds, (kept_since ->> 'hour')::timestamptz = s.lost_until[1] AS hour,
+       (kept_since ->> 'week')::timestamptz = s.lost_until[4] AS week
+FROM topk.rollups JOIN topk.rollup AS d USING (name) JOIN topk.rollup_state AS s ON s.rollup = d.id WHERE name IN ('hits', 'kept', 'shorter') ORDER BY name;
 -- A late event for a time before that makes no snapshot, which would have this event alone
 INSERT INTO shorter VALUES ('late', :'today'::timestamptz - interval '70 days', 'g0');
 CALL topk.run();

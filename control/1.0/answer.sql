@@ -213,6 +213,11 @@ CREATE VIEW topk.rollups AS
            CASE WHEN a.rollup IS NOT NULL THEN
                topk.has_worker() OR a.pending_events = 0
                OR coalesce(a.unseen, pg_catalog.clock_timestamp() - coalesce(s.last_fold, r.created)) < interval '1 hour' END AS folding,
+           (SELECT pg_catalog.jsonb_object_agg(l.kind, l.until)
+            FROM (SELECT q.kind, s.lost_until[CASE WHEN q.kind = text 'hour' AND r.grain = interval '1 hour' THEN 1
+                                              ELSE pg_catalog.array_position('{tile,hour,day,week,month,quarter,year}'::text[], q.kind) END] AS until
+                  FROM pg_catalog.unnest(r.windows) AS q (kind)) AS l
+            WHERE pg_catalog.isfinite(l.until)) AS kept_since,
            k.askers
     FROM topk.readable_rollups() AS r
     LEFT JOIN topk.rollup_activity() AS a ON a.rollup = r.id
@@ -231,6 +236,7 @@ COMMENT ON COLUMN topk.rollups.rejected IS 'events without a time, or with a tim
 COMMENT ON COLUMN topk.rollups.overflowed IS 'events of groups beyond max_groups';
 COMMENT ON COLUMN topk.rollups.backfill IS 'NULL if the rows from before the rollup were not asked for, otherwise wanted, running, done or failed';
 COMMENT ON COLUMN topk.rollups.counted_since IS 'time from which on all events are counted: the creation of the rollup, or the start of what topk.backfill has counted';
+COMMENT ON COLUMN topk.rollups.kept_since IS 'time from which on the windows of each kind are kept with all their counts, as {"month": "2026-10-01T00:00:00+00:00"}, for kinds of which retention has removed windows, and for those that topk.alter_rollup has added when counts were gone already; answers for earlier windows are made of shorter ones, as far as these are kept';
 COMMENT ON COLUMN topk.rollups.folding IS 'false if events have waited for an hour to be folded, and no background worker runs in the database';
 COMMENT ON COLUMN topk.rollups.failures IS 'failed folds since the last successful one; retry_at is the time of the next attempt';
 COMMENT ON COLUMN topk.rollups.capturing IS 'whether rows that are inserted are counted: false if the capture trigger of the source, or of one of its partitions, is disabled or gone';

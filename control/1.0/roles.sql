@@ -45,7 +45,8 @@ GRANT EXECUTE ON FUNCTION topk.readable_rollups() TO PUBLIC;
 CREATE FUNCTION topk.readable_states(OUT rollup integer, OUT events bigint, OUT weight numeric, OUT late bigint, OUT rejected bigint,
                                      OUT overflowed bigint, OUT folds bigint, OUT last_fold timestamptz,
                                      OUT last_fold_duration interval, OUT failures integer, OUT retry_at timestamptz,
-                                     OUT backfill text, OUT counted_since timestamptz, OUT level_windows bigint[], OUT level_bytes bigint[])
+                                     OUT backfill text, OUT counted_since timestamptz, OUT level_windows bigint[], OUT level_bytes bigint[],
+                                     OUT lost_until timestamptz[])
     RETURNS SETOF record
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_readable_states';

@@ -129,6 +129,7 @@ function showControls() {
   for (const input of document.querySelectorAll("#windows input")) {
     input.disabled = !(r.windows.includes(input.value) || input.value === "last_60m");
     input.checked = input.value === state.window;
+    if (input.value === "quarter" || input.value === "year") input.parentElement.hidden = input.disabled;
   }
   $("group-field").hidden = r.group_by.length === 0;
   if (r.group_by.length) {

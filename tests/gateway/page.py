@@ -14,7 +14,7 @@ def look(driver):
 
 def test():
     new_database("page")
-    sql("""SELECT topk.create_rollup('sources', 'views', item => 'source', event_time => '"timestamp"', windows => '{day}');""", database="page")
+    sql("""SELECT topk.create_rollup('sources', 'views', item => 'source', event_time => '"timestamp"', windows => '{day,quarter,year}');""", database="page")
     hostile = ["<script>window.hacked = 1</script>", "<img src=x onerror=window.hacked=1>", "\u202egnp.exe", "a\u0000b".replace("\u0000", "\u200b"), "x" * 8191, " ", "\t\n",
                "'\"&amp;", "javascript:window.hacked=1", "__proto__", "toString", "🎉" * 50, "مرحبا", "<b>", "</title>", "%00", "\u2028"]
     g = Gateway("page", "--rollup", "sources")
@@ -78,6 +78,19 @@ def test():
         wanted = [[r, i, c] for r, i, c in sql("SELECT rank, item, count FROM topk.top('views', 'day', k => 20)", database="page")]
         soon("when they stop it is exactly what SQL says", lambda: look(driver) == wanted or look(driver))
         soon("... with the events", lambda: text("#totals").startswith(f"{value('SELECT events FROM topk.window_info(%s, %s)', 'views', 'day', database='page'):,} events"))
+
+        # Quarters and years, of a rollup that has them
+        offered = lambda: [one.get_attribute("value") for one in driver.find_elements(By.CSS_SELECTOR, "#windows input") if one.find_element(By.XPATH, "..").is_displayed()]
+        check("a rollup without quarters and years does not offer them", ["last_60m", "hour", "day", "week", "month"], offered())
+        for kind in ("quarter", "year"):
+            driver.get(base + f"#rollup=sources&window={kind}")
+            driver.refresh()
+            soon(f"the {kind} is what SQL says", lambda: look(driver) == [[r, i, c] for r, i, c in sql("SELECT rank, item, count FROM topk.top('sources', %s)", kind, database="page")] or look(driver))
+            check("... and is chosen", kind, driver.execute_script("return document.querySelector('#windows input:checked').value"))
+        check("both are offered there", ["last_60m", "hour", "day", "week", "month", "quarter", "year"], offered())
+        driver.get(base + "#rollup=views&window=day")
+        driver.refresh()
+        soon("and back to the day", lambda: look(driver) == wanted)
 
         # An item
         find("#top li:first-child .item").send_keys(Keys.ENTER)
