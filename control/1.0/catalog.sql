@@ -10,7 +10,7 @@ GRANT USAGE ON SCHEMA topk TO PUBLIC;
 CREATE FUNCTION topk.catalog_form()
     RETURNS integer
     LANGUAGE C IMMUTABLE PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'topk_catalog_1';
+    AS 'MODULE_PATHNAME', 'topk_catalog_2';
 COMMENT ON FUNCTION topk.catalog_form() IS
     'returns the number of the form that the tables of schema topk have; the library raises SQLSTATE 55000 if it is not the one that it reads';
 
@@ -39,6 +39,7 @@ CREATE TABLE topk.rollup (
     metadata regclass,
     metadata_key name,
     unusable text,
+    identity uuid,
     CHECK ((metadata IS NULL) = (metadata_key IS NULL)),
     -- topk.create_rollup checks more. A restored dump passes these checks alone.
     CHECK (pg_catalog.octet_length(name) BETWEEN 1 AND 63),
@@ -59,6 +60,7 @@ COMMENT ON COLUMN topk.rollup.item IS
 COMMENT ON COLUMN topk.rollup.item_kind IS 'type that items are counted as: t text, i bigint, u uuid, b bytea';
 COMMENT ON COLUMN topk.rollup.metadata IS 'table with a row for each item, which answers join';
 COMMENT ON COLUMN topk.rollup.unusable IS 'why answers of the rollup are refused, after a dump was restored whose counts cannot be converted; NULL otherwise';
+COMMENT ON COLUMN topk.rollup.identity IS 'what the rollups of a distributed table of Citus have in common on all nodes; NULL for other rollups';
 COMMENT ON COLUMN topk.rollup.metadata_key IS 'column of that table that holds the item';
 COMMENT ON SEQUENCE topk.rollup_id_seq IS 'numbers for topk.rollup.id';
 CREATE INDEX rollup_source ON topk.rollup (source);

@@ -229,6 +229,20 @@ COMMENT ON FUNCTION topk.absorb(text) IS
     'brings all counts of a node here, for a node that goes away, and returns the number of events that came. The rollups there refuse further events from then on. Ends that the database is a node of this one. Other nodes leave it out of their answers from the commit on, and need topk.drop_node before it stops. Called again, it goes on where an error has ended it, and does nothing after that. Superusers may call it, and roles with EXECUTE that own the sources here; the role of the user mapping owns them there. At READ COMMITTED only (SQLSTATE 25001). Raises SQLSTATE 55000 if either database counts groups beyond max_groups.';
 REVOKE ALL ON FUNCTION topk.absorb(text) FROM PUBLIC;
 
+CREATE FUNCTION topk.receive_stream(stream text, command text, definitions text[], OUT source text, OUT rollup text)
+    RETURNS SETOF record
+    LANGUAGE C STRICT ROWS 3
+    AS 'MODULE_PATHNAME', 'topk_receive_stream';
+COMMENT ON FUNCTION topk.receive_stream(text, text, text[]) IS
+    'support function of topk.sync_nodes: runs the command if there is no such stream, creates the rollups whose names are free in its schema, with the rights of the user, and returns their names';
+
+CREATE FUNCTION topk.sync_nodes(OUT node text, OUT rollup text)
+    RETURNS SETOF record
+    LANGUAGE C STRICT ROWS 3
+    AS 'MODULE_PATHNAME', 'topk_sync_nodes';
+COMMENT ON FUNCTION topk.sync_nodes() IS
+    'creates the streams of this database that have rollups, and these rollups, on all nodes that lack them, and returns a row for each rollup that it has created. It takes the streams that the current user owns, and works on each node as the role by which the user asks it; what is there already stays as it is. Each node commits by itself: after an error, call it again. Privileges are not copied.';
+
 CREATE FUNCTION topk.keep_history(rollup text, window_kind text, since timestamptz DEFAULT NULL,
                                   until timestamptz DEFAULT 'infinity', group_key text[] DEFAULT NULL)
     RETURNS bigint

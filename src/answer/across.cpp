@@ -170,8 +170,8 @@ Parameter group_parameter(ArrayType *grp) {
     return {TEXTARRAYOID, grp == nullptr ? nullptr : OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(grp)), 0, false};
 }
 
-Array<const char *> nodes_to_ask(const Answered *before) {
-    const Array<const char *> all = list_nodes_to_ask();
+Array<const char *> nodes_to_ask(const RollupRow *row, const Answered *before) {
+    const Array<const char *> all = list_nodes_to_ask(row->spread);
     if (before == nullptr || before->missing.count == 0)
         return all;
     Array<const char *> rest = {};
@@ -182,15 +182,15 @@ Array<const char *> nodes_to_ask(const Answered *before) {
     return rest;
 }
 
-void require_no_nodes(const char *function) {
-    if (nodes_to_ask(nullptr).count != 0)
+void require_no_nodes(const RollupRow *row, const char *function) {
+    if (nodes_to_ask(row, nullptr).count != 0)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s does not ask nodes", function),
                         errhint("Call it on each node, or ask about windows and spans.")));
 }
 
 Across *ask_across(const RollupRow *row, const Span *spans, int count, const AskedGroups &groups, Content content,
                    const char *item, const Answered *before) {
-    const Array<const char *> nodes = nodes_to_ask(before);
+    const Array<const char *> nodes = nodes_to_ask(row, before);
     if (nodes.count == 0)
         return nullptr;
     const Parameter parameters[] = {text_parameter(qualified_name(row->source, row->name)),

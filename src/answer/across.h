@@ -23,7 +23,7 @@ struct Answered {
 };
 
 // The nodes to ask, without those that have not answered an earlier question for the same answer.
-Array<const char *> nodes_to_ask(const Answered *before);
+Array<const char *> nodes_to_ask(const RollupRow *row, const Answered *before);
 
 // Parameters of questions.
 Datum names_array(const Array<const char *> &names); // of type text[]
@@ -46,7 +46,7 @@ Across *ask_across(const RollupRow *row, const Span *spans, int count, const Ask
                    const char *item = nullptr, const Answered *before = nullptr);
 
 // Raises an error (0A000) if there are nodes, which a function does not ask.
-void require_no_nodes(const char *function);
+void require_no_nodes(const RollupRow *row, const char *function);
 
 // Waits for the nodes. Adds one part to the pieces of each span for every node that has counts of it, and with an item its
 // bounds to `frequency`. Does nothing when `across` is nullptr.

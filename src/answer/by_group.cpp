@@ -22,7 +22,7 @@ struct Line {
 
 // top_by_group(rollup, window_kind, at, k)
 Datum top_by_group(FunctionCallInfo fcinfo, const RollupRow *row) {
-    require_no_nodes("topk.top_by_group()");
+    require_no_nodes(row, "topk.top_by_group()");
     if (row->group_count == 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("rollup \"%s\" has no groups", row->name)));
     const Level level = level_argument(fcinfo, 1, row);

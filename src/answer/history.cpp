@@ -125,7 +125,7 @@ void read_across(const RollupRow *row, Level level, const char *kind, const Coun
 Array<HistoryLine> read_history(const RollupRow *row, const char *kind, Span starts, ArrayType *grp, int32 k) {
     Array<HistoryLine> lines = {};
     const Level level = level_of(row, kind);
-    const Array<const char *> nodes = nodes_to_ask(nullptr);
+    const Array<const char *> nodes = nodes_to_ask(row, nullptr);
     if (nodes.count == 0)
         read_snapshots(row, kind, grp, starts, k, &lines);
     else

@@ -130,7 +130,7 @@ double rounded_up(uint64_t units, int scale) {
 
 // hot(rollup, half_life, at, k, group_key)
 Datum hot(FunctionCallInfo fcinfo, const RollupRow *row) {
-    require_no_nodes("topk.hot()");
+    require_no_nodes(row, "topk.hot()");
     Moment moment = {};
     moment.half_life = half_life_argument(fcinfo, 1);
     moment.at = time_argument(fcinfo, 2);

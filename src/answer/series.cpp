@@ -100,7 +100,7 @@ Datum series(FunctionCallInfo fcinfo, const RollupRow *row) {
             add_window(&cover, row, lost, level, point.window);
     }
     const Pieces pieces = cover_pieces(row, cover, span, groups);
-    if (nodes_to_ask(nullptr).count == 0)
+    if (nodes_to_ask(row, nullptr).count == 0)
         add_to_points(row, points, pieces, item);
     else
         add_across_nodes(row, points, pieces, groups, item);

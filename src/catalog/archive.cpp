@@ -80,7 +80,7 @@ Restored *find_restored(int32 archived) {
 }
 
 // Returns the statement that inserts a line into a table, with the columns that both have. All lines of a table have the
-// same. $2 is the rollup of the row.
+// same. $2 is the rollup of the row. A restored rollup is one of this database alone: its table is not distributed here.
 Prepared *insertion(int table, const Value &json) {
     Prepared *prepared = &dump.insertions[table];
     if (prepared->statement != nullptr)
@@ -89,7 +89,7 @@ Prepared *insertion(int table, const Value &json) {
     const char *id = is_of_rollup(archived_tables[table]) ? "rollup" : "id";
     query("SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute AS a,"
           " json_object_keys($1) AS k WHERE a.attrelid = $2 AND a.attnum > 0 AND a.attname = k"
-          " AND a.attname NOT IN ('row_id', $3)",
+          " AND a.attname NOT IN ('row_id', 'identity', $3)",
           {json, Value::oid(get_relname_relid(name, get_namespace_oid("topk", false))), Value::string(id)});
     const char *columns = result_string(0, 1);
     if (columns == nullptr)

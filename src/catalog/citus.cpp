@@ -22,26 +22,41 @@ int64 number_at_end(const char *name) {
 
 bool has_citus() { return OidIsValid(get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE)); }
 
-bool is_distributed(Oid table) {
-    return has_citus() && as_owner([&] {
-               return query("SELECT FROM pg_dist_partition WHERE logicalrelid = $1", {Value::oid(table)}) != 0;
-           });
+Distribution distribution_of(Oid table) {
+    if (!has_citus())
+        return Distribution::none;
+    return as_owner([&] {
+        if (execute("SELECT repmodel = 's', partmethod = 'n' AND colocationid = 0 FROM pg_dist_partition"
+                    " WHERE logicalrelid = $1",
+                    {Value::oid(table)}) == 0)
+            return Distribution::none;
+        if (!DatumGetBool(result_value(0, 1)))
+            return Distribution::copies;
+        return DatumGetBool(result_value(0, 2)) ? Distribution::one_node : Distribution::shards;
+    });
+}
+
+bool is_coordinator() {
+    return has_citus() && as_owner([] { return execute("SELECT FROM pg_dist_local_group WHERE groupid = 0") != 0; });
 }
 
 // By the exact name that Citus gives the shard: anybody may name a table like one. The statement must not read pg_class,
 // where Citus hides shards from most sessions.
-bool is_shard(Oid table) {
+Oid table_of_shard(Oid shard) {
     if (!has_citus())
-        return false;
-    const char *name = get_rel_name(table);
-    const int64 shard = name == nullptr ? 0 : number_at_end(name);
-    return shard != 0 && as_owner([&] {
-               return query("SELECT logicalrelid::oid FROM pg_dist_shard"
-                            " WHERE shardid = $1 AND $2 = (parse_ident(shard_name(logicalrelid, shardid)))"
-                            "[array_upper(parse_ident(shard_name(logicalrelid, shardid)), 1)]",
-                            {Value::int8(shard), Value::string(name)}) != 0 &&
-                      get_rel_namespace(DatumGetObjectId(result_value(0, 1))) == get_rel_namespace(table);
-           });
+        return InvalidOid;
+    const char *name = get_rel_name(shard);
+    const int64 number = name == nullptr ? 0 : number_at_end(name);
+    if (number == 0)
+        return InvalidOid;
+    static Prepared statement = {"SELECT logicalrelid::oid FROM pg_dist_shard"
+                                 " WHERE shardid = $1 AND $2 = (parse_ident(shard_name(logicalrelid, shardid)))"
+                                 "[array_upper(parse_ident(shard_name(logicalrelid, shardid)), 1)]"};
+    const Oid table = as_owner([&] {
+        return execute(&statement, {Value::int8(number), Value::string(name)}) == 0 ? InvalidOid
+                                                                                    : DatumGetObjectId(result_value(0, 1));
+    });
+    return OidIsValid(table) && get_rel_namespace(table) == get_rel_namespace(shard) ? table : InvalidOid;
 }
 
 Array<CitusNode> list_citus_nodes(Oid role) {

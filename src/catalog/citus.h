@@ -7,12 +7,21 @@ namespace topk::catalog {
 
 bool has_citus(); // in this database
 
-// Whether rows that are inserted into the table go to shards: a distributed table, a reference table, or a local table that
-// Citus manages.
-bool is_distributed(Oid table);
+// Where Citus stores the rows that are inserted into a table.
+enum class Distribution {
+    none,    // in the table
+    shards,  // in shards, each row once
+    copies,  // in shards, some rows several times: a reference table, or several placements of a shard
+    one_node // in the one shard of a local table that Citus manages
+};
+Distribution distribution_of(Oid table);
 
-// Whether the table is a shard of another. Nothing remembers that a table is none: it may become one at any time.
-bool is_shard(Oid table);
+// Whether this database is the coordinator, which alone changes what all nodes have.
+bool is_coordinator();
+
+// Returns the distributed table that a table is a shard of, or InvalidOid. Nothing remembers that a table is no shard: it
+// may become one at any time.
+Oid table_of_shard(Oid table);
 
 // Another node of the cluster that this database is part of.
 struct CitusNode {

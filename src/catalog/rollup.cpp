@@ -34,7 +34,8 @@ enum Column {
     metadata,
     metadata_key,
     unusable,
-    column_count = unusable
+    identity,
+    column_count = identity
 };
 
 constexpr const char *by_source = "rollup_source"; // source
@@ -45,6 +46,9 @@ public:
     using Row::Row;
     uint32_t uint4(Column c) const { return static_cast<uint32_t>(int4(c)); }
     Interval interval(Column c) const { return *DatumGetIntervalP(datum(c)); }
+    char *uuid_string(Column c) const {
+        return null(c) ? nullptr : DatumGetCString(DirectFunctionCall1(uuid_out, datum(c)));
+    }
     char *name_string(Column c) const { return null(c) ? nullptr : pstrdup(NameStr(*DatumGetName(datum(c)))); }
     TallyShape shape() const {
         return {uint4(capacity), uint4(width), uint4(depth), kind_of_letter(DatumGetChar(datum(item_kind)))};
@@ -85,6 +89,7 @@ void fill(const Values &v, RollupRow *row) {
     row->metadata_key = v.name_string(metadata_key);
     row->created = v.time(created);
     row->unusable = v.string(unusable);
+    row->spread = !v.null(identity);
     v.levels(windows, row->asked);
     std::copy_n(row->asked, level_count, row->kept);
     row->kept[0] = true;
@@ -117,6 +122,7 @@ RollupDefinition *make_definition(const Values &v) {
     row->retention = DatumGetJsonbPCopy(v.datum(retention));
     row->metadata = v.oid(metadata);
     row->metadata_key = v.name_string(metadata_key);
+    row->identity = v.uuid_string(identity);
     return row;
 }
 
@@ -163,6 +169,11 @@ Value strings(const char *const *strings, int n) {
     return Value::strings(construct_array(elements, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
+Value identity_value(const char *text) {
+    return text == nullptr ? Value::of(UUIDOID, (Datum)0, true)
+                           : Value::of(UUIDOID, DirectFunctionCall1(uuid_in, CStringGetDatum(text)));
+}
+
 Value level_names(const bool *chosen) {
     const char *names[level_count];
     int n = 0;
@@ -207,7 +218,7 @@ Array<RollupOfSource> list_of(Oid of) {
     ScanKeyData key = source_key(of);
     scan(by_source, 1, &key, nullptr, [&](HeapTuple tuple, TupleDesc descriptor) {
         const Values v(tuple, descriptor);
-        list.add({v.int4(id), v.string(name)});
+        list.add({v.int4(id), v.string(name), v.uuid_string(identity)});
         return true;
     });
     std::sort(list.begin(), list.end(), [](const RollupOfSource &a, const RollupOfSource &b) { return a.id < b.id; });
@@ -245,6 +256,17 @@ bool find_source(int32 wanted, Oid *of) {
     return found;
 }
 
+int32 find_identity(const char *wanted) {
+    int32 found = 0;
+    ScanKeyData key;
+    ScanKeyInit(&key, identity, BTEqualStrategyNumber, F_UUID_EQ, DirectFunctionCall1(uuid_in, CStringGetDatum(wanted)));
+    scan(nullptr, 1, &key, nullptr, [&](HeapTuple tuple, TupleDesc descriptor) {
+        found = Values(tuple, descriptor).int4(id);
+        return false;
+    });
+    return found;
+}
+
 Array<RollupSource> list_rollups(Snapshot snapshot) {
     Array<RollupSource> list = {};
     scan(nullptr, 0, nullptr, snapshot, [&](HeapTuple tuple, TupleDesc descriptor) {
@@ -274,6 +296,17 @@ RollupSource read_source(HeapTuple tuple, TupleDesc descriptor) {
 
 char *make_query(const char *function, int32 of) {
     query(psprintf("SELECT %s($1)", function), {Value::int4(of)});
+    return result_string(0, 1);
+}
+
+char *make_identity() {
+    execute("SELECT gen_random_uuid()");
+    return result_string(0, 1);
+}
+
+char *describe(int32 of) {
+    execute("SELECT to_jsonb(r) - '{id,source,item_kind,created,unusable}'::text[] FROM topk.rollup AS r WHERE id = $1",
+            {Value::int4(of)});
     return result_string(0, 1);
 }
 
@@ -325,7 +358,8 @@ void insert_rollup(RollupDefinition *d) {
                 {"accept_future", Value::pointer(INTERVALOID, &d->accept_future)},
                 {"retention", Value::pointer(JSONBOID, d->retention)},
                 {"metadata", Value::of(REGCLASSOID, ObjectIdGetDatum(d->metadata), !OidIsValid(d->metadata))},
-                {"metadata_key", Value::string(d->metadata_key)}},
+                {"metadata_key", Value::string(d->metadata_key)},
+                {"identity", identity_value(d->identity)}},
                "RETURNING id");
     d->id = DatumGetInt32(result_value(0, 1));
 }

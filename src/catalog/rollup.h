@@ -25,6 +25,7 @@ struct RollupRow {
     const char *metadata_key; // its column that is the item
     TimestampTz created;
     const char *unusable;    // why its counts cannot be used; nullptr: they can
+    bool spread;             // all nodes of Citus have it
     bool kept[level_count];  // which levels have rows; tile always
     bool asked[level_count]; // which are windows of the rollup: hour is answered by tiles when the grain is an hour
 };
@@ -52,6 +53,7 @@ struct RollupDefinition {
     Jsonb *retention;
     Oid metadata;
     const char *metadata_key;
+    const char *identity; // a UUID that the rollup has on all nodes of Citus; nullptr: it is a rollup of this database alone
 };
 
 // These read by a snapshot; nullptr is the latest one, by which a transaction with an old snapshot sees new rollups too.
@@ -66,6 +68,7 @@ bool any_rollups();                          // by the latest snapshot
 struct RollupOfSource {
     int32 id;
     const char *name;
+    const char *identity; // as in RollupDefinition
 };
 Array<RollupOfSource> list_of(Oid source); // by id; by the latest snapshot
 struct RollupSource {
@@ -77,13 +80,19 @@ Array<RollupSource> list_rollups(Snapshot snapshot); // by id
 // wrong with its row.
 Array<RollupSource> list_named(const char *name, Snapshot snapshot);
 RollupSource read_source(HeapTuple tuple, TupleDesc descriptor);
-bool find_source(int32 id, Oid *source); // by the latest snapshot
+bool find_source(int32 id, Oid *source);   // by the latest snapshot
+int32 find_identity(const char *identity); // 0: there is none; by the latest snapshot
 
 // Within as_owner().
 
 // Returns the query that an SQL function of the extension makes of a rollup's expressions, by the active snapshot. The
 // string outlives the bracket.
 char *make_query(const char *function, int32 id);
+
+// A new UUID. The string outlives the bracket.
+char *make_identity();
+// Returns what a rollup is, as the JSON that other nodes make the same rollup of. The string outlives the bracket.
+char *describe(int32 id);
 
 // Retention does not keep windows and snapshots that ended before these times. DT_NOBEGIN: it keeps all.
 struct Cutoffs {

@@ -22,7 +22,7 @@ static_assert(lengthof(names) == table_count, "a name for each table, and for ea
 
 // The form of the tables, their columns, and the functions that our statements call. The script of an extension whose
 // tables this library cannot read has another number (control/1.0/catalog.sql).
-constexpr const char *catalog_function = "topk_catalog_1";
+constexpr const char *catalog_function = "topk_catalog_2";
 
 // The OIDs change only when the schema is dropped, and the form when ALTER EXTENSION UPDATE replaces the function. 0: not
 // looked up yet.
@@ -97,4 +97,4 @@ Oid index_oid(const char *name) { return relation_oid(name); }
 
 } // namespace topk::catalog
 
-TOPK_FUNCTION(topk_catalog_1, ((void)fcinfo, Int32GetDatum(1)))
+TOPK_FUNCTION(topk_catalog_2, ((void)fcinfo, Int32GetDatum(2)))

@@ -299,18 +299,19 @@ void report(const Node &node) {
 
 } // namespace
 
-Array<const char *> list_nodes_to_ask() {
+Array<const char *> list_nodes_to_ask(bool spread) {
     Array<const char *> names = {};
     if (!ask_nodes)
         return names;
     for (const NodeRow &node : list_nodes(GetActiveSnapshot())) {
-        if (strcmp(node.server, all_of_citus) != 0) {
+        if (strcmp(node.server, all_of_citus) == 0)
+            spread = true;
+        else
             names.add(node.server);
-            continue;
-        }
+    }
+    if (spread)
         for (const CitusNode &one : list_citus_nodes(GetUserId()))
             names.add(one.name);
-    }
     return names;
 }
 

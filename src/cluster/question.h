@@ -57,8 +57,9 @@ struct Question {
     bool citus_is_read;
 };
 
-// The nodes that the active snapshot sees; none if pg_topk.ask_nodes is off.
-Array<const char *> list_nodes_to_ask();
+// The nodes that the active snapshot sees, with all those of Citus if the rollup is spread over them; none if
+// pg_topk.ask_nodes is off.
+Array<const char *> list_nodes_to_ask(bool spread);
 
 // Sends a statement to nodes, as the current user, and waits for none of them. The statement is one SELECT, whose values
 // come in binary form.

@@ -1,5 +1,7 @@
-// topk.alter_rollup().
+#include "alter_rollup.h"
+
 #include "../catalog/as_owner.h"
+#include "../catalog/citus.h"
 #include "../catalog/items_table.h"
 #include "../catalog/lock.h"
 #include "../catalog/owner.h"
@@ -10,6 +12,7 @@
 #include "../pg/function.h"
 #include "../catalog/expression_tree.h"
 #include "dependencies.h"
+#include "distributed.h"
 #include "options.h"
 #include "source.h"
 #include "triggers.h"
@@ -198,8 +201,8 @@ void write(const RollupDefinition &rollup) {
     as_owner([&] { update_rollup(rollup); });
 }
 
-// Gives the triggers of dependencies, which have the name of the rollup, to the new source or name. Settings must be pinned.
-// schema: that of the new name, if it has one.
+} // namespace
+
 void reconnect(RollupDefinition *rollup, const char *schema, Oid from) {
     const bool moves = rollup->source != from, exists = get_rel_relkind(from) != '\0';
     Relation source = open_source(rollup->source);
@@ -234,6 +237,15 @@ void reconnect(RollupDefinition *rollup, const char *schema, Oid from) {
     }
 }
 
+namespace {
+
+// A rollup is one of all nodes or of this database alone, and so are its counts.
+void refuse_other_distribution(const RollupDefinition *rollup, Oid source) {
+    if (source != rollup->source && (rollup->identity != nullptr || distribution_of(source) != Distribution::none))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot move a rollup from or to a table that Citus distributes")));
+}
+
 // ---- Windows
 
 void tell_since(Level level, TimestampTz since) {
@@ -261,7 +273,9 @@ void change_windows(const RollupDefinition *before, const RollupDefinition *afte
             tell_since(static_cast<Level>(i), since[i]);
 }
 
-Datum alter_rollup(FunctionCallInfo fcinfo) {
+} // namespace
+
+void alter_rollup(FunctionCallInfo fcinfo, bool follows) {
     PreventCommandDuringRecovery("topk.alter_rollup()");
     if (PG_ARGISNULL(arg_name))
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("name must not be null")));
@@ -272,8 +286,10 @@ Datum alter_rollup(FunctionCallInfo fcinfo) {
         if (!if_exists)
             raise_no_rollup(name);
         ereport(NOTICE, (errmsg("rollup \"%s\" does not exist, skipping", name)));
-        PG_RETURN_VOID();
+        return;
     }
+    if (!follows)
+        require_coordinator(before->source, before->id);
     refuse_fixed(fcinfo, name);
     RollupDefinition after = *before;
     RollupName new_name = {nullptr, before->name};
@@ -283,6 +299,7 @@ Datum alter_rollup(FunctionCallInfo fcinfo) {
     set_options(fcinfo, &after);
     if (!PG_ARGISNULL(arg_source))
         after.source = PG_GETARG_OID(arg_source);
+    refuse_other_distribution(before, after.source);
     if (!PG_ARGISNULL(arg_windows))
         fold::require_read_committed("topk.alter_rollup()");
 
@@ -297,10 +314,11 @@ Datum alter_rollup(FunctionCallInfo fcinfo) {
         as_owner([&] { ask_for_retention(after.id); });
     unpin_settings(level);
     CacheInvalidateRelcacheByRelid(after.source);
-    PG_RETURN_VOID();
+    CommandCounterIncrement();
+    if (after.identity != nullptr)
+        sync_triggers(after.source);
 }
 
-} // namespace
 } // namespace topk::define
 
-TOPK_FUNCTION(topk_alter_rollup, topk::define::alter_rollup(fcinfo))
+TOPK_FUNCTION(topk_alter_rollup, (topk::define::alter_rollup(fcinfo, false), (Datum)0))

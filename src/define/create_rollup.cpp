@@ -3,6 +3,7 @@
 #include "../pg/function.h"
 #include "../catalog/as_owner.h"
 #include "../catalog/calendar.h"
+#include "../catalog/citus.h"
 #include "../catalog/rollup_name.h"
 #include "../catalog/rollup_state.h"
 #include "../stream/delta_log.h"
@@ -32,7 +33,8 @@ namespace {
                 required(backfill) optional(metadata) optional(metadata_key) required(if_not_exists)
 
 #define PARAMETER_ENUM(parameter) arg_##parameter,
-enum Argument { ROLLUP_PARAMETERS(PARAMETER_ENUM, PARAMETER_ENUM) };
+enum Argument { ROLLUP_PARAMETERS(PARAMETER_ENUM, PARAMETER_ENUM) argument_count };
+static_assert(argument_count == create_argument_count);
 
 void require_arguments(FunctionCallInfo fcinfo) {
 #define REQUIRE(parameter)                                                                                                  \
@@ -161,7 +163,34 @@ void tell_of_backfill(const RollupDefinition &rollup, const char *source) {
                            name_literal(rollup.source, rollup.name))));
 }
 
-Datum create_rollup(FunctionCallInfo fcinfo) {
+// Citus brings rollups to all nodes from one of them, and what it does not distribute would be counted several times, or not
+// at all. Returns the identity of the rollup, or nullptr for one of this database alone.
+const char *identity_of(Relation source, bool backfill) {
+    const char *name = RelationGetRelationName(source);
+    const char *reason = nullptr;
+    switch (distribution_of(RelationGetRelid(source))) {
+        case Distribution::none: return nullptr;
+        case Distribution::copies: reason = "because Citus stores its rows several times"; break;
+        case Distribution::one_node: reason = "because Citus manages it as a local table"; break;
+        case Distribution::shards: break;
+    }
+    if (reason != nullptr)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot create a rollup on \"%s\", %s", name, reason),
+                        errhint("Create a stream with a rollup on each node (docs/citus.md).")));
+    if (!is_coordinator())
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot create a rollup on distributed table \"%s\" on this node", name),
+                        errhint("Call topk.create_rollup() on the coordinator.")));
+    if (backfill)
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot backfill from distributed table \"%s\"", name),
+                 errdetail("Each node counts the rows that are inserted into its shards from now on.")));
+    return as_owner([] { return make_identity(); });
+}
+
+} // namespace
+
+int32 create_rollup(FunctionCallInfo fcinfo, const char *identity) {
     PreventCommandDuringRecovery("topk.create_rollup()");
     require_arguments(fcinfo);
     const RollupName name = parse_rollup_name(text_argument(fcinfo, arg_name));
@@ -181,8 +210,9 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     rollup.source = oid;
     if (PG_GETARG_BOOL(arg_if_not_exists) && skip_existing(&rollup, schema)) {
         table_close(source, NoLock);
-        PG_RETURN_INT32(rollup.id);
+        return rollup.id;
     }
+    rollup.identity = identity != nullptr ? identity : identity_of(source, backfill);
     set_texts(fcinfo, &rollup);
     const Expressions expressions = parse_expressions(source, &rollup, false); // under the user's settings
     rollup.shape.kind = item_kind(static_cast<const Expr *>(linitial(expressions.written)));
@@ -198,7 +228,7 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
     if (PG_GETARG_BOOL(arg_if_not_exists) && skip_existing(&rollup, schema)) {
         unpin_settings(level);
         table_close(source, NoLock);
-        PG_RETURN_INT32(rollup.id);
+        return rollup.id;
     }
     claim_name(schema, rollup.name, 0);
     insert(&rollup, backfill);
@@ -212,10 +242,9 @@ Datum create_rollup(FunctionCallInfo fcinfo) {
         tell_of_backfill(rollup, get_rel_name(oid));
     if (backfill && backfill_requested_hook != nullptr)
         backfill_requested_hook();
-    PG_RETURN_INT32(rollup.id);
+    return rollup.id;
 }
 
-} // namespace
 } // namespace topk::define
 
-TOPK_FUNCTION(topk_create_rollup, topk::define::create_rollup(fcinfo))
+TOPK_FUNCTION(topk_create_rollup, Int32GetDatum(topk::define::create_rollup(fcinfo, nullptr)))

@@ -15,6 +15,7 @@
 #include "../catalog/joint_snapshot.h"
 #include "../pg/function.h"
 #include "../statistics/statistics.h"
+#include "distributed.h"
 #include "triggers.h"
 
 namespace topk::define {
@@ -36,6 +37,19 @@ void delete_rollup(int32 id) {
     forget_rollup(id);
 }
 
+void drop_rollups_of_table(Oid dropped) {
+    const Array<RollupOfSource> rollups = list_of(dropped);
+    if (rollups.count == 0)
+        return;
+    refuse_remaking(dropped);
+    for (const RollupOfSource &rollup : rollups) {
+        if (rollup.identity != nullptr && keeps_dropped_rollups())
+            continue;
+        lock_rollup(rollup.id, true);
+        delete_rollup(rollup.id);
+    }
+}
+
 namespace {
 
 Datum drop_rollup(FunctionCallInfo fcinfo) {
@@ -45,6 +59,7 @@ Datum drop_rollup(FunctionCallInfo fcinfo) {
     RollupSource rollup = {}, again;
     if (find_rollup(name, nullptr, &rollup, if_exists)) {
         require_ownership(rollup.source); // before locks that would keep others waiting
+        require_coordinator(rollup.source, rollup.id);
         lock_rollup(rollup.id, true);
         lock_sources({{rollup.source, AccessExclusiveLock}}); // which DROP TRIGGER takes
     }

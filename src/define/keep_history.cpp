@@ -33,7 +33,7 @@ Span starts_to_keep(FunctionCallInfo fcinfo, const RollupRow *row, ArrayType *gr
     const Level level = level_argument(fcinfo, 1, row);
     Span starts = {DT_NOBEGIN, PG_ARGISNULL(3) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(3)};
     const Array<Span> counted =
-        counted_everywhere(nodes_to_ask(nullptr), row, level, text_to_cstring(PG_GETARG_TEXT_PP(1)), starts, grp).windows;
+        counted_everywhere(nodes_to_ask(row, nullptr), row, level, text_to_cstring(PG_GETARG_TEXT_PP(1)), starts, grp).windows;
     if (counted.count > default_windows)
         starts.start = counted[counted.count - default_windows].start;
     return starts;

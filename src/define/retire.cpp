@@ -24,7 +24,8 @@ Datum rollups_to_move(FunctionCallInfo fcinfo) {
     ReturnSetInfo *rows = begin_rows(fcinfo);
     for (const RollupSource &rollup : list_rollups(nullptr)) {
         RollupRow row;
-        if (!read_rollup(rollup.id, nullptr, &row))
+        // Of a table that was dropped, a node may keep a rollup that nobody can ask.
+        if (!read_rollup(rollup.id, nullptr, &row) || get_rel_relkind(row.source) == '\0')
             continue;
         require_ownership(row.source);
         const Datum values[] = {CStringGetTextDatum(qualified_name(row.source, row.name)),

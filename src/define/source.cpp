@@ -21,12 +21,10 @@ void check_source(Relation source) {
                         errhint("Create a stream with CREATE FOREIGN TABLE ... SERVER topk.")));
     if (source->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot create a rollup on a temporary table")));
-    // Their rows are inserted into shards, on other nodes too, where nothing would count them.
-    const Oid oid = RelationGetRelid(source);
-    if (is_distributed(oid) || is_shard(oid))
+    if (OidIsValid(table_of_shard(RelationGetRelid(source))))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("cannot create a rollup on \"%s\", because Citus spreads its rows over shards", name),
-                        errhint("Create a stream with a rollup on each node (docs/citus.md).")));
+                        errmsg("cannot create a rollup on \"%s\", because it is a shard", name),
+                        errhint("Create the rollup on the distributed table, on the coordinator.")));
 }
 
 } // namespace

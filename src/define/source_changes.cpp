@@ -12,6 +12,7 @@
 #include "../stream/expressions.h"
 #include "../stream/limits.h"
 #include "dependencies.h"
+#include "distributed.h"
 #include "drop_rollup.h"
 #include "triggers.h"
 #include "type_changes.h"
@@ -83,8 +84,13 @@ void renew(Relation source, const RollupDefinition *row) {
     const bool changed = before.written == NIL || !equal(before.coerced, e.coerced) || !equal(before.written, e.written);
     if (changed)
         store_expressions(source, row, e);
-    if (as_owner([&] { return update_expressions(renewed); }) || changed)
+    const bool reads_differently = as_owner([&] { return update_expressions(renewed); });
+    if (reads_differently || changed)
         CacheInvalidateRelcacheByRelid(RelationGetRelid(source));
+    if (reads_differently && row->identity != nullptr) {
+        CommandCounterIncrement();
+        sync_triggers(RelationGetRelid(source));
+    }
 }
 
 // Partitions and children share the columns of their parents, and their changes.
@@ -251,7 +257,7 @@ Datum after_ddl(FunctionCallInfo fcinfo) {
     require_event(fcinfo, "ddl_command_end");
     const Node *statement = reinterpret_cast<EventTriggerData *>(fcinfo->context)->parsetree;
     if (IsA(statement, CreateTrigStmt))
-        refuse_trigger_of_shard(reinterpret_cast<const CreateTrigStmt *>(statement));
+        follow_trigger(reinterpret_cast<const CreateTrigStmt *>(statement));
     if (changes_owner_alone(statement) || !has_followers(fcinfo))
         PG_RETURN_VOID(); // most databases run far more DDL than they have rollups
     // With the tables of a composite type, which share its columns.
@@ -291,13 +297,6 @@ List *dropped_relations(bool whole) {
                              " WHERE classid = 'pg_class'::regclass AND objsubid <> 0");
 }
 
-void drop_rollups_of(Oid source) {
-    for (const RollupOfSource &rollup : list_of(source)) {
-        lock_rollup(rollup.id, true);
-        delete_rollup(rollup.id);
-    }
-}
-
 // Without it, nothing would be counted from now on, in silence. pg_restore --clean drops each trigger before its table; its
 // sessions, and scripts of pg_dump, turn check_function_bodies off.
 void refuse_dropped_trigger() {
@@ -308,8 +307,8 @@ void refuse_dropped_trigger() {
                              "c.relname = d.address_names[2] WHERE d.classid = 'pg_trigger'::regclass");
     ListCell *cell;
     foreach (cell, tables)
-        if (can_have_rollups(lfirst_oid(cell)))
-            require_trigger(lfirst_oid(cell));
+        if (const Oid table = lfirst_oid(cell); can_have_rollups(table) && !(keeps_dropped_rollups() && is_spread(table)))
+            require_trigger(table);
 }
 
 // Whether the statement takes along what depends on what it drops.
@@ -426,7 +425,7 @@ Datum after_drop(FunctionCallInfo fcinfo) {
         if (limits)
             as_owner([&] { delete_limits_of(relation); });
         if (rollups)
-            drop_rollups_of(relation);
+            drop_rollups_of_table(relation);
     }
     if (!rollups)
         PG_RETURN_VOID();

@@ -1,10 +1,10 @@
 #include "triggers.h"
 
 #include "../catalog/as_owner.h"
-#include "../catalog/citus.h"
 #include "../catalog/rollup_name.h"
 #include "../catalog/statement.h"
 #include "dependencies.h"
+#include "distributed.h"
 
 extern "C" {
 #include "catalog/pg_class.h"
@@ -17,20 +17,6 @@ extern "C" {
 
 namespace topk::define {
 namespace {
-
-constexpr const char *trigger_name = "topk_capture";
-
-// By its function, as the owner may have renamed it; nullptr: there is none.
-const char *find_trigger(Relation relation) {
-    const TriggerDesc *triggers = relation->trigdesc;
-    if (triggers == nullptr || triggers->numtriggers == 0)
-        return nullptr;
-    const Oid function = trigger_function("capture");
-    for (int i = 0; i < triggers->numtriggers; ++i)
-        if (triggers->triggers[i].tgfoid == function && !TRIGGER_FOR_ROW(triggers->triggers[i].tgtype))
-            return pstrdup(triggers->triggers[i].tgname);
-    return nullptr;
-}
 
 // CREATE TRIGGER topk_capture AFTER INSERT ON table REFERENCING NEW TABLE AS topk_rows FOR EACH STATEMENT
 // EXECUTE FUNCTION topk.capture(): as a statement it would need USAGE on schema topk, also of a user who only adds a
@@ -61,9 +47,9 @@ List *trigger_commands(Relation relation, bool counts, const Array<RollupOfSourc
     const char *const table =
         quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation));
     List *commands = NIL;
-    const char *capture = find_trigger(relation);
+    const Trigger *capture = find_capture(relation);
     if (!counts && capture != nullptr)
-        commands = lappend(commands, drop_command(capture, table));
+        commands = lappend(commands, drop_command(capture->tgname, table));
     // First, as one that a schema-only dump has left may have the name of a new one
     const auto before = [](const char *a, const char *b) { return strcmp(a, b) < 0; };
     Array<const char *> names = {}, held = {};
@@ -106,33 +92,24 @@ void change_triggers(Oid table, Oid owner, bool create, List *commands) {
         as_source_owner(owner, nullptr, run);
 }
 
-// A row that is inserted into the partitioned table fires no trigger of the partition.
-[[noreturn]] void raise_partition(Relation relation) {
+} // namespace
+
+const Trigger *find_capture(Relation relation) {
+    const TriggerDesc *triggers = relation->trigdesc;
+    if (triggers == nullptr || triggers->numtriggers == 0)
+        return nullptr;
+    const Oid function = trigger_function("capture");
+    for (const Trigger *t = triggers->triggers; t != triggers->triggers + triggers->numtriggers; ++t)
+        if (t->tgfoid == function && !TRIGGER_FOR_ROW(t->tgtype))
+            return t;
+    return nullptr;
+}
+
+void raise_partition(Relation relation) {
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                     errmsg("table \"%s\" cannot be a partition and have rollups", RelationGetRelationName(relation)),
                     errhint("Create the rollup on the partitioned table, with a filter.")));
     pg_unreachable();
-}
-
-} // namespace
-
-void refuse_trigger_of_shard(const CreateTrigStmt *statement) {
-    // The shard gets the name of the table, and the trigger that of its trigger, with the same number.
-    const char *shard = strrchr(statement->relation->relname, '_'), *number = strrchr(statement->trigname, '_');
-    if (shard == nullptr || number == nullptr || strcmp(shard, number) != 0 ||
-        strspn(number + 1, "0123456789") != strlen(number + 1) || !has_citus())
-        return;
-    const Oid oid = RangeVarGetRelid(statement->relation, NoLock, true);
-    if (!OidIsValid(oid) || has_rollups(oid))
-        return;
-    Relation relation = table_open(oid, NoLock);
-    const bool captures = find_trigger(relation) != nullptr;
-    table_close(relation, NoLock);
-    if (captures)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("a table with rollups cannot be distributed: its shard \"%s\" would count nothing",
-                               statement->relation->relname),
-                        errhint("Drop its rollups with topk.drop_rollup() first.")));
 }
 
 bool has_rollups_above(Oid relation) {
@@ -156,7 +133,7 @@ bool has_rollups_below(Oid relation) {
 
 void require_trigger(Oid oid) {
     Relation relation = table_open(oid, AccessShareLock);
-    const bool missing = relation->rd_rel->relkind != RELKIND_FOREIGN_TABLE && find_trigger(relation) == nullptr;
+    const bool missing = relation->rd_rel->relkind != RELKIND_FOREIGN_TABLE && find_capture(relation) == nullptr;
     const char *name = pstrdup(RelationGetRelationName(relation));
     table_close(relation, NoLock);
     if (!missing)
@@ -176,6 +153,10 @@ void require_trigger(Oid oid) {
 }
 
 void sync_triggers(Oid root) {
+    if (is_spread(root)) {
+        publish_definitions(root);
+        return;
+    }
     const char kind = get_rel_relkind(root);
     List *relations =
         kind == RELKIND_PARTITIONED_TABLE ? find_all_inheritors(root, ShareRowExclusiveLock, nullptr) : list_make1_oid(root);
@@ -195,7 +176,7 @@ void sync_triggers(Oid root) {
             raise_partition(relation);
         const Oid owner = relation->rd_rel->relowner;
         const bool counts = !foreign && (own || inherited);
-        const bool create = counts && find_trigger(relation) == nullptr;
+        const bool create = counts && find_capture(relation) == nullptr;
         List *commands = trigger_commands(relation, counts, list_of(oid));
         table_close(relation, NoLock);
         change_triggers(oid, owner, create, commands);

@@ -1,7 +1,7 @@
 // The triggers of sources: capture, and the dependencies of each rollup.
 #pragma once
 
-#include "../pg/pg.h"
+#include "../pg/executor.h"
 
 namespace topk::define {
 
@@ -13,8 +13,12 @@ bool has_rollups_below(Oid relation);
 // Raises an error when rows of the table count for a rollup and the trigger is gone.
 void require_trigger(Oid relation);
 
-// Raises an error when Citus makes the capture trigger for a shard: what goes into shards is not counted.
-void refuse_trigger_of_shard(const CreateTrigStmt *statement);
+inline constexpr const char *trigger_name = "topk_capture";
+// The capture trigger of a table. By its function, as the owner may have renamed it; nullptr: there is none.
+const Trigger *find_capture(Relation relation);
+
+// A row that is inserted into the partitioned table fires no trigger of the partition.
+[[noreturn]] void raise_partition(Relation relation);
 
 // Creates the capture trigger where rows of the table, or of one of its partitions, count for a rollup, and drops it
 // elsewhere; streams have none. Gives each rollup of the table its trigger of dependencies, and drops those of other

@@ -49,6 +49,9 @@ void require_table(const RollupRow *row) {
     if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("cannot recount rollup \"%s\"", row->name),
                         errdetail("Its source is a stream, which keeps no rows.")));
+    if (row->spread)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot recount rollup \"%s\"", row->name),
+                        errdetail("Its source is a distributed table, whose rows other nodes count too.")));
 }
 
 Span accepted_span(const RollupRow *row, TimestampTz since, TimestampTz until) {

@@ -5,6 +5,10 @@
 #include "../catalog/as_owner.h"
 #include "../catalog/citus.h"
 
+extern "C" {
+#include "storage/proc.h"
+}
+
 namespace topk::stream {
 namespace {
 
@@ -172,6 +176,22 @@ void add_target(Capture *capture, Relation relation, const Source *source, Relat
         target->rollups[target->rollup_count++] = make_rollup(capture, target, &source->rollups[i]);
 }
 
+// Other tables than that of the statement. Of a distributed table, a statement on a shard must not wait for the lock as long
+// as it takes: a change of the table holds it on this node, and may itself wait on another node for the session that this
+// statement is part of, which no node can find out.
+Relation open_table(Oid table, bool of_shard) {
+    const TimestampTz until = of_shard ? TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DeadlockTimeout) : DT_NOEND;
+    while (of_shard && !ConditionalLockRelationOid(table, AccessShareLock)) {
+        if (GetCurrentTimestamp() > until)
+            ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+                            errmsg("could not lock distributed table \"%s\" to count its rows", get_rel_name(table)),
+                            errhint("A statement changes the table. Try again when it is over.")));
+        CHECK_FOR_INTERRUPTS();
+        pg_usleep(1000);
+    }
+    return table_open(table, of_shard ? NoLock : AccessShareLock);
+}
+
 inline Datum get(const Capture *capture, const Getter &getter, const TupleTableSlot *slot, bool *null) {
     if (getter.column != 0) [[likely]] {
         *null = slot->tts_isnull[getter.column - 1];
@@ -238,18 +258,21 @@ void capture_pinned(Capture *capture, RollupCapture *r, TupleTableSlot *slot) {
 
 } // namespace
 
-Capture *begin_capture(Relation relation, Ancestors ancestors) {
+namespace {
+
+// table: the one whose rollups count the rows. It is closed with the capture if it is another relation.
+Capture *begin(Relation relation, Relation table, Ancestors ancestors) {
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_topk capture", ALLOCSET_DEFAULT_SIZES);
     MemoryContext caller = MemoryContextSwitchTo(context);
     auto *capture = static_cast<Capture *>(palloc0(sizeof(Capture)));
     capture->context = context;
-    const Source *source = capture->source = pin_source(relation);
+    const Source *source = capture->source = pin_source(table);
     const int ancestor_count = ancestors == Ancestors::yes ? source->ancestor_count : 0;
     capture->targets = static_cast<Target *>(palloc((1 + ancestor_count) * sizeof(Target)));
     if (source->rollup_count != 0)
-        add_target(capture, relation, source, relation);
+        add_target(capture, table, source, relation);
     for (int i = 0; i < ancestor_count; ++i) {
-        Relation ancestor = table_open(source->ancestors[i], AccessShareLock);
+        Relation ancestor = open_table(source->ancestors[i], table != relation);
         const Source *above = pin_source(ancestor);
         if (above->rollup_count != 0)
             add_target(capture, ancestor, above, relation);
@@ -259,11 +282,42 @@ Capture *begin_capture(Relation relation, Ancestors ancestors) {
     if (capture->target_count != 0) {
         if (capture->per_row == nullptr)
             capture->per_row = AllocSetContextCreate(context, "pg_topk row", ALLOCSET_SMALL_SIZES);
-        capture->limits = find_limits(relation, source->ancestors, source->ancestor_count);
+        capture->limits = find_limits(table, source->ancestors, source->ancestor_count);
         capture->counter = begin_counting();
         list(capture);
     }
+    if (source->rollup_count == 0 && table != relation)
+        table_close(table, NoLock);
     MemoryContextSwitchTo(caller);
+    return capture;
+}
+
+[[noreturn]] void raise_not_counted(Relation shard, const char *detail) {
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("the rows of shard \"%s\" would not be counted", RelationGetRelationName(shard)),
+             errdetail("%s", detail), errhint("If the rollups or the cluster are being changed, try again afterwards.")));
+    pg_unreachable();
+}
+
+} // namespace
+
+Capture *begin_capture(Relation relation, Ancestors ancestors) { return begin(relation, relation, ancestors); }
+
+Capture *begin_capture_of_shard(Relation relation, int definitions) {
+    // A table that is no shard: a dump of a distributed table was restored here.
+    if (!has_citus() || pin_source(relation)->rollup_count != 0)
+        return begin_capture(relation, Ancestors::yes);
+    const Oid distributed = table_of_shard(RelationGetRelid(relation));
+    if (!OidIsValid(distributed))
+        raise_not_counted(relation, "This node does not know whose shard it is.");
+    Capture *capture = begin(relation, open_table(distributed, true), Ancestors::yes);
+    int count = 0;
+    for (int i = 0; i < capture->target_count; ++i)
+        count += capture->targets[i].rollup_count;
+    if (count != definitions)
+        raise_not_counted(relation,
+                          psprintf("Its trigger counts for %d rollups, and this node has %d of them.", definitions, count));
     return capture;
 }
 
@@ -271,7 +325,7 @@ bool has_rollups(const Capture *capture) { return capture->target_count != 0; }
 
 void warn_without_rollups(const Capture *capture, Relation relation) {
     // Asked each time: a table may become a shard after the session has seen it.
-    if (is_shard(RelationGetRelid(relation)))
+    if (OidIsValid(table_of_shard(RelationGetRelid(relation))))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("the rows of shard \"%s\" would not be counted", RelationGetRelationName(relation)),
                         errdetail("Citus has given it the trigger of a table with rollups, which shards do not have."),

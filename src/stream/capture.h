@@ -13,6 +13,9 @@ enum class Ancestors { no, yes };
 // Lives in a child of the current memory context. With ancestors, rows also count for the rollups of the partitioned tables
 // that the relation is a partition of.
 Capture *begin_capture(Relation relation, Ancestors ancestors);
+// Does the same where the trigger has the definitions of that many rollups: for a shard, rows count for the rollups of its
+// distributed table. Raises an error if this node does not have all of them, as the rows would not be counted.
+Capture *begin_capture_of_shard(Relation relation, int definitions);
 bool has_rollups(const Capture *capture);
 // Once in a session, and after each change of the source: a warning per statement would flood the server's log.
 void warn_without_rollups(const Capture *capture, Relation relation);

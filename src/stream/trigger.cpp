@@ -22,7 +22,9 @@ Datum capture_statement(FunctionCallInfo fcinfo) {
         raise_protocol();
 
     // A partition's trigger fires for what is inserted into the partition by name; the root's trigger for what is routed.
-    Capture *capture = begin_capture(data->tg_relation, Ancestors::yes);
+    const int definitions = data->tg_trigger->tgnargs;
+    Capture *capture = definitions == 0 ? begin_capture(data->tg_relation, Ancestors::yes)
+                                        : begin_capture_of_shard(data->tg_relation, definitions);
     if (has_rollups(capture)) {
         TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(data->tg_relation), &TTSOpsMinimalTuple);
         Tuplestorestate *rows = data->tg_newtable;
