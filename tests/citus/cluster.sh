@@ -70,9 +70,12 @@ refusals() {
 streams() {
     local node i=0 answer="SELECT item, count, error FROM topk.range('hits', '-infinity', 'infinity')"
     local info="SELECT nodes, missing_nodes, events FROM topk.window_info('hits', 'month')"
+    on coordinator "CREATE FOREIGN TABLE hits (at timestamptz DEFAULT now(), item text) SERVER topk; SELECT topk.create_rollup('hits', 'hits', 'item', 'at')" >/dev/null
+    check 'the other nodes get the stream' "$scratch/worker1:5432|public.hits $scratch/worker2:5432|public.hits" \
+        "$(on coordinator 'SELECT * FROM topk.sync_nodes() ORDER BY 1')"
+    check '... once' '' "$(on coordinator 'SELECT * FROM topk.sync_nodes()')"
     for node in "${cluster_nodes[@]}"; do
-        on "$node" "CREATE FOREIGN TABLE hits (at timestamptz DEFAULT now(), item text) SERVER topk;
-            SELECT topk.create_rollup('hits', 'hits', 'item', 'at'), topk.add_node('pg_dist_node')" >/dev/null
+        on "$node" "SELECT topk.add_node('pg_dist_node')" >/dev/null
         i=$((i + 1))
         on "$node" "INSERT INTO hits (item) SELECT unnest('{a,b}'::text[]) FROM generate_series(1, $i * 10); INSERT INTO hits (item) VALUES ('of_$node')"
     done

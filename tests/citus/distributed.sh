@@ -13,6 +13,8 @@ counts_all() {
 }
 # refused DESCRIPTION ERROR SQL: passes if the coordinator refuses a statement with an error that begins like this
 refused() { begins "$1" "ERROR:  $2" "$(on coordinator "$3")"; }
+# succeeds_on DESCRIPTION GOT: passes if a statement returned something that is no error
+succeeds_on() { case $2 in '' | *ERROR*) fail "$1: got '$2'" ;; *) pass "$1" ;; esac; }
 shards_on() { on coordinator "SELECT string_agg(shardid::text, ' ' ORDER BY shardid) FROM citus_shards WHERE table_name = 'plays'::regclass AND nodename = '$scratch/$1'"; }
 
 definitions() {
@@ -112,6 +114,26 @@ moves() {
     counts_all 'shards that moved, under load'
 }
 
+# The definition of the table changes while rows come in from workers. A row is stored and counted, or its statement fails.
+changes() {
+    local node i loads=()
+    rm -f "$scratch/loaded"
+    for node in worker1 worker2; do
+        (while [ ! -e "$scratch/loaded" ]; do
+            on "$node" "INSERT INTO plays (id, item) SELECT n, 'of $node' FROM generate_series(1, 12) n"
+        done) >"$scratch/load_$node" 2>&1 &
+        loads+=($!)
+    done
+    for i in 1 2 3; do
+        succeeds_on 'a rollup comes and goes' "$(on coordinator "SET lock_timeout = '20s'; SELECT topk.create_rollup('second', 'plays', 'id', 'at', k => 5); SELECT topk.drop_rollup('second')")"
+        check 'a column is added' '' "$(on coordinator "SET lock_timeout = '20s'; ALTER TABLE plays ADD COLUMN more_$i int")"
+    done
+    touch "$scratch/loaded"
+    wait "${loads[@]}"
+    check 'no other error' '' "$(cat "$scratch"/load_worker? | sed 's/ERROR:  /\n/g' | grep -vE '^(could not lock distributed table|the rows of shard|canceling the transaction since it was involved in a distributed deadlock|$)')"
+    counts_all 'changes of the table, under load'
+}
+
 # A node that Citus brings up to date keeps its counts, and one that comes gets the rollups.
 comes() {
     on coordinator "SELECT citus_activate_node('$scratch/worker2', 5432)" >/dev/null
@@ -124,7 +146,7 @@ comes() {
     on coordinator "INSERT INTO plays (id, item) SELECT n, 'again' FROM generate_series(1, 20) n"
     counts_all '... and goes on'
     start_node worker3
-    begins 'a node comes' '' "$(on coordinator "SELECT citus_add_node('$scratch/worker3', 5432)")"
+    succeeds_on 'a node comes' "$(on coordinator "SELECT citus_add_node('$scratch/worker3', 5432)")"
     cluster_nodes+=(worker3)
     check '... with the rollup' 'plays' "$(on worker3 'SELECT name FROM topk.rollups')"
     counts_all '... and answers'
@@ -188,7 +210,7 @@ partitions() {
 owners() {
     on coordinator 'CREATE ROLE app LOGIN; GRANT CREATE ON SCHEMA public TO app' >/dev/null
     PGUSER=app on coordinator "CREATE TABLE mine (id bigint, at timestamptz DEFAULT now(), item text); SELECT create_distributed_table('mine', 'id', colocate_with => 'plays')" >/dev/null
-    begins 'the owner creates a rollup' '' "$(PGUSER=app on coordinator "SELECT topk.create_rollup('mine', 'mine', 'item', 'at')")"
+    succeeds_on 'the owner creates a rollup' "$(PGUSER=app on coordinator "SELECT topk.create_rollup('mine', 'mine', 'item', 'at')")"
     PGUSER=app on coordinator "INSERT INTO mine (id, item) SELECT n, 'x' FROM generate_series(1, 50) n"
     check '... which counts' 'x|50' "$(on worker1 "SELECT item, count FROM topk.range('mine', '-infinity', 'infinity')")"
     on coordinator "SELECT topk.create_rollup('by_admin', 'mine', 'item', 'at')" >/dev/null
@@ -203,6 +225,7 @@ distributed() {
     owners
     partitions
     moves
+    changes
     comes
     goes
     check 'the table is dropped' '' "$(on coordinator 'DROP TABLE plays, raw, other')"
