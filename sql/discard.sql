@@ -139,6 +139,42 @@ SELECT kind, i.events = e.exact AS right FROM unnest('{day,week,month}'::text[])
      LATERAL (SELECT count(*) AS exact FROM kept WHERE date_trunc(kind, at) = date_trunc(kind, :'day'::timestamptz)) AS e;
 SELECT events FROM topk.rollups WHERE name = 'kept';
 
+-- Of one hour, a row that was set aside can be tried again and another one cannot be read: it stays, and answers say so
+CREATE TABLE mixed (item text, w bigint, at timestamptz, g text);
+SELECT topk.create_rollup('mixed', 'mixed', 'item', 'at', weight => 'w', group_by => '{g}') > 0 AS created;
+INSERT INTO mixed SELECT 'unread', 1, :'day'::timestamptz + interval '3 hours', 'x' FROM generate_series(1, 5);
+DO $$
+DECLARE
+    slot text;
+BEGIN
+    FOREACH slot IN ARRAY '{delta_0,delta_1,delta_2,delta_3}'::text[] LOOP
+        EXECUTE format('UPDATE topk.%I SET items = substring(items FROM 1 FOR 6) WHERE rollup = (SELECT id FROM topk.rollup WHERE name = $1)', slot) USING 'mixed';
+    END LOOP;
+END$$;
+INSERT INTO mixed VALUES ('a', :huge, :'day'::timestamptz + interval '3 hours', 'y'), ('b', 1, :'day'::timestamptz + interval '5 hours', 'y');
+INSERT INTO mixed VALUES ('a', :huge, :'day'::timestamptz + interval '3 hours', 'y');
+\set VERBOSITY sqlstate
+CALL topk.run();
+\set VERBOSITY default
+CREATE VIEW mixed_aside AS SELECT scope, grp, events, s.weight, items IS NULL AND summary IS NULL AS unread FROM topk.set_aside AS s JOIN topk.rollup AS r ON r.id = rollup WHERE name = 'mixed';
+SELECT * FROM mixed_aside ORDER BY scope, unread, grp, weight;
+SELECT sqlstate, window_kind, group_key FROM topk.errors WHERE rollup = 'mixed' ORDER BY 1, 3;
+SELECT topk.discard('mixed', :'day'::timestamptz + interval '5 hours', :'day'::timestamptz + interval '6 hours');
+SELECT * FROM mixed_aside ORDER BY scope, unread, grp, weight;
+SELECT g, try(format($$SELECT sum(count) FROM topk.top('mixed', 'hour', %L, group_key => %L)$$, :'day'::timestamptz + interval '3 hours', g)) FROM unnest('{NULL,"{x}","{y}"}'::text[]) AS g;
+\set VERBOSITY sqlstate
+CALL topk.run();
+\set VERBOSITY default
+SELECT * FROM mixed_aside WHERE unread ORDER BY scope;
+SELECT events FROM topk.rollups WHERE name = 'mixed';
+SELECT topk.backfill('mixed', :'day'::timestamptz + interval '5 hours');
+SELECT count(*) AS unread FROM mixed_aside WHERE unread;
+DELETE FROM mixed WHERE w > 1;
+SELECT topk.refresh('mixed', :'day', :'day'::timestamptz + interval '4 hours');
+CALL topk.run();
+SELECT count(*) AS aside FROM mixed_aside;
+SELECT g, try(format($$SELECT sum(count) FROM topk.top('mixed', 'hour', %L, group_key => %L)$$, :'day'::timestamptz + interval '3 hours', g)) FROM unnest('{NULL,"{x}","{y}"}'::text[]) AS g;
+
 -- Discarding is exact: of every span of hours, the windows are the sums of what is left
 INSERT INTO kept SELECT 'i' || h % 7, :'day'::timestamptz - h * interval '20 minutes' FROM generate_series(1, 20 * 72) AS h;
 CREATE TABLE kept_all AS TABLE kept;

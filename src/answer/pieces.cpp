@@ -171,7 +171,7 @@ void add_set_aside(Collector *c, Span span) {
         GroupPieces *group = delta.grp == nullptr ? c->groups.begin() : find(c, delta.grp);
         if (group == nullptr)
             continue;
-        if (delta.values.items == nullptr && delta.values.summary == nullptr)
+        if (!has_values(row))
             ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("counts that were set aside cannot be read")));
         add(group, window_of(c->row, Level::tile, delta.form.tile), delta.form.events, delta.values);
     }

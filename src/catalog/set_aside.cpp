@@ -62,6 +62,11 @@ void delete_set_aside(int32 of, Span span) {
 
 void delete_set_aside(int32 of) { execute("DELETE FROM topk.set_aside WHERE rollup = $1", {Value::int4(of)}); }
 
+void delete_set_aside_with_values(int32 of) {
+    execute("DELETE FROM topk.set_aside WHERE rollup = $1 AND (items IS NOT NULL OR summary IS NOT NULL)",
+            {Value::int4(of)});
+}
+
 bool has_failures(int32 of) {
     static Prepared statement = {"SELECT WHERE EXISTS (SELECT FROM topk.set_aside WHERE rollup = $1)"
                                  " OR EXISTS (SELECT FROM topk.tile WHERE rollup = $1 AND failed)"};

@@ -12,6 +12,10 @@ struct SetAside {
     Delta delta; // its scope is all or group; of a group that nobody knows, grp is nullptr
     int64 weight;
 };
+// False: the counts could not be copied when they were set aside.
+inline bool has_values(const SetAside &row) {
+    return row.delta.values.items != nullptr || row.delta.values.summary != nullptr;
+}
 
 // Reads, by a snapshot, the rows of a rollup whose tile is in a span. nullptr is the latest snapshot.
 void begin_set_aside(RowScan *scan, int32 rollup, Span span, Snapshot snapshot);
@@ -24,6 +28,7 @@ bool next_set_aside(RowScan *scan, SetAside *row);
 void insert_set_aside(const SetAside &row, const char *sqlstate, bool readable);
 void delete_set_aside(int32 rollup, Span span);
 void delete_set_aside(int32 rollup); // all of a rollup that is dropped
+void delete_set_aside_with_values(int32 rollup);
 // Whether anything of the rollup is set aside, or is a tile that folds leave alone.
 bool has_failures(int32 rollup);
 // Whether that is so for a group in a span.

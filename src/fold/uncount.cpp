@@ -189,21 +189,16 @@ void remove_set_aside(const Recount *recount, Span part, Sum *sum) {
     delete_set_aside(recount->row.id, part);
 }
 
-// Deltas that are left may be merged now.
+// Deltas that are left may be merged now. Those whose values could not be copied stay, and go on making answers an error.
 void retry_failures(const Recount *recount) {
     const int32 id = recount->row.id;
     RowScan scan;
     SetAside row;
-    Array<Span> tried = {};
     begin_set_aside(&scan, id, {DT_NOBEGIN, DT_NOEND}, nullptr);
-    while (next_set_aside(&scan, &row)) {
-        if (row.delta.values.items == nullptr && row.delta.values.summary == nullptr)
-            continue;
-        append_delta(row.delta);
-        tried.add({row.delta.form.tile, row.delta.form.tile + 1});
-    }
-    for (const Span &tile : tried)
-        delete_set_aside(id, tile);
+    while (next_set_aside(&scan, &row))
+        if (has_values(row))
+            append_delta(row.delta);
+    delete_set_aside_with_values(id);
     retry_tiles(id);
 }
 
