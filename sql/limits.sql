@@ -149,6 +149,45 @@ SELECT role, source FROM topk.limits ORDER BY 1, 2;
 SELECT topk.drop_limit('regress_topk_renamed', 'limited');
 SELECT role, cluster = 1 AS elsewhere FROM topk.limit_rule ORDER BY 1;
 
+-- pg_topk.max_rollups_per_owner: superusers alone set it
+CREATE SCHEMA of_owner AUTHORIZATION regress_topk_owner;
+ALTER ROLE regress_topk_owner SET pg_topk.max_rollups_per_owner = 4;
+SELECT setconfig FROM pg_db_role_setting WHERE setrole = 'regress_topk_owner'::regrole;
+SET pg_topk.max_rollups_per_owner = 3;
+SET ROLE regress_topk_owner;
+SET pg_topk.max_rollups_per_owner = 0;
+CREATE TABLE of_owner.a (item text, at timestamptz);
+CREATE TABLE of_owner.b (LIKE of_owner.a);
+CREATE FUNCTION of_owner.make(name text, source regclass) RETURNS boolean LANGUAGE sql AS $$SELECT topk.create_rollup($1, $2, 'item', 'at', if_not_exists => true) > 0$$;
+SELECT of_owner.make('a1', 'of_owner.a');
+SELECT of_owner.make('b1', 'of_owner.b');
+SELECT count(*) FROM topk.rollups WHERE pg_get_userbyid((SELECT relowner FROM pg_class WHERE oid = source)) = current_user;
+SELECT outcome_of($$SELECT of_owner.make('b2', 'of_owner.b')$$);
+-- It skips one that exists, and a place is free after a drop
+SELECT of_owner.make('a1', 'of_owner.a');
+BEGIN;
+SELECT topk.drop_rollup('of_owner.a1');
+SELECT of_owner.make('b2', 'of_owner.b');
+ROLLBACK;
+RESET ROLE;
+-- The owner of the table counts, and not the user
+SELECT of_owner.make('a2', 'of_owner.a');
+CREATE TABLE of_another (item text, at timestamptz);
+ALTER TABLE of_another OWNER TO regress_topk_other;
+SELECT of_owner.make('another', 'of_another');
+RESET pg_topk.max_rollups_per_owner;
+SELECT of_owner.make('a2', 'of_owner.a');
+-- A role with fewer tables left has room again, the one that gets them has not
+SET pg_topk.max_rollups_per_owner = 3;
+ALTER TABLE of_owner.a OWNER TO regress_topk_other;
+SELECT of_owner.make('b2', 'of_owner.b');
+SELECT of_owner.make('another2', 'of_another');
+RESET pg_topk.max_rollups_per_owner;
+SET client_min_messages = warning;
+DROP SCHEMA of_owner CASCADE;
+DROP TABLE of_another;
+RESET client_min_messages;
+
 -- Limits are dropped with their source
 DROP TABLE limited_parted, limited_table;
 SELECT * FROM seen;

@@ -14,14 +14,17 @@
 #include "source.h"
 
 extern "C" {
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "nodes/nodeFuncs.h"
 #include "pgtime.h"
+#include "storage/lmgr.h"
 }
 
 namespace topk::define {
 
 void (*backfill_requested_hook)() = nullptr;
+int max_rollups_per_owner = 0;
 
 namespace {
 
@@ -65,6 +68,31 @@ void set_texts(FunctionCallInfo fcinfo, RollupDefinition *rollup) {
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("group_by must not contain null")));
         rollup->groups[i] = TextDatumGetCString(groups[i]);
     }
+}
+
+Oid owner_of(Oid relation) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(tuple)) // dropped by a session whose event triggers were off
+        return InvalidOid;
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
+// The lock makes transactions that create rollups for the same owner wait for each other.
+void require_room(Oid source) {
+    if (max_rollups_per_owner == 0)
+        return;
+    const Oid owner = owner_of(source);
+    LockSharedObject(AuthIdRelationId, owner, 0, ShareUpdateExclusiveLock);
+    int count = 0;
+    for (const RollupSource &rollup : list_rollups(nullptr))
+        count += owner_of(rollup.source) == owner;
+    if (count >= max_rollups_per_owner)
+        ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+                        errmsg("role \"%s\" has %d rollups in this database, and pg_topk.max_rollups_per_owner is %d",
+                               GetUserNameFromId(owner, false), count, max_rollups_per_owner),
+                        errhint("Drop a rollup first, or have a superuser raise the limit.")));
 }
 
 void insert(RollupDefinition *rollup, bool backfill) {
@@ -231,6 +259,7 @@ int32 create_rollup(FunctionCallInfo fcinfo, const char *identity) {
         return rollup.id;
     }
     claim_name(schema, rollup.name, 0);
+    require_room(oid);
     insert(&rollup, backfill);
 
     table_close(source, NoLock);

@@ -12,4 +12,7 @@ inline constexpr int create_argument_count = 22;
 // Called in the transaction that creates a rollup with a backfill. nullptr: there are no workers.
 extern void (*backfill_requested_hook)();
 
+// pg_topk.max_rollups_per_owner; 0: any number.
+extern int max_rollups_per_owner;
+
 } // namespace topk::define

@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include "../cluster/question.h"
+#include "../define/create_rollup.h"
 #include "../pg/pg.h"
 #include "../statistics/statistics.h"
 
@@ -40,6 +41,10 @@ void define_settings() {
     DefineCustomBoolVariable("pg_topk.ask_nodes", "Answers with the counts of all nodes.",
                              "If off, with those of this database alone.", &ask_nodes, true, PGC_USERSET, 0, nullptr,
                              nullptr, nullptr);
+    DefineCustomIntVariable("pg_topk.max_rollups_per_owner",
+                            "Number of rollups that the tables of a role may have in a database.",
+                            "0 turns this off. topk.create_rollup refuses more.", &define::max_rollups_per_owner, 0, 0,
+                            INT_MAX, PGC_SUSET, 0, nullptr, nullptr, nullptr);
     // A session cannot define a setting that only the postmaster may change.
     DefineCustomIntVariable(
         "pg_topk.max_rollups", "Number of rollups, of all databases, that the server keeps statistics of.",
