@@ -34,7 +34,8 @@ CREATE VIEW topk.stats AS
            coalesce(s.late, 0) AS late, coalesce(s.rejected, 0) + a.pending_rejected AS rejected,
            coalesce(s.overflowed, 0) AS overflowed,
            a.queries, a.query_p50_ms, a.query_p95_ms, a.query_p99_ms,
-           coalesce(e.errors, 0) AS errors, e.last_error, e.last_error_at, topk.is_capturing(r.source) AS capturing
+           coalesce(e.errors, 0) AS errors, e.last_error, e.last_error_at, topk.is_capturing(r.source) AS capturing,
+           a.events_per_second IS NOT NULL AS tracked
     FROM topk.readable_rollups() AS r
     JOIN topk.rollup_activity() AS a ON a.rollup = r.id
     LEFT JOIN topk.readable_states() AS s ON s.rollup = r.id
@@ -58,6 +59,7 @@ COMMENT ON COLUMN topk.stats.query_p95_ms IS 'time in milliseconds that 95 % of 
 COMMENT ON COLUMN topk.stats.query_p99_ms IS 'time in milliseconds that 99 % of these answers did not exceed';
 COMMENT ON COLUMN topk.stats.errors IS 'number of errors in topk.errors, at most 100';
 COMMENT ON COLUMN topk.stats.capturing IS 'whether rows that are inserted are counted, as in topk.rollups';
+COMMENT ON COLUMN topk.stats.tracked IS 'whether the server keeps statistics of the rollup in shared memory. It keeps none without shared_preload_libraries, and none of a rollup that came when pg_topk.max_rollups others had their places. Then events_per_second, queries and their times are NULL, and fold_lag may be too long.';
 GRANT SELECT ON topk.stats TO PUBLIC;
 GRANT EXECUTE ON FUNCTION topk.rollup_activity() TO PUBLIC;
 
