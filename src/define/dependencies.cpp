@@ -86,12 +86,33 @@ void store_missing(Relation source, const RollupDefinition *row) {
     CacheInvalidateRelcacheByRelid(RelationGetRelid(source));
 }
 
-bool is_stored(Relation source, const RollupDefinition *row) {
+struct Holder {
+    const char *rollup;
+    Oid trigger;
+};
+
+bool before(const Holder &a, const Holder &b) { return strcmp(a.rollup, b.rollup) < 0; }
+
+// Sorted copies, as there may be thousands, and the server may read the triggers anew meanwhile.
+Array<Holder> list_holders(Relation source) {
+    Array<Holder> holders = {};
+    int number = 0;
+    for (const char *rollup : held_rollups(source)) {
+        const Trigger &trigger = source->trigdesc->triggers[number++];
+        if (rollup != nullptr)
+            holders.add({pstrdup(rollup), trigger.tgoid});
+    }
+    std::sort(holders.begin(), holders.end(), before);
+    return holders;
+}
+
+bool is_stored(const Array<Holder> &holders, const RollupDefinition *row) {
     TreeHolder tree;
-    if (!find_tree(row->id, &tree) || tree.source != RelationGetRelid(source))
+    if (!find_tree(row->id, &tree) || tree.source != row->source)
         return false;
-    const Trigger *holder = find_holder(source, row->name);
-    return tree.trigger == (holder == nullptr ? InvalidOid : holder->tgoid);
+    const Holder *holder = std::lower_bound(holders.begin(), holders.end(), Holder{row->name, InvalidOid}, before);
+    const bool held = holder != holders.end() && strcmp(holder->rollup, row->name) == 0;
+    return tree.trigger == (held ? holder->trigger : InvalidOid);
 }
 
 void store_missing_of(Oid oid) {
@@ -107,10 +128,11 @@ void store_missing_of(Oid oid) {
         UnlockRelationOid(oid, AccessShareLock);
         return;
     }
+    const Array<Holder> holders = list_holders(source);
     ListCell *cell;
     foreach (cell, read_definitions(oid)) {
         const auto *row = static_cast<const RollupDefinition *>(lfirst(cell));
-        if (is_stored(source, row))
+        if (is_stored(holders, row))
             continue;
         if (ErrorData *error = in_subtransaction([&] { store_missing(source, row); }))
             ereport(LOG, (errcode(error->sqlerrcode),

@@ -34,7 +34,7 @@ CountedTile *tile_of(const Recount *recount, Tiles *tiles, TimestampTz time) {
     return tiles->found;
 }
 
-void count_row(Recount *recount, Counter *counter, Tiles *tiles, const Rollup *rollup, HeapTuple tuple, TupleDesc descriptor,
+void count_row(Recount *recount, Counter *counter, Tiles *tiles, RollupCount *count, HeapTuple tuple, TupleDesc descriptor,
                Datum *groups, bool *group_is_null) {
     bool null;
     Event event;
@@ -64,7 +64,7 @@ void count_row(Recount *recount, Counter *counter, Tiles *tiles, const Rollup *r
     event.weight = static_cast<uint64_t>(weight);
     event.groups = groups;
     event.group_is_null = group_is_null;
-    count_event(counter, rollup, event);
+    count_event(counter, count, event);
     ++recount->counted;
     ++tile->events;
 }
@@ -77,7 +77,7 @@ const Rollup *definition_of(const Source *source, int32 id) {
     pg_unreachable();
 }
 
-void fetch_rows(Recount *recount, Counter *counter, Tiles *tiles, const Rollup *rollup, const char *query) {
+void fetch_rows(Recount *recount, Counter *counter, Tiles *tiles, RollupCount *count, const char *query) {
     Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID};
     Datum values[] = {TimestampTzGetDatum(recount->span.start), TimestampTzGetDatum(recount->span.stop)};
     PushActiveSnapshot(recount->snapshot);
@@ -91,7 +91,7 @@ void fetch_rows(Recount *recount, Counter *counter, Tiles *tiles, const Rollup *
         if (SPI_processed == 0)
             break;
         for (uint64 i = 0; i < SPI_processed; ++i)
-            count_row(recount, counter, tiles, rollup, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, groups, group_is_null);
+            count_row(recount, counter, tiles, count, SPI_tuptable->vals[i], SPI_tuptable->tupdesc, groups, group_is_null);
         rows += static_cast<int64>(SPI_processed);
         pgstat_progress_update_param(PROGRESS_COPY_TUPLES_PROCESSED, rows);
         SPI_freetuptable(SPI_tuptable);
@@ -130,9 +130,9 @@ void count_rows(Recount *recount) {
     Relation table = table_open(recount->row.source, AccessShareLock);
     const Rollup *rollup = definition_of(pin_source(table), recount->row.id);
     Counter *counter = begin_counting(Times::finite);
+    RollupCount *count = add_rollup(counter, rollup);
     SPI_connect();
-    as_source_owner(table->rd_rel->relowner, recount->row.zone,
-                    [&] { fetch_rows(recount, counter, &tiles, rollup, query); });
+    as_source_owner(table->rd_rel->relowner, recount->row.zone, [&] { fetch_rows(recount, counter, &tiles, count, query); });
     SPI_finish();
     finish_counting(counter);
     pgstat_progress_end_command();

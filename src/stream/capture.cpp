@@ -20,6 +20,7 @@ struct Getter {
 
 struct RollupCapture {
     const Rollup *rollup;
+    RollupCount *count; // nullptr: no row counts so far
     Getter item, time, weight, filter;
     Getter *groups;
     Datum *group_values;
@@ -242,7 +243,9 @@ void capture_rollup(Capture *capture, RollupCapture *r, TupleTableSlot *slot) {
     read_item_of(r->rollup->shape.kind, item, bytes);
     event.item = bytes.data;
     event.item_length = bytes.length;
-    count_event(capture->counter, r->rollup, event);
+    if (r->count == nullptr) [[unlikely]]
+        r->count = add_rollup(capture->counter, r->rollup);
+    count_event(capture->counter, r->count, event);
 }
 
 // An expression that depends on settings means the same in every session, so that one day is one item.

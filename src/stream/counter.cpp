@@ -14,8 +14,6 @@ constexpr int tile_cache_size = 64;
 constexpr size_t longest_bundle = 8000; // bytes, with which the row of a bundle fits into a page
 constexpr size_t max_key_size = max_group_size + Bundle::max_values * max_value_overhead;
 
-struct RollupCount;
-
 // A tile of a rollup without groups, or a group whose list is full.
 struct CountBucket {
     RollupCount *rollup;
@@ -26,6 +24,8 @@ struct CountBucket {
     uint32 group;  // its number in the rollup's groups, for those
     CountBucket *next;
 };
+
+} // namespace
 
 struct RollupCount {
     const Rollup *rollup;
@@ -41,8 +41,6 @@ struct RollupCount {
     int64 rejected_before;       // in the log
     Span tiles[tile_cache_size]; // by time, so that events in any order seldom have to ask the calendar
 };
-
-} // namespace
 
 struct Counter {
     MemoryContext context;
@@ -82,24 +80,6 @@ void set_bounds(const Counter *counter, RollupCount *count, TimestampTz now) {
     count->latest = span.stop;
 }
 
-[[gnu::noinline]] RollupCount *add_rollup(Counter *counter, const Rollup *rollup) {
-    auto *count = static_cast<RollupCount *>(MemoryContextAlloc(counter->context, sizeof(RollupCount)));
-    memset(count, 0, offsetof(RollupCount, tiles)); // start == stop: contains nothing
-    memset(count->tiles, 0, sizeof(count->tiles));
-    count->rollup = rollup;
-    count->next = counter->rollups;
-    counter->rollups = count;
-    set_bounds(counter, count, GetCurrentStatementStartTimestamp());
-    return count;
-}
-
-inline RollupCount *find_rollup(Counter *counter, const Rollup *rollup) {
-    for (RollupCount *count = counter->rollups; count != nullptr; count = count->next)
-        if (count->rollup == rollup)
-            return count;
-    return add_rollup(counter, rollup);
-}
-
 [[gnu::noinline]] Span ask_tile(RollupCount *count, TimestampTz t) {
     Span &tile = count->tiles[static_cast<uint64>(t / count->rollup->grain) % tile_cache_size];
     if (!tile.contains(t))
@@ -137,8 +117,10 @@ TallyShape list_shape(const Rollup *rollup) {
     return shape;
 }
 
+// A list of long items is not exact any more when it is as long as a window may be. Then it takes any number of items.
 bool is_full_list(const CountBucket *bucket) {
-    return !bucket->promoted && bucket->tally->summary->size() >= list_limit(bucket->rollup->rollup);
+    return !bucket->promoted && is_exact(bucket->tally) &&
+           bucket->tally->summary->size() >= list_limit(bucket->rollup->rollup);
 }
 
 uint32 hash_tile(const RollupCount *count, TimestampTz tile) {
@@ -304,13 +286,17 @@ void make_room(Counter *counter, CountBucket *bucket) {
     pfree(list);
 }
 
+void check_memory(Counter *counter) {
+    if (++counter->slow_counts % checks_every == 0 && MemoryContextMemAllocated(counter->buckets, true) > counter->budget)
+        start_over(counter);
+}
+
 [[gnu::noinline]] void count_slowly(Counter *counter, CountBucket *bucket, const Event &event) {
     if (event.weight != 0 && is_full_list(bucket))
         make_room(counter, bucket);
     count_item(bucket->tally, event.item, event.item_length, event.weight);
     ++bucket->events;
-    if (++counter->slow_counts % checks_every == 0 && MemoryContextMemAllocated(counter->buckets, true) > counter->budget)
-        start_over(counter);
+    check_memory(counter);
 }
 
 // ---- Rollups with groups
@@ -370,6 +356,7 @@ void count_in_group(Counter *counter, RollupCount *count, const Event &event) {
         if (CountBucket *full = full_group(counter, count, group)) {
             count_item(full->tally, event.item, event.item_length, event.weight);
             ++full->events;
+            check_memory(counter);
             return;
         }
         start_over(counter);
@@ -399,8 +386,16 @@ Counter *begin_counting(Times times) {
     return counter;
 }
 
-void count_event(Counter *counter, const Rollup *rollup, const Event &event) {
-    RollupCount *count = find_rollup(counter, rollup);
+RollupCount *add_rollup(Counter *counter, const Rollup *rollup) {
+    auto *count = static_cast<RollupCount *>(MemoryContextAllocZero(counter->context, sizeof(RollupCount)));
+    count->rollup = rollup;
+    count->next = counter->rollups;
+    counter->rollups = count;
+    set_bounds(counter, count, GetCurrentStatementStartTimestamp());
+    return count;
+}
+
+void count_event(Counter *counter, RollupCount *count, const Event &event) {
     if (event.time_is_null || TIMESTAMP_NOT_FINITE(event.time) || event.time < count->earliest || event.time > count->latest)
         [[unlikely]] {
         ++count->rejected;
@@ -408,7 +403,7 @@ void count_event(Counter *counter, const Rollup *rollup, const Event &event) {
     }
     if (!count->last_tile.contains(event.time)) [[unlikely]]
         count->last_tile = ask_tile(count, event.time);
-    if (rollup->group_count != 0) {
+    if (count->rollup->group_count != 0) {
         count_in_group(counter, count, event);
         return;
     }

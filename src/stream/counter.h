@@ -22,6 +22,7 @@ struct Event {
 inline constexpr size_t max_group_size = 2000;
 
 struct Counter;
+struct RollupCount; // what a counter has of one rollup
 
 // The times that are accepted, both included. Never so near to the ends of what timestamps can say that a window would have
 // none of its bounds in it.
@@ -34,9 +35,10 @@ enum class Times {
 
 // Lives in a child of the current memory context and ends with it. Counts that were not finished are then forgotten.
 Counter *begin_counting(Times times = Times::accepted);
-// Events whose time is null, infinite or outside what the rollup accepts are counted as rejected. The rollup must stay until
-// finish_counting().
-void count_event(Counter *counter, const Rollup *rollup, const Event &event);
+// The rollup must stay until finish_counting(). Call it once for each.
+RollupCount *add_rollup(Counter *counter, const Rollup *rollup);
+// Events whose time is null, infinite or outside what the rollup accepts are counted as rejected.
+void count_event(Counter *counter, RollupCount *count, const Event &event);
 // Appends everything to the delta log, as rows of the current transaction.
 void finish_counting(Counter *counter);
 
