@@ -9,6 +9,9 @@
 namespace topk {
 namespace {
 
+// Room for items that come next, so that a summary does not shrink at each of them.
+constexpr uint64_t kept_eighths = 7;
+
 // An entry: its item with the length, the step to the next count, and its count or error.
 double entry_size(const SpaceSaving &s, double weight) {
     const double item = static_cast<double>(s.key_bytes()) / s.size() + (fixed_length(s.kind()) == 0);
@@ -45,6 +48,11 @@ size_t inexact_size(const SpaceSaving &exact, uint32_t capacity, uint32_t width,
     const double filter = cells * (cell + 1.0 / CellBlocks::block_cells);
     const double entries = (capacity + SpaceSaving::kept_at_purge(capacity)) / 2.0 * entry_size(exact, total / n);
     return static_cast<size_t>(entries + filter + sketch_size(width, depth, n, total) + registers_size(n));
+}
+
+uint32_t shorter_capacity(const SpaceSaving &summary, uint32_t capacity) {
+    const uint64_t fewer = summary.size() * (max_key_bytes(capacity) / 8 * kept_eighths) / summary.key_bytes();
+    return static_cast<uint32_t>(std::min<uint64_t>(capacity, fewer));
 }
 
 } // namespace topk

@@ -98,13 +98,17 @@ FoldResult fold_rollup(int32 id, bool wait, const FoundRows *found, bool everyth
     result.locked = true;
     // Most folds have no error. After one that lies in the data, each job gets a subtransaction, so that it fails alone.
     const FoldResult before = result;
-    ErrorData *error = in_subtransaction([&] { fold_as_owner(id, found, everything, false, &result); });
-    if (error == nullptr)
-        return result;
-    if (!lies_in_data(error))
-        ReThrowError(error);
-    result = before;
-    fold_as_owner(id, found, everything, true, &result);
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_topk fold", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext caller = MemoryContextSwitchTo(context);
+    if (ErrorData *error = in_subtransaction([&] { fold_as_owner(id, found, everything, false, &result); })) {
+        if (!lies_in_data(error))
+            ReThrowError(error);
+        MemoryContextReset(context); // memory may be what was missing
+        result = before;
+        fold_as_owner(id, found, everything, true, &result);
+    }
+    MemoryContextSwitchTo(caller);
+    MemoryContextDelete(context);
     return result;
 }
 

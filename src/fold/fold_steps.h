@@ -86,6 +86,7 @@ bool succeeds_alone(Fold *fold, ArrayType *grp, const Work &work) {
     if (fold->error == nullptr)
         return true;
     forget_open_windows(&fold->windows);
+    MemoryContextReset(fold->job_context);
     fold->totals = totals;
     fold->windows.change = change;
     fold->windows.written = written;

@@ -11,7 +11,8 @@ namespace {
 constexpr size_t min_merged = 4096;
 constexpr int merged_share = 2; // of the tile's bytes
 constexpr uint32_t max_list = 8192;
-constexpr uint32_t max_summed = 32768;     // items, which the processor's cache has room for
+constexpr uint32_t max_summed = 32768; // items, which the processor's cache has room for
+constexpr uint64_t max_summed_bytes = 16 << 20;
 constexpr size_t longest_bundle = 1 << 20; // of lists that wait
 constexpr size_t bytes_per_item = 6;       // of a list, nearly
 constexpr int min_large = 3;               // rows of more than `small` bytes that are worth being compacted
@@ -119,7 +120,6 @@ void merge_job(Fold *fold, const Part *parts, int n) {
         take(fold, parts[0], parts[0].list->weight, late);
         return;
     }
-    const TallyShape shape = {max_capacity, 0, 1, fold->row.shape.kind}; // of exact counts, however many
     Tally *sum = nullptr;
     int64 events = 0;
     const auto flush = [&] {
@@ -139,13 +139,13 @@ void merge_job(Fold *fold, const Part *parts, int n) {
         }
         MemoryContext old = MemoryContextSwitchTo(fold->job_context);
         if (sum == nullptr)
-            sum = make_tally(shape, Purpose::reading);
+            sum = make_exact_tally(fold->row.shape.kind);
         const uint64_t before = tally_weight(sum);
         merge_part(fold, parts[i], sum);
         MemoryContextSwitchTo(old);
         events += events_of(fold, parts[i]);
         take(fold, parts[i], tally_weight(sum) - before, late);
-        if (sum->summary->size() > max_summed)
+        if (sum->summary->size() > max_summed || sum->summary->key_bytes() > max_summed_bytes)
             flush();
     }
     flush();

@@ -49,6 +49,7 @@ WindowWriter begin_windows(const RollupRow *row) {
     writer.row = row;
     writer.lost = read_lost(row->id, nullptr);
     writer.failures = has_failures(row->id);
+    writer.context = AllocSetContextCreate(CurrentMemoryContext, "pg_topk windows", ALLOCSET_SMALL_SIZES);
     writer.scratch = AllocSetContextCreate(CurrentMemoryContext, "pg_topk merge", ALLOCSET_DEFAULT_SIZES);
     return writer;
 }
@@ -63,7 +64,7 @@ Window *move_to_window(WindowWriter *writer, Level level, ArrayType *grp, Timest
         open = nullptr;
         write(writer, done);
     }
-    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_topk window", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext context = AllocSetContextCreate(writer->context, "pg_topk window", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(context);
     auto *window = static_cast<Window *>(palloc0(sizeof(Window)));
     window->context = context;
@@ -106,6 +107,8 @@ void finish_window(WindowWriter *writer, Tile *tile) {
 void forget_open_windows(WindowWriter *writer) {
     for (Window *&open : writer->open)
         open = nullptr;
+    MemoryContextDeleteChildren(writer->context);
+    MemoryContextReset(writer->scratch);
 }
 
 } // namespace topk::fold

@@ -16,8 +16,9 @@ struct Window {
 struct WindowWriter {
     const RollupRow *row;
     Lost lost;
-    bool failures; // the rollup has some (catalog/set_aside.h)
-    LevelSpan at;  // the window that was worked on last, for messages
+    bool failures;         // the rollup has some (catalog/set_aside.h)
+    LevelSpan at;          // the window that was worked on last, for messages
+    MemoryContext context; // of windows that are open
     MemoryContext scratch;
     Window *open[level_count];
     int64 written;

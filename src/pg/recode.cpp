@@ -29,7 +29,7 @@ ItemView converted(const ItemView &text, int encoding) {
 
 // Counts the items of an exact tally in another one. Raises an error for an item that this database cannot represent.
 Tally *recoded(const Tally *from, int encoding) {
-    Tally *to = make_tally(from->shape);
+    Tally *to = make_tally(from->shape, Purpose::exact);
     const SpaceSaving *items = from->summary;
     for (uint32_t i = 0; i < items->size(); ++i) {
         CHECK_FOR_INTERRUPTS();
@@ -115,7 +115,7 @@ Datum recoded_items(FunctionCallInfo fcinfo) {
     guarded([&] { kind = ItemList(bytes.data, bytes.size).kind(); });
     if (kind != Kind::text)
         PG_RETURN_POINTER(items);
-    Tally *tally = make_tally({max_capacity, 0, 1, Kind::text});
+    Tally *tally = make_exact_tally(Kind::text);
     StoredTally stored = {};
     stored.items = items;
     merge_stored(tally, stored);
@@ -139,7 +139,7 @@ Datum recoded_summary(FunctionCallInfo fcinfo) {
         ereport(ERROR, (errcode(ERRCODE_UNTRANSLATABLE_CHARACTER),
                         errmsg("counts that are not exact cannot be converted from encoding \"%s\" to \"%s\"",
                                pg_encoding_to_char(encoding), GetDatabaseEncodingName())));
-    Tally *tally = make_tally({capacity, 0, 1, Kind::text});
+    Tally *tally = make_tally({capacity, 0, 1, Kind::text}, Purpose::exact);
     StoredTally stored = {};
     stored.summary = summary;
     merge_stored(tally, stored);

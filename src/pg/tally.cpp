@@ -7,7 +7,6 @@
 #include "../core/item_list.h"
 #include "../core/window_size.h"
 #include "bundle.h"
-#include "subtransaction.h"
 
 extern "C" {
 #include "access/toast_internals.h"
@@ -87,6 +86,7 @@ CountMin *make_sketch(const TallyShape &shape, Purpose purpose) {
 void make_companions(Tally *tally) {
     if (tally->purpose == Purpose::reading || tally->registers != nullptr)
         return;
+    assert(tally->purpose != Purpose::exact);
     tally->registers = static_cast<uint8 *>(palloc0(register_count));
     if (tally->shape.width != 0 && tally->purpose != Purpose::distinct)
         tally->sketch = make_sketch(tally->shape, tally->purpose);
@@ -106,20 +106,29 @@ void settle(void *sketch, const uint8_t *key, const SpaceSaving::Entry &entry) n
     cms->count(cms->key_of(key, entry.length), entry.count - entry.error);
 }
 
-// Makes an exact summary one of the tally's capacity.
-void end_exactness(Tally *tally) {
+// Makes the summary one of this capacity. One with more entries drops those of the smallest counts, and is not exact any
+// more.
+void shrink(Tally *tally, uint32_t capacity) {
     make_companions(tally);
     SpaceSaving::Layout layout;
-    guarded([&] { layout = tally->summary->shrunk_layout(tally->shape.capacity); });
+    guarded([&] { layout = tally->summary->shrunk_layout(capacity); });
     moved(tally->summary, SpaceSaving::relocate(*tally->summary, palloc(layout.size), layout));
     const SpaceSaving::Evictions evictions = {settle, tally->sketch};
     tally->summary->shrink(tally->purpose == Purpose::counting && tally->sketch != nullptr ? &evictions : nullptr);
 }
 
+// The largest counts may be those of the longest items, so that one time does not suffice.
+void bound_key_bytes(Tally *tally) {
+    if (tally->purpose == Purpose::exact)
+        return;
+    while (tally->summary->key_bytes() > max_key_bytes(tally->shape.capacity))
+        shrink(tally, shorter_capacity(*tally->summary, tally->shape.capacity));
+}
+
 // Returns whether an exact summary may get one more item. It compares the sizes whenever the summary has grown by an eighth.
 bool stays_exact(Tally *tally) {
     const SpaceSaving *summary = tally->summary;
-    if (summary->size() < tally->exact_items)
+    if (summary->size() < tally->exact_items || tally->purpose == Purpose::exact)
         return true;
     const TallyShape &shape = tally->shape;
     if (summary->size() >= max_exact_items ||
@@ -201,6 +210,12 @@ struct varlena *detoast(struct varlena *value) {
     return pg_detoast_datum_packed(value);
 }
 
+// The context of a tally lives for many rows, so that copies would add up.
+void free_copy(struct varlena *copy, const struct varlena *value) {
+    if (copy != value)
+        pfree(copy);
+}
+
 [[noreturn]] void raise_no_companions() {
     ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a summary that is not exact lacks its sketch")));
     pg_unreachable();
@@ -213,12 +228,15 @@ void merge_inexact(Tally *tally, Bytes summary, const StoredTally &stored) {
     struct varlena *registers = detoast(stored.registers);
     const uint8 *from = registers_of(registers);
     guarded([&] { merge_registers(tally->registers, from); });
+    free_copy(registers, stored.registers);
     if (tally->sketch == nullptr) {
         moved(tally->summary, merge(tally->summary, summary));
         return;
     }
     const auto *here = tally->sketch;
-    CountMin *there = load<CountMin>(bytes_of(detoast(stored.sketch)));
+    struct varlena *sketch = detoast(stored.sketch);
+    CountMin *there = load<CountMin>(bytes_of(sketch));
+    free_copy(sketch, stored.sketch);
     const uint64_t total = tally->summary->total();
     moved(tally->summary, merge(tally->summary, summary, here, const_cast<const CountMin *>(there)));
     if (tally->summary->total() - total != there->total())
@@ -242,13 +260,6 @@ struct varlena *compress(struct varlena *value) {
     const Datum smaller = toast_compress_datum(PointerGetDatum(value), TOAST_PGLZ_COMPRESSION);
 #endif
     return DatumGetPointer(smaller) == nullptr ? value : reinterpret_cast<struct varlena *>(DatumGetPointer(smaller));
-}
-
-void require_stored_kind(Kind stored, Kind wanted) {
-    if (stored != wanted && stored != Kind::none)
-        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                        errmsg("stored counts are of items of type %s, but the rollup counts items of type %s",
-                               kind_name(stored), kind_name(wanted))));
 }
 
 Tally *make_tally(const TallyShape &shape, Purpose purpose) {
@@ -302,7 +313,8 @@ void count_item(Tally *tally, const void *data, size_t length, uint64_t weight) 
         return;
     ContextSwitch context(tally->context);
     if (is_exact(tally) && !stays_exact(tally))
-        end_exactness(tally);
+        shrink(tally, tally->shape.capacity);
+    bound_key_bytes(tally);
     if (counting && tally->registers != nullptr) {
         count_unmonitored(tally, item, weight);
         context.back();
@@ -341,8 +353,7 @@ void merge_stored(Tally *tally, const StoredTally &stored, uint64_t times) {
             merge_all_groups(tally, items, times);
         else
             merge_items(tally, items, times);
-        if (items != stored.items)
-            pfree(items);
+        free_copy(items, stored.items);
     } else if (stored.summary != nullptr) {
         struct varlena *summary = detoast(stored.summary);
         const Bytes bytes = bytes_of(summary);
@@ -364,9 +375,9 @@ void merge_stored(Tally *tally, const StoredTally &stored, uint64_t times) {
                 moved(tally->summary, merge(tally->summary, bytes, no_sketch, no_sketch, times));
             else
                 merge_inexact(tally, bytes, stored);
+            bound_key_bytes(tally);
         }
-        if (summary != stored.summary)
-            pfree(summary);
+        free_copy(summary, stored.summary);
     }
     context.back();
 }
@@ -424,8 +435,6 @@ int64 registers_estimate(const struct varlena *registers) {
     guarded([&] { result = estimate_distinct(values); });
     return result;
 }
-
-uint64_t tally_weight(const Tally *tally) { return tally->summary->total(); }
 
 int64 tally_distinct(const Tally *tally) {
     if (tally->registers == nullptr)

@@ -31,6 +31,7 @@ enum class Purpose {
     merging,  // items and stored tallies may be added
     reading,  // only the summary is built, neither of the other two
     distinct, // the summary and the registers are built, no sketch
+    exact,    // only the summary is built, with all items; the caller bounds their number and length
     counting, // only items are added; the sketch gets the weight of an item when the item leaves the summary, which saves
               // most updates
 };
@@ -47,6 +48,9 @@ struct Tally {
 };
 
 Tally *make_tally(const TallyShape &shape, Purpose purpose = Purpose::merging);
+
+// For sums of lists, which nothing but exact counts must come out of.
+inline Tally *make_exact_tally(Kind kind) { return make_tally({max_capacity, 0, 1, kind}, Purpose::exact); }
 
 inline bool is_exact(const Tally *tally) { return tally->summary->floor() == 0; }
 
@@ -101,7 +105,7 @@ uint64_t stored_weight(const StoredTally &stored);
 // The same, but 0 for a damaged tally, which must not be in the way of its removal.
 uint64_t readable_weight(const StoredTally &stored);
 // Return the weight, and the number of distinct items, which is exact or estimated from the registers.
-uint64_t tally_weight(const Tally *tally);
+inline uint64_t tally_weight(const Tally *tally) { return tally->summary->total(); }
 int64 tally_distinct(const Tally *tally);
 int64 registers_estimate(const struct varlena *registers);
 

@@ -127,6 +127,13 @@ Frequency stored_frequency(const StoredTally &stored, Kind kind, const void *dat
     return result;
 }
 
+void require_stored_kind(Kind stored, Kind wanted) {
+    if (stored != wanted && stored != Kind::none)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("stored counts are of items of type %s, but the rollup counts items of type %s",
+                               kind_name(stored), kind_name(wanted))));
+}
+
 uint64_t stored_weight(const StoredTally &stored) {
     if (stored.items == nullptr && stored.summary == nullptr)
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("a row of counts has neither items nor a summary")));

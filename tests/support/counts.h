@@ -35,6 +35,7 @@ public:
     const Sketch &sketch() const { return *sketch_; }
 
     void add(const topk::Item &item, uint64_t weight = 1) {
+        bound_key_bytes();
         if (!sketch_) {
             if (stays_exact() || summary_->frequency(item).count != 0)
                 return summary_.add(item, weight);
@@ -56,6 +57,7 @@ public:
         const Sketch there = Sketch::load(other.sketch);
         summary_.merge(other.summary, &**sketch_, &*there);
         sketch_->merge(there);
+        bound_key_bytes();
     }
 
     // Counts for counting are finished then.
@@ -98,8 +100,20 @@ private:
 
     void end_exactness() {
         make_sketch();
+        shrink(capacity_);
+    }
+
+    void shrink(uint32_t capacity) {
         const topk::SpaceSaving::Evictions evictions = {settle, &*sketch_};
-        summary_.shrink(capacity_, counting_ ? &evictions : nullptr);
+        summary_.shrink(capacity, counting_ ? &evictions : nullptr);
+    }
+
+    void bound_key_bytes() {
+        while (summary_->key_bytes() > topk::max_key_bytes(capacity_)) {
+            if (!sketch_)
+                make_sketch();
+            shrink(topk::shorter_capacity(*summary_, capacity_));
+        }
     }
 
     void add_to_both(const topk::Item &item, uint64_t weight) {

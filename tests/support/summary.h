@@ -69,7 +69,6 @@ public:
         merge(topk::StoredSpaceSaving(packed.data(), packed.size()), here, there);
     }
 
-    // Of an exact one.
     void shrink(uint32_t capacity, const topk::SpaceSaving::Evictions *evictions = nullptr) {
         move(summary_->shrunk_layout(capacity));
         summary_->shrink(evictions);

@@ -91,6 +91,26 @@ TEST(Memory, SmallStatesAreSmall) {
     EXPECT_LE(s.pack().size(), 64u);
 }
 
+// Long items after short ones, in a summary that could have many of them.
+TEST(Memory, IsReservedForWhatIsThere) {
+    constexpr uint32_t capacity = 200000, short_items = 5000, long_items = 2000;
+    Summary s(capacity);
+    std::string key;
+    for (uint32_t i = 0; i < short_items + long_items; ++i) {
+        key = std::to_string(i);
+        key.resize(i < short_items ? 10 : 8160, 'x');
+        s.add(topk::Item(key.data(), key.size()));
+    }
+    constexpr uint64_t used = short_items * 10 + long_items * 8160;
+    EXPECT_EQ(s->key_bytes(), used);
+    EXPECT_LE(s->block_size(), 5 * used / 2);
+    // A summary that is loaded to merge others into it has the room for all entries, yet not for all their bytes.
+    const Bytes packed = s.pack();
+    const auto roomy = topk::SpaceSaving::roomy_layout(topk::StoredSpaceSaving(packed.data(), packed.size()).shape());
+    EXPECT_LE(roomy.arena_room, used + (2 << 20));
+    EXPECT_LE(roomy.size, used + uint64_t{capacity} * 170);
+}
+
 TEST(Memory, ReadingAllocatesNothing) {
     Summary s(64);
     for (int i = 0; i < 5000; ++i) {

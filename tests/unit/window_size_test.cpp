@@ -100,4 +100,81 @@ TEST(WindowSize, ShrinkingKeepsTheLargest) {
     }
 }
 
+// Frequent short items and far more long ones than their bytes have room for, in parts that are counted by themselves and
+// then merged.
+TEST(WindowSize, LongItemsShortenASummary) {
+    constexpr uint32_t capacity = 8000, parts = 4;
+    constexpr topk::CmsParameters sketch = {1000, 3};
+    Stream stream;
+    streams::Random random(11);
+    const streams::Zipf zipf(2000, 0.9);
+    for (uint32_t i = 0; i < 30000; ++i) {
+        stream.add(zipf(random));
+        if (i % 5 == 0) {
+            std::string item = std::to_string(i / 5 % 5000); // 1,000 of them come twice
+            item.resize(topk::max_item_length - i / 5 % 100, 'x');
+            stream.add(std::string_view(item), 1 + i / 5 % 50);
+        }
+    }
+    const Exact exact = Exact::of(stream);
+    const auto frequent = std::max_element(exact.weight.begin(), exact.weight.end()) - exact.weight.begin();
+    const auto check = [&](const Counts &counts, const Exact &truth) {
+        EXPECT_FALSE(counts.is_exact());
+        EXPECT_LE(counts.summary()->key_bytes(), topk::max_key_bytes(capacity) + topk::max_item_length);
+        EXPECT_GT(counts.summary()->key_bytes(), topk::max_key_bytes(capacity) / 4);
+        EXPECT_LT(counts.summary()->capacity(), capacity);
+        ASSERT_EQ(counts.summary()->violated_invariant(*counts.sketch()), nullptr)
+            << counts.summary()->violated_invariant(*counts.sketch());
+        check_against_exact(counts.summary(), stream, truth);
+        EXPECT_EQ(counts.summary()->frequency(stream.item(frequent)).lower, truth.weight[frequent]);
+    };
+    for (const bool counting : {false, true}) {
+        SCOPED_TRACE(counting);
+        Counts all(capacity, sketch, Counts::by_size, counting);
+        for (const Event &e : stream.events)
+            all.add(stream.item(e.id), e.weight);
+        const Counts::Stored stored = all.store();
+        EXPECT_EQ(Summary::load(stored.summary)->key_bytes(), all.summary()->key_bytes());
+        check(all, exact);
+    }
+    Counts merged(capacity, sketch, Counts::by_size);
+    for (uint32_t p = 0; p < parts; ++p) {
+        Counts part(capacity, sketch, Counts::by_size);
+        for (size_t i = p * stream.events.size() / parts; i < (p + 1) * stream.events.size() / parts; ++i)
+            part.add(stream.item(stream.events[i].id), stream.events[i].weight);
+        merged.merge(part.store());
+    }
+    check(merged, exact);
+    // Stored and loaded, it goes on counting.
+    Counts loaded(capacity, sketch, Counts::by_size);
+    loaded.merge(merged.store());
+    Exact twice = exact;
+    for (const Event &e : stream.events) {
+        loaded.add(stream.item(e.id), e.weight);
+        twice.add(e);
+    }
+    check(loaded, twice);
+}
+
+// Where the largest counts are those of the longest items, shrinking once is not enough.
+TEST(WindowSize, ShrinksAgainWhileTheLargestAreLong) {
+    constexpr uint32_t capacity = 20000;
+    Stream stream;
+    for (uint32_t i = 0; i < 15000; ++i)
+        stream.add(i);
+    for (uint32_t i = 0; i < 2560; ++i) {
+        std::string item = std::to_string(i);
+        item.resize(topk::max_item_length, 'x');
+        stream.add(std::string_view(item), 10 + i);
+    }
+    Counts counts(capacity, topk::CmsParameters{1000, 3}, Counts::by_size);
+    for (const Event &e : stream.events)
+        counts.add(stream.item(e.id), e.weight);
+    EXPECT_LE(counts.summary()->key_bytes(), topk::max_key_bytes(capacity) + topk::max_item_length);
+    EXPECT_LT(counts.summary()->size(), 2560u);
+    ASSERT_EQ(counts.summary()->violated_invariant(*counts.sketch()), nullptr);
+    check_against_exact(counts.summary(), stream, Exact::of(stream));
+    EXPECT_EQ(counts.summary()->frequency(stream.item(17559)).lower, 10u + 2559) << "the largest one is exact";
+}
+
 } // namespace
