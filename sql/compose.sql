@@ -3,13 +3,9 @@
 CREATE SCHEMA compose;
 SET search_path = compose, public;
 SET timezone = 'UTC';
-CREATE FUNCTION try(statement text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE statement;
-    RETURN 'done';
-EXCEPTION WHEN OTHERS THEN
-    RETURN SQLSTATE || ' ' || SQLERRM;
-END$$;
+\getenv directory PG_ABS_SRCDIR
+\set include :directory '/sql/include/try.sql'
+\i :include
 CREATE TABLE kept (retention jsonb);
 INSERT INTO kept SELECT jsonb_object_agg(level, '100 years') FROM unnest('{tile,hour,day,week,month,snapshot}'::text[]) AS level;
 

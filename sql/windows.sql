@@ -3,13 +3,9 @@ CREATE SCHEMA windows;
 SET search_path = windows, public;
 CREATE TABLE kept (retention jsonb);
 INSERT INTO kept SELECT jsonb_object_agg(level, '100 years') FROM unnest('{tile,hour,day,week,month,snapshot}'::text[]) AS level;
-CREATE FUNCTION try(statement text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE statement;
-    RETURN 'done';
-EXCEPTION WHEN OTHERS THEN
-    RETURN SQLSTATE || ' ' || SQLERRM;
-END$$;
+\getenv directory PG_ABS_SRCDIR
+\set include :directory '/sql/include/try.sql'
+\i :include
 
 -- In small windows, everything is exact. Among equal counts, the smaller item comes first; numbers are compared by value.
 CREATE FOREIGN TABLE few (item text, n bigint, ts timestamptz, g text) SERVER topk;

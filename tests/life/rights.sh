@@ -216,7 +216,29 @@ expect 'expressions that contain more than one expression' 42601 "SELECT DISTINC
 # Functions that PUBLIC may call
 expect 'no functions run with another user'"'"'s rights' '' "SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'topk'::regnamespace AND prosecdef"
 expect 'functions in SQL and PL/pgSQL have a search_path of their own' '' "SELECT p.oid::regprocedure FROM pg_proc AS p JOIN pg_language AS l ON l.oid = prolang WHERE pronamespace = 'topk'::regnamespace AND lanname <> 'c' AND proname <> 'find_source' AND prosqlbody IS NULL AND NOT coalesce(proconfig @> '{\"search_path=pg_catalog, pg_temp\"}', false)"
-expect 'support functions are not for everybody, but for those that show only what the caller may read' '' "SELECT p.oid::regprocedure FROM pg_proc AS p WHERE pronamespace = 'topk'::regnamespace AND has_function_privilege('life_inserter', p.oid, 'EXECUTE') AND obj_description(p.oid, 'pg_proc') ~ 'support function' AND proname NOT IN ('worker_slots', 'rollup_activity', 'limit_state', 'exact_counts', 'compare_counts', 'chart_lines', 'definition_of', 'check_question', 'listed_nodes', 'rollups_to_move', 'retire', 'moved_tiles', 'moved_lines', 'read_window', 'readable_rollups', 'readable_states', 'readable_backfills', 'readable_groups', 'readable_snapshots', 'readable_errors', 'readable_askers', 'archived_rows', 'is_capturing', 'receive_stream')"
+# Support functions that everybody may call. Those of which the first argument names a rollup are among the functions that answer, above;
+# those that return rows must have none for a stranger, except lines of a dump that are of no rollup. What is left has been looked at: it
+# reads pg_trigger.
+psql -d life_rights <<'SQL' >/dev/null
+CREATE VIEW support AS
+    SELECT p.oid::regprocedure AS f, p.proretset AS returns_rows, p.proargtypes[0] = 'text'::regtype AS of_rollup,
+           format('SELECT count(*) FROM topk.%I(%s) AS r WHERE to_jsonb(r) -> ''rollup'' IS DISTINCT FROM ''null''', p.proname, CASE p.proargtypes[0] WHEN 'integer'::regtype THEN (SELECT min(id)::text FROM topk.rollup WHERE name = 'secret') END) AS query
+    FROM pg_proc AS p
+    WHERE pronamespace = 'topk'::regnamespace AND has_function_privilege('life_inserter', p.oid, 'EXECUTE') AND obj_description(p.oid, 'pg_proc') ~ 'support function';
+CREATE FUNCTION rows_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    n bigint;
+BEGIN
+    EXECUTE query INTO n;
+    RETURN n;
+EXCEPTION WHEN insufficient_privilege THEN
+    RETURN '42501';
+END$$;
+GRANT SELECT ON support TO life_stranger, life_victim;
+SQL
+expect 'support functions are not for everybody, but for those that show only what the caller may read' 'topk.is_capturing(regclass)' 'SELECT f FROM support WHERE NOT coalesce(returns_rows OR of_rollup, false)'
+expect '... which is nothing for a stranger' '' 'SET client_min_messages = error' 'SET ROLE life_stranger' "SELECT f, rows_of(query) FROM support WHERE returns_rows AND NOT coalesce(of_rollup, false) AND rows_of(query) NOT IN ('0', '42501')"
+expect '... and something for the owner' t 'SET client_min_messages = error' 'SET ROLE life_victim' "SELECT count(*) >= 5 FROM support WHERE returns_rows AND NOT coalesce(of_rollup, false) AND rows_of(query) NOT IN ('0', '42501')"
 definition="SELECT pg_catalog.jsonb_set(to_jsonb(r), '{name}', '\"received\"')::text FROM topk.rollup AS r WHERE name = 'secret'"
 expect '... and that of topk.sync_nodes does what its caller could do' '42501|42501|0' 'CREATE TEMP TABLE described AS '"$definition" 'GRANT SELECT ON described TO PUBLIC' 'SET ROLE life_inserter' \
     "SELECT sqlstate_of('SELECT * FROM topk.receive_stream(''public.nothing'', ''DROP FOREIGN TABLE public.secret'', ''{}'')'), sqlstate_of('SELECT * FROM topk.receive_stream(''public.secret'', ''x'', ARRAY(TABLE described))'), (SELECT count(*) FROM topk.rollups WHERE name = 'received')"
