@@ -50,7 +50,7 @@ INSERT INTO sharded.plays_102008 VALUES (1, '2024-05-05 12:00+00', 'a'), (2, '20
 SELECT item, count FROM topk.top('sharded.plays', 'day', '2024-05-05');
 SELECT item, count FROM topk.top('sharded.plays', 'day', '2024-05-05', group_key => '{b}');
 SELECT name, source, capturing FROM topk.rollups WHERE source = 'sharded.plays'::regclass;
--- What follows the table is written again: other names, other parameters, another rollup.
+-- Citus writes again what follows the table: other names, other parameters, another rollup.
 ALTER TABLE sharded.plays RENAME COLUMN item TO song;
 SELECT topk.alter_rollup('sharded.plays', rename_to => 'songs', k => 7);
 SELECT topk.create_rollup('ids', 'sharded.plays', 'id', 'at') IS NOT NULL AS created;

@@ -80,7 +80,7 @@ FROM (SELECT q, format('SELECT %s', CASE WHEN q ~ '%s' THEN q ELSE regexp_replac
           'topk.leaderboard(''views'', ''day'')', 'topk.summary(''views'', ''day'')', 'topk.sketch(''views'', ''day'')', 'topk.range_summary(''views'', ''2026-03-01'', ''2026-03-02'')', 'topk.range_sketch(''views'', ''2026-03-01'', ''2026-03-02'')',
           'topk.chart(''views'', ''day'')', 'topk.accuracy(''views'', ''day'')', 'topk_api.get_topk(''views'')', 'topk_api.get_frequency(''views'', ''home'')', 'topk_api.get_trending(''views'')', 'topk.keep_history(''views'', ''day'')']) AS q) AS x;
 RESET client_min_messages;
--- What is about no group, and no number
+-- Other questions are about no group, and give no number
 SELECT * FROM topk.window_bounds('views', 'day', '2026-03-01');
 -- Views: the definition, and of counts those of its groups
 SELECT name, events, total_weight, late, rejected, overflowed, folds, last_fold, failures, backfill, counted_since, folding, askers FROM topk.rollups;
@@ -98,7 +98,7 @@ SET ROLE asking_member;
 SELECT count FROM topk.top('views', 'day', '2026-03-01', 1, '{DE}');
 RESET ROLE;
 
--- What the owner sees, and keeps with the code of an application
+-- The owner sees the rights, and keeps them with the code of an application
 SELECT name, askers FROM topk.rollups WHERE schema = 'asking' ORDER BY name;
 SELECT role, group_key FROM topk.askers WHERE schema = 'asking' ORDER BY 1, 2;
 SELECT * FROM topk.ask_grants('views');

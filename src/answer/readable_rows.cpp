@@ -41,7 +41,7 @@ Datum schema_of(Oid source, bool *null) {
     return *null ? (Datum)0 : DirectFunctionCall1(namein, CStringGetDatum(name));
 }
 
-// What a function shows of a rollup, and to whom.
+// The part of a rollup that a function shows to a user.
 enum class Shown {
     definition, // to those who may ask it, for whatever group, or watch it
     totals,     // to those who may ask it for all groups, or watch it

@@ -33,7 +33,7 @@ Answer ask(Oid source) {
     return check_enable_rls(source, InvalidOid, true) == RLS_ENABLED ? Answer::row_security : Answer::allowed;
 }
 
-// What the user was given, whether a reader or not.
+// The rights that the user was given, whether a reader or not.
 Permission granted(int32 rollup) {
     Permission permission = {};
     const Oid user = GetUserId();

@@ -11,7 +11,7 @@
 
 namespace topk::catalog {
 
-// What the current user may ask of a rollup.
+// The part of a rollup that the current user may ask.
 struct Permission {
     bool all;                  // everything
     Array<ArrayType *> groups; // without that: for these groups, in their order; none: nothing
