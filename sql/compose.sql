@@ -4,7 +4,7 @@ CREATE SCHEMA compose;
 SET search_path = compose, public;
 SET timezone = 'UTC';
 \getenv directory PG_ABS_SRCDIR
-\set include :directory '/sql/include/try.sql'
+\set include :directory '/sql/include/outcome.sql'
 \i :include
 CREATE TABLE kept (retention jsonb);
 INSERT INTO kept SELECT jsonb_object_agg(level, '100 years') FROM unnest('{tile,hour,day,week,month,snapshot}'::text[]) AS level;
@@ -59,7 +59,7 @@ SELECT count(*) AS items, count(*) FILTER (WHERE n NOT BETWEEN count - error AND
        count(*) FILTER (WHERE guaranteed AND n < (SELECT n FROM exact ORDER BY n DESC OFFSET 19 LIMIT 1)) AS wrongly_guaranteed, count(*) FILTER (WHERE guaranteed) > 0 AS some
 FROM topk.top('all', 'day', '2024-05-07', 20, '{{DE},{IT}}') JOIN exact USING (item);
 SELECT events = (SELECT count(*) FROM event WHERE g IN ('FR', 'IT')) AS events FROM topk.window_info('all', 'month', '2024-05-07', '{{FR},{IT}}');
-SELECT try(s) FROM unnest(ARRAY[$$SELECT topk.top('all', 'day', group_key => '{DE,FR}')$$, $$SELECT topk.top('all', 'day', group_key => '{{DE,FR}}')$$,
+SELECT outcome(s) FROM unnest(ARRAY[$$SELECT topk.top('all', 'day', group_key => '{DE,FR}')$$, $$SELECT topk.top('all', 'day', group_key => '{{DE,FR}}')$$,
     $$SELECT topk.top('all', 'day', group_key => '{{{DE}}}')$$, $$SELECT topk.history('all', 'day', group_key => '{{DE},{FR}}')$$, $$SELECT topk.top('bare', 'day', group_key => '{{DE}}')$$]) AS s;
 -- A group that was never counted is told apart from one that has nothing in the window
 SELECT count(*) FROM topk.top('all', 'day', '2001-01-01', group_key => '{DE}');
@@ -83,7 +83,7 @@ CREATE VIEW by_group AS
 SELECT * FROM by_group;
 CALL topk.run();
 SELECT * FROM by_group;
-SELECT try($$SELECT topk.top_by_group('bare', 'day')$$);
+SELECT outcome($$SELECT topk.top_by_group('bare', 'day')$$);
 -- The overflow group
 CREATE FOREIGN TABLE crowd (item text, g text, ts timestamptz) SERVER topk;
 SELECT topk.create_rollup('crowd', 'crowd', 'item', 'ts', group_by => '{g}', max_groups => 2, retention => (TABLE kept)) > 0 AS created;
@@ -108,7 +108,7 @@ SELECT kind, s.windows, s.wrong, s.gaps FROM unnest('{hour,day}'::text[]) AS kin
 INSERT INTO event VALUES (250, 'FR', '2024-05-08 09:00+00', 1000);
 SELECT window_start, lower FROM topk.series('all', '250', 'hour', '2024-05-08 08:00', '2024-05-08 10:00');
 SELECT kind, s.wrong FROM unnest('{hour,day}'::text[]) AS kind, wrong_series(kind, NULL) AS s;
-SELECT try(s) FROM unnest(ARRAY[$$SELECT topk.series('all', '1', 'hour', '2024-05-08', '2024-05-08')$$, $$SELECT topk.series('all', '1', 'hour', '1800-01-01')$$,
+SELECT outcome(s) FROM unnest(ARRAY[$$SELECT topk.series('all', '1', 'hour', '2024-05-08', '2024-05-08')$$, $$SELECT topk.series('all', '1', 'hour', '1800-01-01')$$,
     $$SELECT topk.series('all', '1', 'hour', NULL)$$, $$SELECT topk.series('all', 'x', 'hour', '2024-05-08')$$, $$SELECT topk.series('all', '1', 'hour', '-infinity')$$]) AS s;
 
 -- Ranks in the window before
@@ -119,7 +119,7 @@ INSERT INTO chart VALUES ('a', '2024-05-06', 30), ('b', '2024-05-06', 20), ('c',
 SELECT rank, previous_rank, item, count, guaranteed, round(share::numeric, 2) AS share FROM topk.leaderboard('chart', 'day', '2024-05-07 12:00');
 SELECT rank, previous_rank, item FROM topk.leaderboard('chart', 'day', '2024-05-06');
 SELECT count(*) FROM topk.leaderboard('chart', 'day', '2024-05-05');
-SELECT try(s) FROM unnest(ARRAY[$$SELECT topk.leaderboard('none', 'day')$$, $$SELECT topk.leaderboard('chart', 'hour')$$, $$SELECT topk.leaderboard('chart', 'day', k => 0)$$]) AS s;
+SELECT outcome(s) FROM unnest(ARRAY[$$SELECT topk.leaderboard('none', 'day')$$, $$SELECT topk.leaderboard('chart', 'hour')$$, $$SELECT topk.leaderboard('chart', 'day', k => 0)$$]) AS s;
 SELECT window_start, window_end FROM topk.window_bounds('chart', 'day', '2024-05-06 12:00');
 
 -- A span says which tiles it is of, and its bounds have the part that sticks out
@@ -145,7 +145,7 @@ SELECT item, count, CASE item WHEN 'edge' THEN error IN (0, 1) ELSE error = 0 EN
 FROM topk.last('live', '60 minutes');
 SELECT sum(count) FROM topk.last('live', '2 hours');
 COMMIT;
-SELECT try(s) FROM unnest(ARRAY[$$SELECT topk.last('live', '0')$$, $$SELECT topk.last('live', '-1 hour')$$, $$SELECT topk.last('live', NULL)$$]) AS s;
+SELECT outcome(s) FROM unnest(ARRAY[$$SELECT topk.last('live', '0')$$, $$SELECT topk.last('live', '-1 hour')$$, $$SELECT topk.last('live', NULL)$$]) AS s;
 
 -- Growth of shares: all traffic has tripled, and one item is new
 CREATE FOREIGN TABLE traffic (item text, ts timestamptz, n bigint) SERVER topk;
@@ -159,7 +159,7 @@ SELECT round(score::numeric, 6) = round(sqrt(2 * (60 * ln(60 / (60 * 6060 / 8060
 SELECT count(*) FROM topk.trending('traffic', 'day', '2024-05-07', 100, min_score => 10.9);
 SELECT count(*) FROM topk.trending('traffic', 'day', '2024-05-07', 100, relative => true, min_score => 10);
 SELECT count(*) FROM topk.trending('traffic', 'day', '2024-05-06', 100, relative => true);
-SELECT try(s) FROM unnest(ARRAY[$$SELECT topk.trending('traffic', 'day', min_score => -1)$$, $$SELECT topk.trending('traffic', 'day', min_score => 'NaN')$$]) AS s;
+SELECT outcome(s) FROM unnest(ARRAY[$$SELECT topk.trending('traffic', 'day', min_score => -1)$$, $$SELECT topk.trending('traffic', 'day', min_score => 'NaN')$$]) AS s;
 
 SET client_min_messages = warning;
 DROP SCHEMA compose CASCADE;

@@ -3,6 +3,9 @@ CREATE SCHEMA asking;
 SET search_path = asking, public;
 SET timezone = 'UTC';
 \set SHOW_CONTEXT never
+\getenv directory PG_ABS_SRCDIR
+\set include :directory '/sql/include/outcome.sql'
+\i :include
 CREATE TABLE views (page text, country text, user_id integer, at timestamptz);
 CREATE TABLE pages (page text PRIMARY KEY, title text);
 INSERT INTO pages VALUES ('home', 'Home'), ('news', 'News');
@@ -45,7 +48,7 @@ GRANT SELECT ON pages TO asking_dashboard;
 SET ROLE asking_dashboard;
 SELECT item, metadata FROM topk.top('views', 'day', '2026-03-01', 1);
 RESET ROLE;
--- Who may SELECT from the source is told that the items table lacks
+-- The message tells a reader of the source that the right on the items table lacks
 GRANT SELECT ON views TO asking_other;
 SET ROLE asking_other;
 SELECT item, metadata FROM topk.top('views', 'day', '2026-03-01', 1);
@@ -64,15 +67,8 @@ SELECT item, count FROM topk.top('views', 'day', '2026-03-01', group_key => '{}'
 SELECT item, count FROM topk.top('views', 'day', '2026-03-01', group_key => '{XX}');
 SELECT group_key, item, count FROM topk.top_by_group('views', 'day', '2026-03-01') ORDER BY group_key, rank;
 -- All functions that answer: of a group that the role may ask for, of another one, and of all groups
-CREATE FUNCTION pg_temp.outcome(statement text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE statement;
-    RETURN 'done';
-EXCEPTION WHEN OTHERS THEN
-    RETURN SQLSTATE || ' ' || SQLERRM;
-END$$;
 SET client_min_messages = error;
-SELECT q, pg_temp.outcome(format(s, ', group_key => ''{DE}''')) AS own, pg_temp.outcome(format(s, ', group_key => ''{IT}''')) AS other, pg_temp.outcome(format(s, '')) AS "all"
+SELECT q, outcome(format(s, ', group_key => ''{DE}''')) AS own, outcome(format(s, ', group_key => ''{IT}''')) AS other, outcome(format(s, '')) AS "all"
 FROM (SELECT q, format('SELECT %s', CASE WHEN q ~ '%s' THEN q ELSE regexp_replace(q, '\)$', '%s)') END) AS s
       FROM unnest(ARRAY['topk.top(''views'', ''day'')', 'topk.range(''views'', ''2026-03-01'', ''2026-03-02'')', 'topk.last(''views'', ''1 day'')', 'topk.hot(''views'', ''1 day'')',
           'topk.heavy_hitters(''views'', ''day'', 0.1)', 'topk.frequency(''views'', ''home'', ''day'')', 'topk.trending(''views'', ''day'')', 'topk.series(''views'', ''home'', ''hour'', ''2026-03-01'', ''2026-03-02'')',

@@ -10,7 +10,7 @@ CREATE FUNCTION make(name text, source regclass) RETURNS integer LANGUAGE sql AS
                               retention => (SELECT jsonb_object_agg(k, '100 years') FROM unnest('{tile,hour,day,week,month,snapshot}'::text[]) AS k))
 $$;
 \getenv directory PG_ABS_SRCDIR
-\set include :directory '/sql/include/try.sql'
+\set include :directory '/sql/include/outcome.sql'
 \i :include
 SELECT make('plays', 'acme.plays') > 0, make('"Big Corp".plays', '"Big Corp".plays') > 0, make('PLAYS', 'public.plays') > 0;
 SELECT make('plays', 'acme.plays');
@@ -99,8 +99,8 @@ EXECUTE here;
 RESET search_path;
 
 -- Texts that are no names, and names of nothing
-SELECT n, try(format('SELECT topk.top(%L, ''day'')', n)) FROM unnest('{"two words",a.b.c,.plays,plays.,"",\"plays,\"\",nowhere.plays,acme.nothing,nothing,public.PLAYS}'::text[]) AS n;
-SELECT try(format('SELECT topk.top(%L, ''day'')', repeat('x', 64))), try(format('SELECT topk.top(%L, ''day'')', '"' || repeat('x', 62) || '"""'));
+SELECT n, outcome(format('SELECT topk.top(%L, ''day'')', n)) FROM unnest('{"two words",a.b.c,.plays,plays.,"",\"plays,\"\",nowhere.plays,acme.nothing,nothing,public.PLAYS}'::text[]) AS n;
+SELECT outcome(format('SELECT topk.top(%L, ''day'')', repeat('x', 64))), outcome(format('SELECT topk.top(%L, ''day'')', '"' || repeat('x', 62) || '"""'));
 SELECT n, topk.qualified_name(n) FROM unnest('{"two words",a.b.c,nowhere.plays,acme.nothing,nothing,NULL,acme.PLAYS}'::text[]) AS n;
 SELECT make('"two words. "" 3"', 'acme.plays') > 0;
 SELECT name, t.item FROM topk.rollups, topk.top(format('%I.%I', schema, name), 'day', '2024-05-01') AS t WHERE name ~ 'two';
@@ -132,7 +132,7 @@ SELECT schema, name FROM topk.rollups ORDER BY 1;
 -- Nothing of pg_temp is looked up
 CREATE TEMP TABLE plays (item text, ts timestamptz);
 SELECT make('pg_temp.plays', 'acme.stream'), make('temporary', 'plays');
-SELECT try($$SELECT topk.top('pg_temp.plays', 'day')$$);
+SELECT outcome($$SELECT topk.top('pg_temp.plays', 'day')$$);
 DROP TABLE plays;
 -- Two rollups of one name in one schema, which a session without event triggers makes: no answer is of the wrong one
 SET session_replication_role = replica;
@@ -141,5 +141,5 @@ RESET session_replication_role;
 SELECT topk.top('"Big Corp".plays', 'day');
 ALTER FOREIGN TABLE "Big Corp".stream SET SCHEMA acme;
 SELECT item FROM topk.top('"Big Corp".plays', 'day', '2024-05-01');
-DROP FUNCTION try;
+DROP FUNCTION outcome;
 DROP SCHEMA acme, "Big Corp" CASCADE;

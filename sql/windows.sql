@@ -4,7 +4,7 @@ SET search_path = windows, public;
 CREATE TABLE kept (retention jsonb);
 INSERT INTO kept SELECT jsonb_object_agg(level, '100 years') FROM unnest('{tile,hour,day,week,month,snapshot}'::text[]) AS level;
 \getenv directory PG_ABS_SRCDIR
-\set include :directory '/sql/include/try.sql'
+\set include :directory '/sql/include/outcome.sql'
 \i :include
 
 -- In small windows, everything is exact. Among equal counts, the smaller item comes first; numbers are compared by value.
@@ -50,7 +50,7 @@ SELECT count(*) AS lines, count(*) FILTER (WHERE (t.item, t.count, t.error, t.gu
 FROM topk.history('few', 'day', '-infinity') AS h LEFT JOIN LATERAL topk.top('few', 'day', h.window_start) AS t USING (rank);
 
 -- Wrong arguments
-SELECT s, try(s) FROM unnest(ARRAY[
+SELECT s, outcome(s) FROM unnest(ARRAY[
     $$SELECT topk.frequency('nothing', 'a', 'day')$$, $$SELECT topk.frequency('few', NULL, 'day')$$, $$SELECT topk.frequency('few', 'a', 'year')$$,
     $$SELECT topk.frequency('numbers', 'a', 'day')$$, $$SELECT topk.frequency('few', repeat('x', 8192), 'day')$$,
     $$SELECT topk.frequency('numbers', '1', 'day', group_key => '{x}')$$, $$SELECT topk.heavy_hitters('few', 'day', 0)$$,
@@ -151,7 +151,7 @@ CREATE TABLE items (key text PRIMARY KEY, name text, m int DEFAULT 1);
 CREATE TABLE numbered (id int UNIQUE, name text);
 INSERT INTO items VALUES ('a', 'Anton'), ('b', 'Berta'), ('z', 'Zoe');
 INSERT INTO numbered VALUES (9, 'nine'), (10, 'ten');
-SELECT s, try(format($$SELECT topk.create_rollup('new', 'few', 'item', 'ts', %s)$$, s)) FROM unnest(ARRAY[
+SELECT s, outcome(format($$SELECT topk.create_rollup('new', 'few', 'item', 'ts', %s)$$, s)) FROM unnest(ARRAY[
     $$metadata => 'items'$$, $$metadata_key => 'key'$$, $$metadata => 'items', metadata_key => 'none'$$, $$metadata => 'items', metadata_key => 'name'$$,
     $$metadata => 'items', metadata_key => 'm'$$, $$metadata => 'few', metadata_key => 'item'$$, $$metadata => 'trends', metadata_key => 'planted'$$,
     $$metadata => 'numbered', metadata_key => 'id'$$, $$metadata => 0::oid, metadata_key => 'id'$$]) AS s;

@@ -1,3 +1,4 @@
+\ir ../../sql/include/outcome.sql
 -- Returns the items of a rollup and their counts in one line, for the present month and the two before
 CREATE FUNCTION counts(rollup text, group_key text[] DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
     SELECT coalesce(string_agg(item || '=' || n, ' ' ORDER BY item COLLATE "C"), '')
@@ -14,13 +15,5 @@ BEGIN
             EXIT WHEN NOT again;
         END LOOP;
     END LOOP;
-END$$;
--- Returns the SQLSTATE and message of the error of a statement, or "done"
-CREATE FUNCTION outcome(statement text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-    EXECUTE statement;
-    RETURN 'done';
-EXCEPTION WHEN OTHERS THEN
-    RETURN SQLSTATE || ' ' || SQLERRM;
 END$$;
 CREATE FUNCTION sqlstate_of(statement text) RETURNS text LANGUAGE sql AS $$SELECT split_part(outcome($1), ' ', 1)$$;
