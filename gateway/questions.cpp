@@ -78,7 +78,7 @@ constexpr const char *rollups_sql = R"(
                                                      'events_per_second', s.events_per_second) ORDER BY n.place), '[]'))
     FROM unnest($1::text[]) WITH ORDINALITY AS n (name, place)
     JOIN topk.rollups AS r ON format('%I.%I', r.schema, r.name) = topk.qualified_name(n.name)
-    JOIN topk.stats AS s ON s.schema = r.schema AND s.rollup = r.name
+    LEFT JOIN topk.stats AS s ON s.schema = r.schema AND s.rollup = r.name -- not for who may ask for some groups alone
     CROSS JOIN LATERAL (SELECT coalesce(jsonb_agg(g.group_key ORDER BY g.group_key), '[]') AS groups
                         FROM (SELECT group_key FROM topk.groups AS g WHERE g.schema = r.schema AND g.rollup = r.name ORDER BY group_key LIMIT 1000) AS g) AS g)";
 

@@ -135,7 +135,9 @@ function showControls() {
   if (r.group_by.length) {
     const groups = r.groups.map((g) => [JSON.stringify(g), groupName(g)]);
     if (state.group !== null && !groups.some(([value]) => value === state.group)) groups.push([state.group, state.group]);
-    setOptions($("group"), [["", "All"], ...groups]);
+    const all = r.total_events !== null; // otherwise the key may ask for these groups alone
+    if (!all && state.group === null && groups.length) state.group = groups[0][0];
+    setOptions($("group"), all ? [["", "All"], ...groups] : groups);
     $("group").value = state.group || "";
   }
   $("past").hidden = state.window === "last_60m";
@@ -406,7 +408,9 @@ async function refreshRollups() {
   totals.push({ time: now, events: rollup().total_events });
   totals = totals.filter((t) => now - t.time < 10000);
   const oldest = totals[0];
-  if (now - oldest.time > 1000)
+  if (rollup().total_events === null)
+    $("rate").textContent = "–";
+  else if (now - oldest.time > 1000)
     $("rate").textContent = number(Math.max(0, Math.round((rollup().total_events - oldest.events) / (now - oldest.time) * 1000)));
   else if (rollup().events_per_second !== null)
     $("rate").textContent = number(Math.round(rollup().events_per_second));

@@ -12,20 +12,6 @@ except ImportError:
     webdriver = None
 
 
-def soon(what, condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    got = None
-    while time.monotonic() < deadline:
-        try:
-            got = condition()
-            if got is True:
-                break
-        except Exception as error:  # the page is being drawn anew
-            got = error
-        time.sleep(0.1)
-    check(what, True, got)
-
-
 def open_browser():
     options = webdriver.ChromeOptions()
     for argument in ["headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update",

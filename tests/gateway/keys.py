@@ -6,10 +6,11 @@ from support import *
 
 new_database("keys")
 sql("""
-    DROP ROLE IF EXISTS sender, asker, stranger, gateway_login;
-    CREATE ROLE sender; CREATE ROLE asker IN ROLE topk_reader; CREATE ROLE stranger;
-    CREATE ROLE gateway_login LOGIN NOINHERIT IN ROLE sender, asker, stranger;
+    DROP ROLE IF EXISTS sender, asker, stranger, partner, gateway_login;
+    CREATE ROLE sender; CREATE ROLE asker IN ROLE topk_reader; CREATE ROLE stranger; CREATE ROLE partner IN ROLE topk_reader;
+    CREATE ROLE gateway_login LOGIN NOINHERIT IN ROLE sender, asker, stranger, partner;
     GRANT INSERT ON views TO sender; GRANT SELECT ON views TO asker;
+    SELECT topk.grant_ask('views', 'partner', '{web}');
     CREATE TABLE who (item_id text, ts timestamptz, by text DEFAULT current_user);
     GRANT INSERT ON who TO sender""", database="keys")
 
@@ -20,6 +21,7 @@ def hashed(secret):
 
 keys = [{"name": "sender", "sha256": hashed("s"), "role": "sender", "may": ["send"]},
         {"name": "asker", "sha256": hashed("a"), "role": "asker", "may": ["ask", "metrics"]},
+        {"name": "partner", "sha256": hashed("p"), "role": "partner", "may": ["ask"]},
         {"name": "both", "sha256": hashed("b"), "role": "stranger", "may": ["send", "ask"]},
         {"name": "slow", "sha256": hashed("l"), "role": "sender", "may": ["send"], "rate": 5, "burst": 20},
         {"name": "nobody", "sha256": hashed("n"), "role": "no_such_role", "may": ["send"]}]
@@ -64,6 +66,15 @@ with Gateway("keys", "--keys", path, "--stream", "who", environment={"PGUSER": "
     time.sleep(4.2)
     check("later it fits again", 202, g.send([event] * 5, by("l")).status)
     check("what was refused was not counted", 1 + 20 + 30 + 5 + 1, value("SELECT events FROM topk.stats WHERE rollup = 'views'", database="keys"))
+
+    # A role that may ask for one group alone
+    check("an event of a group", 202, g.send({"item_id": "w", "source": "web"}, by("s")).status)
+    soon("a key for a group alone sees the rollup, without its totals", lambda: [{k: r[k] for k in ("name", "groups", "total_events", "total_weight", "events_per_second")}
+                                                                                  for r in g.get("/api/v1/rollups", by("p")).json["rollups"]]
+         == [{"name": "views", "groups": [["web"]], "total_events": None, "total_weight": None, "events_per_second": None}], 20)
+    check("... and may ask for the group", (200, ["w"]), ((r := g.get("/api/v1/topk", by("p"), time_window="day", group="web")).status, [e["item_id"] for e in r.json["top_k"]]))
+    check("... and for no other", (403, "forbidden"), g.error(g.get("/api/v1/topk", by("p"), time_window="day", group="app"))[:2])
+    check("... nor for all", (403, "forbidden"), g.error(g.get("/api/v1/topk", by("p"), time_window="day"))[:2])
 
 # How questions are asked: read-only, under the role of the key, and for a limited time
 new_database("asking")

@@ -69,6 +69,20 @@ def value(query, *parameters, database="postgres"):
     return sql(query, *parameters, database=database)[0][0]
 
 
+def soon(what, condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    got = None
+    while time.monotonic() < deadline:
+        try:
+            got = condition()
+            if got is True:
+                break
+        except Exception as error:  # a page is being drawn anew
+            got = error
+        time.sleep(0.1)
+    check(what, True, got)
+
+
 def new_database(name):
     """A database with the extension and a stream "views" with a rollup of the same name."""
     sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
