@@ -461,19 +461,20 @@ class Alterer(Actor):
 
 
 class Recounter(Actor):
-    """Refreshes parts of the tables while rows are inserted."""
+    """Counts parts of the tables again while rows are inserted, at once or in steps."""
 
     def act(self):
         self.pause(1, 4)
         rollup = self.random.choice([r for r in self.world.readable(self.query) if r.source in ('tab', 'part')])
         day = self.random.choice(self.world.hot)
         until = day + datetime.timedelta(hours=self.random.choice([1, 5, 30, 200]))
-        what = self.random.choice(['backfill', 'refresh'])
-        self.query(f'SELECT topk.{what}(%s, %s, %s)', rollup.name, day, until)
-        self.report.count(f'{what}s')
+        call, counted = self.random.choice([('SELECT topk.backfill(%s, %s, %s)', 'backfills'), ('SELECT topk.refresh(%s, %s, %s)', 'refreshes'),
+                                            ("CALL topk.backfill_in_steps(%s, %s, %s, '5 hours')", 'backfills in steps')])
+        self.query(call, rollup.name, day, until)
+        self.report.count(counted)
 
     def unexpected(self, e):
-        if e.pgcode in ('55000', '22023'):  # the span has no rows
+        if e.pgcode in ('55000', '22023'):  # the span has no rows, or another session has begun a backfill in steps
             self.report.count('recounts refused')
         else:
             super().unexpected(e)

@@ -60,6 +60,39 @@ LATE_ROLLUPS = [
     Rollup('part_late', 'part', 'Europe/Berlin', grouped=False, windows=('day', 'month'), backfill=True),
 ]
 
+# The events that a bulk load inserts, of the hot hours or of the last days: the columns of the source, and how a row is made.
+HOT = ('item, ts, source, w', """
+            'i' || lpad((random() * random() * 60)::int::text, 4, '0') AS item,
+            (SELECT array_agg(ts) FROM hot)[1 + (random() * random() * 100)::int] + random() * interval '59 minutes' AS ts,
+            's' || (random() * 4)::int AS source, (random() * 9)::bigint AS w""")
+LOADS = {
+    'ev': HOT,
+    'swap': HOT,
+    'tab': HOT,
+    'part': (HOT[0], HOT[1].replace("'s' || (random() * 4)", "'p' || (random() * 11)")),
+    'big': ('item, ts', """
+            floor(exp(random() * 10))::bigint AS item,
+            date_trunc('hour', now()) - floor(random() * random() * 70) * interval '1 hour' + random() * interval '59 minutes' AS ts,
+            NULL::text AS source, 1::bigint AS w"""),
+    'wide': ('item, ts, source', """
+            'i' || (random() * random() * 40)::int AS item, now() - floor(random() * random() * 5) * interval '1 hour' AS ts,
+            'w' || floor(extract(epoch FROM now())::bigint % 100000 * 20 + random() * 1000) AS source, 1::bigint AS w"""),
+}
+TABLES = ('tab', 'part')
+
+
+def load(source, columns, event):
+    """SQL: a procedure that inserts n events. The same statement counts those of a stream in the truth."""
+    counted = f"""
+    t AS (INSERT INTO truth SELECT '{source}', date_bin('15 minutes', ts, '2000-01-01'), source, item::text, count(*), sum(w)
+          FROM e GROUP BY 2, 3, 4)"""
+    return f"""CREATE PROCEDURE load_{source}(n int) LANGUAGE sql AS $$
+    WITH e AS MATERIALIZED (
+        SELECT{event}
+        FROM generate_series(1, n)){'' if source in TABLES else ',' + counted}
+    INSERT INTO {source} ({columns}) SELECT {columns} FROM e $$;"""
+
+
 SCHEMA = """
 CREATE EXTENSION pg_topk;
 CREATE FOREIGN TABLE ev (item text, ts timestamptz, source text, w bigint) SERVER topk;
@@ -120,54 +153,7 @@ FROM (SELECT t AS d FROM generate_series(date_trunc('hour', now()) - interval '9
 INSERT INTO hot SELECT date_trunc('hour', now()) - h * interval '1 hour' FROM generate_series(0, 30) AS h;
 INSERT INTO hot SELECT date_trunc('hour', now()) - h * interval '19 hours' FROM generate_series(1, 40) AS h;
 
--- Bulk loads: n events of the hot hours, counted in the truth by the same statement.
-CREATE PROCEDURE load_ev(n int) LANGUAGE sql AS $$
-    WITH e AS MATERIALIZED (
-        SELECT 'i' || lpad((random() * random() * 60)::int::text, 4, '0') AS item,
-               (SELECT array_agg(ts) FROM hot)[1 + (random() * random() * 100)::int] + random() * interval '59 minutes' AS ts,
-               's' || (random() * 4)::int AS source, (random() * 9)::bigint AS w
-        FROM generate_series(1, n)),
-    t AS (INSERT INTO truth SELECT 'ev', date_bin('15 minutes', ts, '2000-01-01'), source, item, count(*), sum(w)
-          FROM e GROUP BY 2, 3, 4)
-    INSERT INTO ev SELECT item, ts, source, w FROM e $$;
-CREATE PROCEDURE load_swap(n int) LANGUAGE sql AS $$
-    WITH e AS MATERIALIZED (
-        SELECT 'i' || lpad((random() * random() * 60)::int::text, 4, '0') AS item,
-               (SELECT array_agg(ts) FROM hot)[1 + (random() * random() * 100)::int] + random() * interval '59 minutes' AS ts,
-               's' || (random() * 4)::int AS source, (random() * 9)::bigint AS w
-        FROM generate_series(1, n)),
-    t AS (INSERT INTO truth SELECT 'swap', date_bin('15 minutes', ts, '2000-01-01'), source, item, count(*), sum(w)
-          FROM e GROUP BY 2, 3, 4)
-    INSERT INTO swap (item, ts, source, w) SELECT item, ts, source, w FROM e $$;
-CREATE PROCEDURE load_big(n int) LANGUAGE sql AS $$
-    WITH e AS MATERIALIZED (
-        SELECT floor(exp(random() * 10))::bigint AS item,
-               date_trunc('hour', now()) - floor(random() * random() * 70) * interval '1 hour' + random() * interval '59 minutes' AS ts
-        FROM generate_series(1, n)),
-    t AS (INSERT INTO truth SELECT 'big', date_bin('15 minutes', ts, '2000-01-01'), NULL, item::text, count(*), count(*)
-          FROM e GROUP BY 2, 4)
-    INSERT INTO big SELECT item, ts FROM e $$;
-CREATE PROCEDURE load_wide(n int) LANGUAGE sql AS $$
-    WITH e AS MATERIALIZED (
-        SELECT 'i' || (random() * random() * 40)::int AS item,
-               now() - floor(random() * random() * 5) * interval '1 hour' AS ts,
-               'w' || floor(extract(epoch FROM now())::bigint % 100000 * 20 + random() * 1000) AS source
-        FROM generate_series(1, n)),
-    t AS (INSERT INTO truth SELECT 'wide', date_bin('15 minutes', ts, '2000-01-01'), source, item, count(*), count(*)
-          FROM e GROUP BY 2, 3, 4)
-    INSERT INTO wide SELECT item, ts, source FROM e $$;
-CREATE PROCEDURE load_tab(n int) LANGUAGE sql AS $$
-    INSERT INTO tab
-    SELECT 'i' || lpad((random() * random() * 60)::int::text, 4, '0'),
-           (SELECT array_agg(ts) FROM hot)[1 + (random() * random() * 100)::int] + random() * interval '59 minutes',
-           's' || (random() * 4)::int, (random() * 9)::bigint
-    FROM generate_series(1, n) $$;
-CREATE PROCEDURE load_part(n int) LANGUAGE sql AS $$
-    INSERT INTO part
-    SELECT 'i' || lpad((random() * random() * 60)::int::text, 4, '0'),
-           (SELECT array_agg(ts) FROM hot)[1 + (random() * random() * 100)::int] + random() * interval '59 minutes',
-           'p' || (random() * 11)::int, (random() * 9)::bigint
-    FROM generate_series(1, n) $$;
+""" + '\n'.join(load(source, *events) for source, events in LOADS.items()) + """
 -- A delta for each rollup and row: the log grows past the size at which its slots take turns.
 CREATE PROCEDURE flood(n int) LANGUAGE plpgsql AS $$
 DECLARE
