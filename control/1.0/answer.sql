@@ -341,15 +341,14 @@ COMMENT ON VIEW topk.groups IS 'the groups that have counts of their own and tha
 GRANT SELECT ON topk.groups TO PUBLIC;
 
 CREATE VIEW topk.backfills AS
-    SELECT r.schema, r.name AS rollup, p.since, p.until, p.left_until, p.events,
-           CASE WHEN p.since < p.until THEN pg_catalog.date_part('epoch', p.until - p.left_until) / pg_catalog.date_part('epoch', p.until - p.since)
-                ELSE 1 END AS share_done,
-           p.started, p.updated,
-           CASE WHEN p.left_until < p.until
-                THEN p.spent * (pg_catalog.date_part('epoch', p.left_until - p.since) / pg_catalog.date_part('epoch', p.until - p.left_until)) END AS time_left
+    SELECT r.schema, r.name AS rollup, p.since, p.until, p.left_until, p.events, coalesce(t.done / nullif(t.done + t.left, float8 '0'), 1) AS share_done,
+           p.started, p.updated, p.spent * (t.left / nullif(t.done, float8 '0')) AS time_left
     FROM topk.readable_backfills() AS p
-    JOIN topk.readable_rollups() AS r ON r.id = p.rollup;
-COMMENT ON VIEW topk.backfills IS 'the last backfill in steps (topk.backfill_in_steps) of each rollup that the user may ask for all groups';
+    JOIN topk.readable_rollups() AS r ON r.id = p.rollup
+    -- An interval cannot be as long as the time from the first timestamp to the last one.
+    CROSS JOIN LATERAL (SELECT pg_catalog.date_part('epoch', p.until) - pg_catalog.date_part('epoch', p.left_until) AS done,
+                               pg_catalog.date_part('epoch', p.left_until) - pg_catalog.date_part('epoch', p.since) AS left) AS t;
+COMMENT ON VIEW topk.backfills IS 'the last backfill in steps of each rollup that the user may ask for all groups: that of topk.create_rollup(..., backfill => true), or that of topk.backfill_in_steps';
 COMMENT ON COLUMN topk.backfills.since IS 'beginning of the tile of the first row that is to be counted; until is the end of that of the last one';
 COMMENT ON COLUMN topk.backfills.left_until IS 'steps go from until back to since: the time from since to here is not counted yet';
 COMMENT ON COLUMN topk.backfills.share_done IS 'share of the time from since to until that is counted; 1 when the backfill is done';

@@ -103,11 +103,11 @@ COMMENT ON FUNCTION topk.extent_query(integer) IS
 REVOKE ALL ON FUNCTION topk.extent_query(integer) FROM PUBLIC;
 
 CREATE PROCEDURE topk.backfill_in_steps(rollup text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
-                                        step interval DEFAULT '1 day')
+                                        step interval DEFAULT NULL)
     LANGUAGE C
     AS 'MODULE_PATHNAME', 'topk_backfill_in_steps';
 COMMENT ON PROCEDURE topk.backfill_in_steps(text, timestamptz, timestamptz, interval) IS
-    'does the same as topk.backfill, in transactions of its own: one for each step of so much time, from the last row to the first. A call with the same since and until continues where an earlier one was stopped by an error, a cancellation or a restart of the server; the view topk.backfills shows the share that is done and the time that is left. A step is longer than asked where retention keeps longer windows alone. Each step reads the rows of its span, for which a large table needs an index on the time. Only the owner of the source may call it, outside of a transaction block (SQLSTATE 2D000), at READ COMMITTED (25001), and not for a stream (42809).';
+    'does the same as topk.backfill, in transactions of its own: one for each step of so much time, from the last row to the first. Without step, a step takes about ten seconds, or longer if each step reads the whole table. A call with the same since and until continues where an earlier one was stopped by an error, a cancellation or a restart of the server; the view topk.backfills shows the share that is done and the time that is left. A step is longer than asked where retention keeps longer windows alone. Each step reads the rows of its span, for which an index on the time helps. Raises SQLSTATE 55000 for a span while topk.create_rollup(..., backfill => true) has rows left to count. Only the owner of the source may call it, outside of a transaction block (SQLSTATE 2D000), at READ COMMITTED (25001), and not for a stream (42809).';
 
 CREATE FUNCTION topk.discard(rollup text, since timestamptz, until timestamptz)
     RETURNS bigint

@@ -208,6 +208,11 @@ void mark_backfill_started(int32 rollup) {
             {Value::int4(rollup), backfill_value(Backfill::running), backfill_value(Backfill::wanted)});
 }
 
+void forget_backfill_tries(int32 rollup) {
+    execute("UPDATE topk.rollup_state SET backfill_tries = 0 WHERE rollup = $1 AND backfill_tries > 0",
+            {Value::int4(rollup)});
+}
+
 void mark_backfill_done(int32 rollup) {
     execute("UPDATE topk.rollup_state SET backfill = $2, failures = 0, retry_at = NULL,"
             " backfill_tries = 0, backfill_at = NULL WHERE rollup = $1",

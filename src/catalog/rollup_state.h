@@ -9,6 +9,8 @@ namespace topk::catalog {
 // The state of the backfill that topk.create_rollup was asked for.
 enum class Backfill { none, wanted, running, done, failed };
 
+inline bool is_unfinished(Backfill backfill) { return backfill == Backfill::wanted || backfill == Backfill::running; }
+
 struct RollupState {
     int32 rollup;
     Backfill backfill;
@@ -62,6 +64,7 @@ void add_failure(int32 rollup); // of a fold
 void clear_failures(int32 rollup);
 
 void mark_backfill_started(int32 rollup); // does nothing if it is not wanted any more
+void forget_backfill_tries(int32 rollup); // a step was done
 void mark_backfill_done(int32 rollup);
 // The rows of a span were counted. That matters if they came right before what the rollup has counted.
 void extend_counted(int32 rollup, TimestampTz since, TimestampTz until);

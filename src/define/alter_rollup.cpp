@@ -1,6 +1,7 @@
 #include "alter_rollup.h"
 
 #include "../catalog/as_owner.h"
+#include "../catalog/backfill_progress.h"
 #include "../catalog/citus.h"
 #include "../catalog/items_table.h"
 #include "../catalog/lock.h"
@@ -190,7 +191,7 @@ Expressions translate(Relation source, RollupDefinition *rollup, Oid from) {
 
 void require_no_backfill(int32 id, const char *name) {
     RollupState state;
-    if (read_state(id, nullptr, &state) && (state.backfill == Backfill::wanted || state.backfill == Backfill::running))
+    if (read_state(id, nullptr, &state) && is_unfinished(state.backfill))
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("cannot change the source of rollup \"%s\" to a stream before its backfill is done", name),
                         errdetail("A stream keeps no rows that the backfill could count."),
@@ -223,6 +224,8 @@ void reconnect(RollupDefinition *rollup, const char *schema, Oid from) {
     else
         as_source_owner(source->rd_rel->relowner, nullptr, [&] { expressions = stream::read_expressions(source, rollup); });
     write(*rollup);
+    if (moves) // a backfill in steps begins again, with the rows of the new source
+        as_owner([&] { delete_progress(rollup->id); });
     CommandCounterIncrement();
     // So the old trigger is nobody's when it is dropped.
     as_owner([&] {

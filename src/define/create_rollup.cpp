@@ -185,7 +185,7 @@ void tell_of_backfill(const RollupDefinition &rollup, const char *source) {
                               : "the rows that \"%s\" has already wait to be counted, because no background worker runs",
                     source),
              by_worker
-                 ? errhint("The column backfill of topk.rollups says how far it is. topk.backfill(%s) counts them at once.",
+                 ? errhint("The view topk.backfills shows how far it is. topk.backfill(%s) counts them at once.",
                            name_literal(rollup.source, rollup.name))
                  : errhint("CALL topk.run() or SELECT topk.backfill(%s) counts them.",
                            name_literal(rollup.source, rollup.name))));

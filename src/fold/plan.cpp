@@ -1,4 +1,4 @@
-// What a fold does with the deltas that it has collected: the bundles that it reads, and its jobs.
+// Plans a fold of the deltas that it has collected: which bundles it reads, and its jobs.
 #include "../catalog/set_aside.h"
 #include "../catalog/snapshot.h"
 #include "fold_steps.h"
@@ -48,7 +48,7 @@ int choose_bundles(Fold *fold, const int *bundles, int n) {
     return over || m >= max_waiting || !is_waiting(first) || first.draining ? m : 0;
 }
 
-// A bundle that cannot be read has counts of groups that nobody knows. What is left of it makes answers an error.
+// A bundle that cannot be read has counts of groups that nobody knows. Its row without values makes answers an error.
 void set_bundle_aside(Fold *fold, CollectedDelta *delta) {
     const LevelSpan tile = {Level::tile, window_of(&fold->row, Level::tile, delta->form.tile)};
     fold->windows.at = tile;

@@ -3,9 +3,8 @@
 // One snapshot separates the rows that are counted again from those that are inserted meanwhile. It is taken while a lock
 // keeps writers out for a moment. The events that it sees are counted from the table, and exactly those are removed from the
 // log and the tiles. Events that are committed later stay as captured.
-#include "recount.h"
-
 #include "../catalog/as_owner.h"
+#include "../catalog/backfill_progress.h"
 #include "../catalog/lock.h"
 #include "../catalog/moved.h"
 #include "../catalog/owner.h"
@@ -26,13 +25,17 @@ namespace {
 
 // Keeps writers out for the moment that taking the snapshot takes.
 Snapshot boundary_snapshot(Oid source) {
-    LockRelationOid(source, ShareLock);
-    List *tables = find_all_inheritors(source, ShareLock, nullptr);
+    lock_sources({{source, ShareLock}});
     Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
     LockRelationOid(source, AccessShareLock); // it keeps its name and columns
+    List *tables = get_rel_relkind(source) == RELKIND_PARTITIONED_TABLE ? find_all_inheritors(source, NoLock, nullptr)
+                                                                        : list_make1_oid(source);
+    ResourceOwner owner = CurrentResourceOwner;
+    CurrentResourceOwner = CurTransactionResourceOwner; // to which the attempt that got the locks has left them
     ListCell *cell;
     foreach (cell, tables)
         UnlockRelationOid(lfirst_oid(cell), ShareLock);
+    CurrentResourceOwner = owner;
     return snapshot;
 }
 
@@ -76,6 +79,10 @@ void lock_owned(const char *name, RollupRow *row) {
                         errmsg("another database has taken over rollup \"%s\"", row->name)));
 }
 
+bool lock_again(int32 id, RollupRow *row) {
+    return read_rollup(id, nullptr, row) && lock_row(row) && !has_moved_out(id, nullptr);
+}
+
 int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
     recount->span = accepted_span(&recount->row, since, until);
     recount->snapshot = boundary_snapshot(recount->row.source);
@@ -86,8 +93,10 @@ int64 recount(Recount *recount, TimestampTz since, TimestampTz until) {
         remove_counts(recount);
         if (recount->mode == Mode::backfill)
             extend_counted(recount->row.id, since, until);
-        if (recount->mode == Mode::backfill && since == DT_NOBEGIN && until == DT_NOEND)
+        if (recount->mode == Mode::backfill && since == DT_NOBEGIN && until == DT_NOEND) {
             mark_backfill_done(recount->row.id);
+            delete_progress(recount->row.id);
+        }
     });
     UnregisterSnapshot(recount->snapshot);
     return recount->counted;
@@ -131,16 +140,6 @@ Datum recount_function(FunctionCallInfo fcinfo, Mode mode) {
 }
 
 } // namespace
-
-void run_backfill(int32 id) {
-    Recount r = {};
-    r.mode = Mode::backfill;
-    if (!read_rollup(id, nullptr, &r.row) || !lock_row(&r.row) || has_moved_out(id, nullptr))
-        return;
-    require_table(&r.row);
-    recount(&r, DT_NOBEGIN, DT_NOEND);
-}
-
 } // namespace topk::fold
 
 TOPK_FUNCTION(topk_backfill, topk::fold::recount_function(fcinfo, topk::fold::Mode::backfill))

@@ -32,6 +32,8 @@ struct Recount {
 
 // Locks a rollup that the user owns.
 void lock_owned(const char *name, RollupRow *row);
+// Locks the rollup. Returns false if it is gone, or another database has taken it over.
+bool lock_again(int32 id, RollupRow *row);
 // Raises 42809 for a stream.
 void require_table(const RollupRow *row);
 // The span that the rollup accepts now, cut to the wanted one and widened to whole tiles.

@@ -42,10 +42,9 @@ Array<Due> list_due(bool over) {
     const TimestampTz now = GetCurrentTimestamp();
     Array<Due> list = {};
     for (const RollupState &state : read_states(nullptr)) {
-        const bool backfill = state.backfill == Backfill::wanted || state.backfill == Backfill::running;
         const int64 wait = state.retry_at <= now ? 0 : TimestampDifferenceMilliseconds(now, state.retry_at);
         list.add({state.rollup,
-                  backfill,
+                  is_unfinished(state.backfill),
                   state.backfill_at,
                   state.failures > 0 || (over && has_windows_over(state.rollup, now, nullptr)),
                   state.failures > 0,
@@ -110,7 +109,7 @@ bool is_time_up(const Bounds &bounds, const ErrorData *error) {
 
 void explain_timeout(ErrorData *error) {
     error->sqlerrcode = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
-    error->message = pstrdup("the backfill took longer than pg_topk.backfill_timeout");
+    error->message = pstrdup("a step of the backfill took longer than pg_topk.backfill_timeout");
     error->hint = pstrdup("Call topk.backfill, which has no limit.");
 }
 

@@ -48,13 +48,13 @@ void record(int32 id, bool backfill, const ErrorData *error) {
             (errcode(second->sqlerrcode), errmsg("could not record a failure of rollup %d: %s", id, second->message)));
 }
 
-void backfill(int32 id, bool atomic) {
+// Does work of a backfill, in which time and waits for locks are bounded. Returns false after an error.
+template <class Work>
+bool in_bounds(int32 id, bool atomic, const Work &work) {
     Bounds bounds = {};
     ErrorData *error = in_subtransaction([&] {
         bounds = begin_bounds(lock_patience, backfill_timeout);
-        lock_rollup(id, true); // before its rows change, as everybody does who changes them
-        start_backfill(id);
-        run_backfill(id);
+        work();
         end_bounds(bounds);
     });
     if (error != nullptr) {
@@ -67,6 +67,26 @@ void backfill(int32 id, bool atomic) {
         record(id, true, error);
     }
     finish_step(atomic);
+    return error == nullptr;
+}
+
+void backfill(int32 id, bool atomic) {
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_topk backfill", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext caller = MemoryContextSwitchTo(context);
+    Steps steps;
+    bool more = false;
+    bool done = in_bounds(id, atomic, [&] {
+        lock_rollup(id, true); // before its rows change, as everybody does who changes them
+        start_backfill(id);
+        more = begin_backfill(id, backfill_timeout, &steps);
+    });
+    while (done && more) {
+        MemoryContextSwitchTo(context); // a commit leaves another one
+        MemoryContextReset(context);
+        done = in_bounds(id, atomic, [&] { more = count_step(&steps); });
+    }
+    MemoryContextSwitchTo(caller);
+    MemoryContextDelete(context);
 }
 
 // Returns whether the lock of the rollup was there, for which it waits so many ms.

@@ -30,7 +30,8 @@ void define_settings() {
                             nullptr, &wake_deltas, 1000, 1, INT_MAX / 2, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_topk.launcher_interval", "Time between two looks at the list of databases.", nullptr,
                             &launcher_interval, 10, 1, 60 * 60, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
-    DefineCustomIntVariable("pg_topk.backfill_timeout", "Longest time of a backfill that topk.create_rollup asked for.",
+    DefineCustomIntVariable("pg_topk.backfill_timeout",
+                            "Longest time of a step of a backfill that topk.create_rollup asked for.",
                             "0 turns this off. topk.backfill has no limit.", &backfill_timeout, 60 * 60 * 1000, 0, INT_MAX,
                             PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_topk.node_timeout", "Longest time that an answer waits for other nodes.", nullptr,

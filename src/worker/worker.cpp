@@ -62,7 +62,8 @@ bool sleep_until_woken(int64 ms, int exit_status) {
 namespace {
 
 constexpr int64 longest_sleep = 10 * 1000; // ms; no commit wakes the worker for windows that are over, nor COMMIT PREPARED
-constexpr int64 backfill_pause = 1000;     // between the beginnings of two backfills
+constexpr int64 backfill_pause = 1000;     // between the beginnings of two turns of backfills
+constexpr int64 backfill_turn = 60 * 1000; // a step that is longer is a turn too
 constexpr int64 never = PG_INT64_MAX;
 
 Assignment assignment; // of this process
@@ -326,22 +327,39 @@ void work() {
     }
 }
 
+// Runs work in a transaction of a backfill, in which time and waits for locks are bounded.
+template <class Work>
+ErrorData *in_bounds(MemoryContext context, const Work &work) {
+    Bounds bounds = {};
+    ErrorData *error = in_transaction(context, [&] {
+        bounds = begin_bounds(lock_patience, backfill_timeout);
+        work();
+        end_bounds(bounds);
+    });
+    if (error != nullptr && is_time_up(bounds, error))
+        explain_timeout(error);
+    return error;
+}
+
+// Does steps of a backfill until its turn is over; others may wait for theirs.
 void backfill() {
     MemoryContext context = AllocSetContextCreate(TopMemoryContext, "pg_topk backfill", ALLOCSET_DEFAULT_SIZES);
     MemoryContextSwitchTo(context);
-    report("backfill of rollup", assignment.rollup);
-    ErrorData *error = in_transaction(context, [] { start_backfill(assignment.rollup); });
-    Bounds bounds = {};
+    const int32 id = assignment.rollup;
+    report("backfill of rollup", id);
+    const TimestampTz until = after(GetCurrentTimestamp(), backfill_turn);
+    Steps steps;
+    bool more = false;
+    ErrorData *error = in_transaction(context, [&] { start_backfill(id); });
     if (error == nullptr)
-        error = in_transaction(context, [&] {
-            bounds = begin_bounds(lock_patience, backfill_timeout);
-            run_backfill(assignment.rollup);
-            end_bounds(bounds);
-        });
+        error = in_bounds(context, [&] { more = begin_backfill(id, backfill_timeout, &steps); });
+    while (error == nullptr && more && GetCurrentTimestamp() < until) {
+        CHECK_FOR_INTERRUPTS();
+        error = in_bounds(context, [&] { more = extension_version() != nullptr && count_step(&steps); });
+        pgstat_report_stat(false);
+    }
     if (error != nullptr) {
-        if (is_time_up(bounds, error))
-            explain_timeout(error);
-        if (ErrorData *second = in_transaction(context, [&] { record_failure(assignment.rollup, true, error, LOG); }))
+        if (ErrorData *second = in_transaction(context, [&] { record_failure(id, true, error, LOG); }))
             fail(second);
     }
     pgstat_report_stat(true);

@@ -50,7 +50,7 @@ check 'all else was folded' 1 "$(sql postgres -c "$(events_of good)")"
 
 mood sleep
 began=$SECONDS
-check 'an expression sleeps: its time is bounded' 'WARNING:  could not backfill rollup 2 of database "postgres": the backfill took longer than pg_topk.backfill_timeout' \
+check 'an expression sleeps: its time is bounded' 'WARNING:  could not backfill rollup 2 of database "postgres": a step of the backfill took longer than pg_topk.backfill_timeout' \
     "$(sql postgres -c 'CALL topk.run()' | grep WARNING)"
 check '... to the setting' yes "$([ $((SECONDS - began)) -lt 20 ] && echo yes)"
 check '... and it is not tried again' 'moody failed, patient done' "$(sql postgres -c "$(backfills)")"

@@ -64,6 +64,39 @@ sql postgres -c "CREATE OR REPLACE FUNCTION slow(text) RETURNS text IMMUTABLE LA
     -c "SELECT pg_terminate_backend(backfill_pid) FROM topk.workers WHERE database = 'postgres' AND backfill_pid IS NOT NULL" >/dev/null
 soon_is 30 '... it is done' 'done|50000' query postgres "SELECT backfill, (topk.window_info('slow', 'month')).events FROM topk.rollups WHERE name = 'slow'"
 
+# A backfill in steps of about a second: of 12,000 rows of 42 days, the last ones first
+sql postgres -c "ALTER SYSTEM SET pg_topk.backfill_timeout = '4s'" -c 'CREATE TABLE day_rows (item text, at timestamptz)' -c 'CREATE INDEX ON day_rows (at)' \
+    -c "INSERT INTO day_rows SELECT 'item' || i % 5, now() - i * interval '5 minutes' FROM generate_series(1, 12000) AS i" \
+    -c "CREATE FUNCTION slower(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.001); RETURN \$1; END'" >/dev/null
+reload
+sql postgres -c "SELECT FROM topk.create_rollup('days', 'day_rows', 'slower(item)', 'at', timezone => 'UTC', backfill => true)" >/dev/null
+share_above() { echo "SELECT count(*) FROM topk.backfills WHERE rollup = 'days' AND share_done BETWEEN $1 AND 0.95"; }
+# Days whose counts are not those of the table, among those that are counted
+wrong_days="SELECT count(*) FROM (SELECT date_trunc('day', at, 'UTC') AS day, count(*) AS n FROM day_rows GROUP BY 1) AS d
+    WHERE day >= (SELECT left_until FROM topk.backfills WHERE rollup = 'days') AND n IS DISTINCT FROM (topk.window_info('days', 'day', day)).events"
+soon_is 15 'steps of a backfill are done' 1 query postgres "$(share_above 0.1)"
+check '... their days have all counts' 0 "$(sql postgres -c "$wrong_days")"
+started=$(sql postgres -c "SELECT started FROM topk.backfills WHERE rollup = 'days'")
+# Some of these events are of days that are counted, and some of days that are not
+late="INSERT INTO day_rows SELECT 'late', now() - i * interval '1 day' FROM generate_series(0, 40) AS i"
+sql postgres -c "$late" -c "SELECT pg_terminate_backend(backfill_pid) FROM topk.workers WHERE database = 'postgres'" >/dev/null
+left=$(sql postgres -c "SELECT left_until FROM topk.backfills WHERE rollup = 'days'")
+soon_is 15 'after SIGTERM it goes on' t query postgres "SELECT left_until < '$left' AND started = '$started' FROM topk.backfills WHERE rollup = 'days'"
+check '... its days have all counts' 0 "$(sql postgres -c "$wrong_days")"
+stop_fast 'in the middle of a step'
+sql postgres -c "$late" >/dev/null
+soon_is 15 'after a restart it goes on' 1 query postgres "$(share_above 0.4)"
+sql postgres -c "SELECT topk.alter_rollup('days', rename_to => 'renamed')" -c "SELECT topk.alter_rollup('renamed', rename_to => 'days')" -c "$late" >/dev/null
+soon_is 30 '... it is done' "done|1|$started" query postgres "SELECT r.backfill, b.share_done, b.started FROM topk.rollups AS r JOIN topk.backfills AS b ON b.rollup = r.name WHERE name = 'days'"
+check '... its days have all counts' 0 "$(sql postgres -c "$wrong_days")"
+check '... and no others' "$(sql postgres -c 'SELECT count(*) FROM day_rows')" "$(sql postgres -c "SELECT events FROM topk.stats WHERE rollup = 'days'")"
+check '... in many steps' t "$(sql postgres -c "SELECT events BETWEEN 12000 AND 12123 FROM topk.backfills WHERE rollup = 'days'")"
+sql postgres -c "SELECT FROM topk.create_rollup('gone', 'day_rows', 'slower(item)', 'at', timezone => 'UTC', backfill => true)" >/dev/null
+soon_is 15 'steps of another one are done' 1 query postgres "SELECT count(*) FROM topk.backfills WHERE rollup = 'gone' AND share_done BETWEEN 0.1 AND 0.9"
+takes_at_most 4000 'its rollup is dropped meanwhile' sql postgres -c "SELECT FROM topk.drop_rollup('gone')"
+soon_is 5 '... the backfill ends' 0 query postgres "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'pg_topk backfill'"
+check '... without an error' 0 "$(grep -c 'could not backfill' "$scratch/interrupted/log")"
+
 # An error of the worker, not of a rollup
 pid=$(pid_of postgres)
 sql postgres -c 'ALTER TABLE topk.log_slot DROP CONSTRAINT log_slot_state_check' -c "UPDATE topk.log_slot SET state = 'unknown' WHERE slot = (SELECT max(slot) FROM topk.log_slot WHERE state = 'empty')" >/dev/null
