@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Speed and memory of topk-gateway, beside the same events without it. Everything runs on the processors of this machine: server,
-gateway and load. fsync is on. What is compared runs in interleaved rounds (A B A B ...); reported are medians and their ratios.
+gateway and load. fsync is on. Runs that are compared take turns (A B A B ...); reported are medians and their ratios.
 Exits with 1 if a limit is missed.
 
 usage: run.py [--rounds N] [--seconds S] [--only SECTION[,SECTION...]]

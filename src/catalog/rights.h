@@ -20,7 +20,7 @@ Permission permission_of(const RollupSource &rollup);
 inline bool any(const Permission &permission) { return permission.all || permission.groups.count != 0; }
 bool permits(const Permission &permission, const ArrayType *grp); // nullptr: all groups together
 
-// What asking takes besides: to own the source, or to have the privileges of this role.
+// Asking takes this besides: to own the source, or to have the privileges of this role.
 inline constexpr const char *reader_role = "topk_reader";
 bool is_reader(Oid user, Oid source);
 

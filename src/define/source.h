@@ -1,4 +1,4 @@
-// What topk.create_rollup and topk.alter_rollup do with the source of a rollup.
+// The part of topk.create_rollup and topk.alter_rollup that concerns the source of a rollup.
 #pragma once
 
 #include "../stream/expressions.h"

@@ -15,7 +15,7 @@ extern void (*delta_append_hook)(const Delta &delta);
 // This hook is called after the commit of a transaction that appended rows. It must not raise an error.
 extern void (*log_commit_hook)(uint32 rows);
 
-// What folds the log of this database in the background. The hook is nullptr without workers.
+// Says whether a background worker folds the log of this database. The hook is nullptr without workers.
 enum class Folder {
     nobody,
     expected, // a worker will be started

@@ -27,7 +27,7 @@ start_cluster() {
     check 'three nodes' 3 "$(on coordinator "SELECT count(*) FROM pg_dist_node WHERE isactive")"
 }
 
-# What would count nothing, or count rows twice, is an error.
+# A statement that would count nothing, or count rows twice, is an error.
 refusals() {
     local unsafe='SET citus.enable_unsafe_triggers = on;' shard call
     on coordinator "CREATE TABLE plain (id bigint, at timestamptz DEFAULT now(), item text);

@@ -165,7 +165,7 @@ comes() {
 goes() {
     local events before
     before=$(on coordinator "$counted")
-    # What docs/citus.md says of a node that is removed without that
+    # docs/citus.md says this of a node that is removed without that
     on coordinator "SET client_min_messages = error; SELECT citus_drain_node('$scratch/worker3', 5432, shard_transfer_mode => 'block_writes')" >/dev/null
     on coordinator "SELECT citus_remove_node('$scratch/worker3', 5432)" >/dev/null
     check 'the counts of a node that was removed are missing' f "$([ "$(on coordinator "$counted")" = "$before" ] && echo t || echo f)"

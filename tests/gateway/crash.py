@@ -139,7 +139,7 @@ for i in range(ROUNDS):
     g.process.kill()
     g.process.wait()
     load.stop()
-    # What the server is still committing is done when the sessions are gone.
+    # The server has committed all that it will when the sessions are gone.
     wait_for(lambda: value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'topk-gateway'") == 0)
     check_counts("gateway killed", "crash", load)
 

@@ -31,7 +31,7 @@ with Gateway("hostile", "--request-seconds", "2", "--idle-seconds", "2", "--body
         return (f"POST /api/v1/events HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n{extra}"
                 f"Content-Length: {len(body) if length is None else length}\r\n\r\n").encode() + body
 
-    # What is no HTTP
+    # Bytes that are no HTTP
     for what, data, wanted in [
         ("noise", b"\x00\xff\x16\x03\x01\r\n\r\n", 400), ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400), ("HTTP/0.9", b"GET /\r\n\r\n", 400),
         ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400), ("a NUL in the header", b"GET / HTTP/1.1\r\nA: \x00\r\n\r\n", 400), ("a NUL in the path", b"GET /\x00 HTTP/1.1\r\n\r\n", 400),

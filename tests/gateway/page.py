@@ -162,7 +162,7 @@ def test():
         port, g2 = g.port, Gateway("page", "--rollup", "sources", port=g.port)
         soon("and it comes back by itself", lambda: text("#state") == "Live", 60)
 
-        # Who reads it
+        # Readers who do not see it
         check("all controls have a name", [], driver.execute_script("""return [...document.querySelectorAll('input, select, button')].filter((e) => !e.hidden && e.offsetParent).filter((e) =>
             !(e.getAttribute('aria-label') || (e.labels && e.labels.length) || e.textContent.trim())).map((e) => e.outerHTML)"""))
         check("the headings are in order", ["H1", "H2", "H2"], driver.execute_script("return [...document.querySelectorAll('h1, h2, h3')].filter((e) => e.offsetParent).map((e) => e.tagName)"))

@@ -9,7 +9,7 @@ SELECT topk.create_rollup('wide', 'wide', 'item', 'ts', k => 10000);
 CREATE TABLE truth AS
     SELECT 'short ' || i AS item, 1 + i % 7 + CASE WHEN i <= 100 THEN 1000 + i ELSE 0 END AS n FROM generate_series(1, 5000) AS i
     UNION ALL SELECT repeat(md5(i::text), 255), 1 FROM generate_series(1, 30000) AS i;
--- What an answer promises, and is not so
+-- The promises of an answer that it does not keep
 CREATE FUNCTION wrong(kind text, at timestamptz, times integer) RETURNS text LANGUAGE sql AS $$
     WITH entry AS MATERIALIZED (SELECT rank, item, count, error, guaranteed FROM topk.top('wide', kind, at, 10000)),
          exact AS (SELECT item, n * times AS n, rank() OVER (ORDER BY n DESC) FROM truth)

@@ -217,8 +217,8 @@ expect 'expressions that contain more than one expression' 42601 "SELECT DISTINC
 expect 'no functions run with another user'"'"'s rights' '' "SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'topk'::regnamespace AND prosecdef"
 expect 'functions in SQL and PL/pgSQL have a search_path of their own' '' "SELECT p.oid::regprocedure FROM pg_proc AS p JOIN pg_language AS l ON l.oid = prolang WHERE pronamespace = 'topk'::regnamespace AND lanname <> 'c' AND proname <> 'find_source' AND prosqlbody IS NULL AND NOT coalesce(proconfig @> '{\"search_path=pg_catalog, pg_temp\"}', false)"
 # Support functions that everybody may call. Those of which the first argument names a rollup are among the functions that answer, above;
-# those that return rows must have none for a stranger, except lines of a dump that are of no rollup. What is left has been looked at: it
-# reads pg_trigger.
+# those that return rows must have none for a stranger, except lines of a dump that are of no rollup. The one that is left has been
+# looked at: it reads pg_trigger.
 psql -d life_rights <<'SQL' >/dev/null
 CREATE VIEW support AS
     SELECT p.oid::regprocedure AS f, p.proretset AS returns_rows, p.proargtypes[0] = 'text'::regtype AS of_rollup,
