@@ -5,6 +5,7 @@
 // usage: cluster [--nodes N] [--hours N] [--events N] [--items N] [--exponent TENTHS] [--capacity N] [--seed N]
 //   --events is the number in each tile of each node. Popularity follows Zipf's law with this exponent; a fifth of the
 //   events of each hour are of 1,000 items which that hour alone has.
+#include <algorithm>
 #include <cinttypes>
 #include <cstdlib>
 #include <cstring>

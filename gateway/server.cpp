@@ -1,5 +1,6 @@
 #include "server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/ip/v6_only.hpp>

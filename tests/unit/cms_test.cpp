@@ -1,6 +1,7 @@
 // Tests of Count-Min against exact counts.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>

@@ -1,6 +1,7 @@
 // Tests of Space-Saving: agreement with a plain model, purges, limits, errors.
 #include "model.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 

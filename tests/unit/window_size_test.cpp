@@ -1,6 +1,8 @@
 // The estimate by which a window stays exact, against what is really stored.
 #include "window_size.h"
 
+#include <algorithm>
+
 #include <zlib.h>
 
 #include "counts.h"
