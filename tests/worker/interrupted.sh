@@ -87,7 +87,9 @@ stop_fast 'in the middle of a step'
 sql postgres -c "$late" >/dev/null
 soon_is 15 'after a restart it goes on' 1 query postgres "$(share_above 0.4)"
 sql postgres -c "SELECT topk.alter_rollup('days', rename_to => 'renamed')" -c "SELECT topk.alter_rollup('renamed', rename_to => 'days')" -c "$late" >/dev/null
-soon_is 30 '... it is done' "done|1|$started" query postgres "SELECT r.backfill, b.share_done, b.started FROM topk.rollups AS r JOIN topk.backfills AS b ON b.rollup = r.name WHERE name = 'days'"
+# A call takes steps too, between those of the background process
+check '... while a call joins in' '' "$(sql postgres -c "SET client_min_messages = warning" -c "CALL topk.backfill_in_steps('days', step => '12 hours')")"
+check '... it is done' "done|1|$started" "$(sql postgres -c "SELECT r.backfill, b.share_done, b.started FROM topk.rollups AS r JOIN topk.backfills AS b ON b.rollup = r.name WHERE name = 'days'")"
 check '... its days have all counts' 0 "$(sql postgres -c "$wrong_days")"
 check '... and no others' "$(sql postgres -c 'SELECT count(*) FROM day_rows')" "$(sql postgres -c "SELECT events FROM topk.stats WHERE rollup = 'days'")"
 check '... in many steps' t "$(sql postgres -c "SELECT events BETWEEN 12000 AND 12123 FROM topk.backfills WHERE rollup = 'days'")"
