@@ -1,29 +1,6 @@
 
 -- Folds, which move counts from the delta log to topk.tile, and counting rows of a table again.
 
-CREATE FUNCTION topk.write_snapshot(place tid, kind text, k integer, keep_larger boolean)
-    RETURNS void
-    LANGUAGE plpgsql
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    INSERT INTO topk.snapshot AS s (rollup, window_kind, start, stop, grp, events, weight, distinct_items, entries)
-    SELECT t.rollup, kind, t.start, t.stop, t.grp, t.events, @extschema@.total(t.summary),
-           topk.distinct_items(t.summary, t.registers), ARRAY(SELECT e FROM @extschema@.topk(t.summary, k) AS e)
-    FROM topk.tile AS t
-    WHERE t.ctid = place
-      AND (NOT keep_larger OR EXISTS (SELECT FROM topk.snapshot AS e
-                                      WHERE e.rollup = t.rollup AND e.window_kind = kind AND e.start = t.start
-                                        AND e.grp IS NOT DISTINCT FROM t.grp))
-    ON CONFLICT (rollup, window_kind, grp, start) DO UPDATE
-    SET events = excluded.events, weight = excluded.weight, distinct_items = excluded.distinct_items, entries = excluded.entries
-    WHERE NOT keep_larger OR s.events <= excluded.events;
-END
-$$;
-COMMENT ON FUNCTION topk.write_snapshot(tid, text, integer, boolean) IS
-    'support function of folds: writes the top k of the row of topk.tile at a place to topk.snapshot. With keep_larger, it replaces an earlier snapshot that has no more events, and nothing else.';
-REVOKE ALL ON FUNCTION topk.write_snapshot(tid, text, integer, boolean) FROM PUBLIC;
-
 CREATE FUNCTION topk.ago(age interval)
     RETURNS timestamptz
     LANGUAGE sql STABLE STRICT

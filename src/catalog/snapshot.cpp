@@ -1,5 +1,6 @@
 #include "snapshot.h"
 
+#include "../pg/top_entries.h"
 #include "group_key.h"
 #include "row.h"
 #include "statement.h"
@@ -8,7 +9,20 @@
 namespace topk::catalog {
 namespace {
 
-enum Column { rollup = 1, window_kind, start, stop, grp, events, weight, distinct_items, entries, id, column_count = id };
+enum Column {
+    rollup = 1,
+    window_kind,
+    start,
+    stop,
+    grp,
+    events,
+    weight,
+    distinct_items,
+    entries,
+    id,
+    column_count = id,
+    written_count = entries // the id is a default
+};
 
 constexpr const char *by_key = "snapshot_key"; // rollup, window_kind, grp, start
 
@@ -25,6 +39,32 @@ void begin_snapshots(RowScan *scan, int32 of, const char *kind, const ArrayType 
     begin_rows(scan, table_oid(Table::snapshot), index_oid(by_key), true, 5, keys, snapshot);
 }
 
+namespace {
+
+// The row of a window and group, by the latest snapshot.
+bool find_snapshot(const SnapshotWriter *writer, Gap *gap, const Tile *tile, const char *kind, ItemPointerData *place,
+                   int64 *events_before) {
+    const TileKey &key = tile->key;
+    if (gap->contains(key.grp, key.start)) {
+        gap->pass(key.start);
+        return false;
+    }
+    RowScan scan;
+    begin_snapshots(&scan, key.rollup, kind, key.grp, {key.start, DT_NOEND}, nullptr);
+    TimestampTz next = DT_NOEND;
+    if (HeapTuple tuple = next_row(&scan)) {
+        const Row<column_count> row(tuple, RelationGetDescr(scan.relation));
+        *place = tuple->t_self;
+        *events_before = row.int8(events);
+        next = row.time(start);
+        end_rows(&scan);
+    }
+    gap->set(writer->context, key.grp, {key.start + 1, next});
+    return next == key.start;
+}
+
+} // namespace
+
 bool next_snapshot(RowScan *scan, SnapshotRow *row) {
     HeapTuple tuple = next_row(scan);
     if (!HeapTupleIsValid(tuple))
@@ -36,13 +76,31 @@ bool next_snapshot(RowScan *scan, SnapshotRow *row) {
     return true;
 }
 
-// The statement stands in an SQL function, because it calls functions of the sketches, whose schema CREATE EXTENSION
-// chooses.
-void write_snapshot(const Tile *tile, const char *kind, int32 k, bool keep_larger) {
-    static Prepared statement = {"SELECT topk.write_snapshot($1, $2, $3, $4)"};
-    execute(&statement,
-            {Value::pointer(TIDOID, &tile->place), Value::string(kind), Value::int4(k), Value::boolean(keep_larger)});
-    SPI_freetuptable(SPI_tuptable);
+SnapshotWriter begin_writing_snapshots() { return {begin_writing(Table::snapshot), CurrentMemoryContext, {}}; }
+
+void write_snapshot(SnapshotWriter *writer, const Tile *tile, const char *kind, int32 k, bool keep_larger) {
+    ItemPointerData place;
+    int64 events_before = 0;
+    Gap *gap = &writer->gaps[static_cast<int>(tile->key.level)];
+    const bool exists = find_snapshot(writer, gap, tile, kind, &place, &events_before);
+    if (keep_larger && (!exists || events_before > tile->events))
+        return;
+    const Oid entry_type = get_element_type(column_type(writer->rows, entries));
+    const Datum values[written_count] = {Int32GetDatum(tile->key.rollup),
+                                         CStringGetTextDatum(kind),
+                                         TimestampTzGetDatum(tile->key.start),
+                                         TimestampTzGetDatum(tile->stop),
+                                         PointerGetDatum(tile->key.grp),
+                                         Int64GetDatum(tile->events),
+                                         Int64GetDatum(static_cast<int64>(stored_weight(tile->values))),
+                                         Int64GetDatum(stored_distinct(tile->values)),
+                                         PointerGetDatum(top_entries(tile->values.summary, k, entry_type))};
+    bool nulls[written_count] = {};
+    nulls[grp - 1] = tile->key.grp == nullptr;
+    if (exists)
+        replace_row(writer->rows, place, written_count, values, nulls);
+    else
+        append_row(writer->rows, written_count, values, nulls);
 }
 
 bool copy_snapshot(int32 of, const char *json) {

@@ -18,8 +18,16 @@ bool next_snapshot(RowScan *scan, SnapshotRow *row);
 
 // Within as_owner().
 
-// Writes the first k items of a tile. Replaces an earlier row, or with keep_larger one that has no more events.
-void write_snapshot(const Tile *tile, const char *kind, int32 k, bool keep_larger);
+// Writes snapshots of one rollup, which nothing else may do meanwhile. end_writing(rows) ends it.
+struct SnapshotWriter {
+    RowWriter *rows;
+    MemoryContext context;
+    Gap gaps[level_count];
+};
+SnapshotWriter begin_writing_snapshots();
+// Writes the first k items of a tile. Replaces an earlier row. With keep_larger, it replaces an earlier row
+// that has no more events, and does nothing else.
+void write_snapshot(SnapshotWriter *writer, const Tile *tile, const char *kind, int32 k, bool keep_larger);
 // Copies a row of another database. Returns false if there is one of the same window and group.
 bool copy_snapshot(int32 rollup, const char *json);
 void expire_snapshots(int32 rollup, const char *kind, TimestampTz before); // those that end before

@@ -21,7 +21,8 @@ enum Column {
     registers,
     failed,
     id,
-    column_count = id
+    column_count = id,
+    written_count = failed // the id is a default
 };
 
 constexpr const char *by_key = "tile_key";               // rollup, level, grp, start
@@ -56,15 +57,32 @@ void unfinished_scan_keys(ScanKey keys, int32 id, Level of, TimestampTz after, T
     ScanKeyInit(&keys[3], stop, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE, TimestampTzGetDatum(until));
 }
 
-Oid column_type(Column column) { return get_atttype(table_oid(Table::tile), column); }
-
 Value level_value(Level of) { return Value::int2(static_cast<int16>(of)); }
 
-void write(Prepared *statement, std::initializer_list<Value> values, Tile *tile) {
-    if (execute(statement, values) != 1)
-        elog(ERROR, "could not write a tile of rollup %d", tile->key.rollup);
-    tile->place = *reinterpret_cast<ItemPointer>(DatumGetPointer(result_value(0, 1)));
-    SPI_freetuptable(SPI_tuptable);
+struct WrittenTile {
+    Datum values[written_count];
+    bool nulls[written_count];
+};
+
+WrittenTile written(const Tile &tile) {
+    WrittenTile row = {};
+    const auto set = [&](Column column, Datum value) { row.values[column - 1] = value; };
+    const auto set_pointer = [&](Column column, const void *value) {
+        row.values[column - 1] = PointerGetDatum(value);
+        row.nulls[column - 1] = value == nullptr;
+    };
+    set(start, TimestampTzGetDatum(tile.key.start));
+    set(stop, TimestampTzGetDatum(tile.stop));
+    set(events, Int64GetDatum(tile.events));
+    set(rollup, Int32GetDatum(tile.key.rollup));
+    set(level, Int16GetDatum(static_cast<int16>(tile.key.level)));
+    set(finished, BoolGetDatum(tile.finished));
+    set_pointer(grp, tile.key.grp);
+    set_pointer(summary, tile.values.summary);
+    set_pointer(sketch, tile.values.sketch);
+    set_pointer(registers, tile.values.registers);
+    set(failed, BoolGetDatum(tile.failed));
+    return row;
 }
 
 // The statement returns the number of rows that it deleted, the bytes of their values, and the span from the first to the
@@ -114,6 +132,29 @@ bool find_tile(const TileKey &key, Snapshot snapshot, Tile *tile) {
         return false;
     read_tile(tuple, RelationGetDescr(scan.relation), tile);
     end_rows(&scan);
+    return true;
+}
+
+bool find_tile(const TileKey &key, Gap *gap, MemoryContext context, Tile *tile) {
+    if (gap->contains(key.grp, key.start)) {
+        gap->pass(key.start);
+        return false;
+    }
+    ScanKeyData keys[4];
+    level_scan_keys(keys, key.rollup, key.level);
+    group_scan_key(&keys[2], grp, key.grp);
+    ScanKeyInit(&keys[3], start, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE, TimestampTzGetDatum(key.start));
+    RowScan scan;
+    begin_rows(&scan, table_oid(Table::tile), index_oid(by_key), true, 4, keys, nullptr);
+    Tile next;
+    if (next_tile(&scan, &next))
+        end_rows(&scan);
+    else
+        next.key.start = DT_NOEND;
+    gap->set(context, key.grp, {key.start + 1, next.key.start});
+    if (next.key.start != key.start)
+        return false;
+    *tile = next;
     return true;
 }
 
@@ -205,38 +246,14 @@ Array<ArrayType *> list_groups_in(int32 id, Level below, Span span) {
     return groups;
 }
 
-void insert_tile(Tile *tile) {
-    static Prepared statement = {
-        "INSERT INTO topk.tile (rollup, level, grp, start, stop, events, finished, summary, sketch, registers)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING ctid"};
-    write(&statement,
-          {Value::int4(tile->key.rollup), level_value(tile->key.level), Value::strings(tile->key.grp),
-           Value::time(tile->key.start), Value::time(tile->stop), Value::int8(tile->events), Value::boolean(tile->finished),
-           Value::pointer(column_type(summary), tile->values.summary),
-           Value::pointer(column_type(sketch), tile->values.sketch), Value::pointer(BYTEAOID, tile->values.registers)},
-          tile);
+void insert_tile(RowWriter *tiles, Tile *tile) {
+    const WrittenTile row = written(*tile);
+    tile->place = append_row(tiles, written_count, row.values, row.nulls);
 }
 
-void update_tile(Tile *tile) {
-    static Prepared statement = {"UPDATE topk.tile SET events = $2, finished = $3, summary = $4, sketch = $5, registers = $6"
-                                 " WHERE ctid = $1 RETURNING ctid"};
-    write(&statement,
-          {Value::pointer(TIDOID, &tile->place), Value::int8(tile->events), Value::boolean(tile->finished),
-           Value::pointer(column_type(summary), tile->values.summary),
-           Value::pointer(column_type(sketch), tile->values.sketch), Value::pointer(BYTEAOID, tile->values.registers)},
-          tile);
-}
-
-void finish_tile(Tile *tile) {
-    static Prepared statement = {"UPDATE topk.tile SET finished = true WHERE ctid = $1 RETURNING ctid"};
-    write(&statement, {Value::pointer(TIDOID, &tile->place)}, tile);
-    tile->finished = true;
-}
-
-void fail_tile(Tile *tile) {
-    static Prepared statement = {"UPDATE topk.tile SET failed = true WHERE ctid = $1 RETURNING ctid"};
-    write(&statement, {Value::pointer(TIDOID, &tile->place)}, tile);
-    tile->failed = true;
+void update_tile(RowWriter *tiles, Tile *tile) {
+    const WrittenTile row = written(*tile);
+    tile->place = replace_row(tiles, tile->place, written_count, row.values, row.nulls);
 }
 
 void retry_tiles(int32 id) {

@@ -1,7 +1,9 @@
 // topk.tile: the counts of each window.
 #pragma once
 
+#include "gap.h"
 #include "rollup.h"
+#include "row_writer.h"
 #include "scan.h"
 
 namespace topk::catalog {
@@ -43,6 +45,9 @@ int64 stored_bytes(const StoredTally &values);
 
 // Returns false if the snapshot sees no such row.
 bool find_tile(const TileKey &key, Snapshot snapshot, Tile *tile);
+// Does the same by the latest snapshot, for a caller that looks for many and writes those that it does not find. Each level
+// has a gap of its own, whose memory is in the context.
+bool find_tile(const TileKey &key, Gap *gap, MemoryContext context, Tile *tile);
 
 // Reads the rows of a level and group that begin in the span.
 void begin_tiles(RowScan *scan, int32 rollup, Level level, const ArrayType *grp, Span span, Snapshot snapshot);
@@ -68,10 +73,10 @@ Array<Span> list_counted(int32 rollup, Level below);
 // Returns the groups of such rows that overlap a span; nullptr is all groups together.
 Array<ArrayType *> list_groups_in(int32 rollup, Level below, Span span);
 
-void insert_tile(Tile *tile);
-void update_tile(Tile *tile);   // events, finished and values, by place
-void finish_tile(Tile *tile);   // finished alone
-void fail_tile(Tile *tile);     // failed alone
+// These write to topk.tile, and set the place.
+void insert_tile(RowWriter *tiles, Tile *tile);
+void update_tile(RowWriter *tiles, Tile *tile); // by place
+
 void retry_tiles(int32 rollup); // those that failed
 
 // These delete rows, and add to the change what they did.

@@ -112,7 +112,7 @@ void add_tiles(Absorption *a, const PGresult *result) {
             add_to_window(&writer, window, tile.values, tile.events);
         }
     }
-    write_open_windows(&writer);
+    end_windows(&writer);
     add_level_change(a->row.id, writer.change);
 }
 

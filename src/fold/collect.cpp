@@ -65,11 +65,9 @@ void collect_found(Fold *fold) {
 
 } // namespace
 
-void collect_deltas(Fold *fold) {
-    if (fold->found != nullptr) {
-        collect_found(fold);
-        return;
-    }
+namespace {
+
+void collect_by_scan(Fold *fold) {
     DeltaScan scan;
     begin_delta_scan(&scan, fold->snapshot, fold->row.id);
     while (HeapTuple tuple = next_delta(&scan)) {
@@ -81,6 +79,16 @@ void collect_deltas(Fold *fold) {
         }
         collect(fold, heap_copytuple(tuple), scan.slot, scan.states[scan.slot]);
     }
+}
+
+} // namespace
+
+void collect_deltas(Fold *fold) {
+    if (fold->found != nullptr)
+        collect_found(fold);
+    else
+        collect_by_scan(fold);
+    fold->unread = fold->more ? DT_NOBEGIN : DT_NOEND;
 }
 
 int64 remove_taken(Fold *fold) {

@@ -23,12 +23,8 @@ Array<Tile> tiles_over(Fold *fold, Level level) {
 
 // Merges a tile into the windows above it.
 void merge_upwards(Fold *fold, Tile *tile) {
-    WindowWriter *windows = &fold->windows;
-    for (int level = 1; level < level_count; ++level)
-        if (fold->row.kept[level])
-            add_to_window(windows, move_to_window(windows, static_cast<Level>(level), tile->key.grp, tile->key.start),
-                          tile->values, tile->events);
-    finish_window(windows, tile);
+    add_to_windows_above(&fold->windows, *tile);
+    finish_window(&fold->windows, tile);
 }
 
 // A row for which this cannot be done is left alone from then on. It stays unfinished, so answers add it to the windows
@@ -40,9 +36,12 @@ void finish(Fold *fold, Tile *tile, const Finish &work) {
         work();
         return;
     }
+    const Tile before = *tile;
     if (succeeds_alone(fold, tile->key.grp, work))
         return;
-    fail_tile(tile);
+    *tile = before;
+    tile->failed = true;
+    update_tile(fold->windows.tiles, tile);
     fold->windows.failures = true;
     delete_snapshots_with(tile->key.rollup, tile->key.grp, {tile->key.start, tile->stop});
 }
@@ -55,7 +54,7 @@ bool finish_windows(Fold *fold) {
     for (Tile &tile : tiles)
         finish(fold, &tile, [&] { merge_upwards(fold, &tile); });
     write_open_windows(windows);
-    bool any = tiles.count != 0;
+    bool any = windows->finished || tiles.count != 0;
     for (int level = 1; level < level_count; ++level) {
         if (!fold->row.kept[level])
             continue;

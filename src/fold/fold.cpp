@@ -30,11 +30,14 @@ void fold_deltas(Fold *fold, FoldResult *result) {
     read_bundles(fold);
     register_groups(&fold->groups, &fold->row);
     plan_jobs(fold);
+    if (!fold->alone)
+        fold->windows.finish_until = std::min(fold->now, fold->unread);
     run_jobs(fold);
     result->deltas = remove_taken(fold);
     UnregisterSnapshot(fold->snapshot);
     CommandCounterIncrement();
-    const bool finished = !fold->more && finish_windows(fold);
+    const bool finished = fold->more ? fold->windows.finished : finish_windows(fold);
+    end_windows(&fold->windows);
     if (result->deltas != 0 || finished) {
         add_fold(fold->row.id, fold->totals, fold->now, fold->windows.change);
         if (finished || is_retention_due(fold->row.id))

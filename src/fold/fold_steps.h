@@ -41,9 +41,10 @@ struct Fold {
     TimestampTz now;
     Groups groups;
     Array<CollectedDelta> deltas;
-    size_t bytes;      // of their values
-    Array<Part> parts; // sorted by job
-    bool more;
+    size_t bytes;          // of their values
+    Array<Part> parts;     // sorted by job
+    bool more;             // the log has deltas that the fold does not read
+    TimestampTz unread;    // tiles that stop by then have none of those
     bool everything;       // nothing waits in the log
     bool alone;            // each job in a subtransaction: one of them fails
     MemoryContext context; // of the fold

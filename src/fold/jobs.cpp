@@ -364,6 +364,7 @@ void run_job_alone(Fold *fold, Part *parts, int n) {
 
 void run_jobs(Fold *fold) {
     for (int first = 0, next; first < fold->parts.count; first = next) {
+        CHECK_FOR_INTERRUPTS();
         const Part &a = fold->parts[first];
         for (next = first + 1; next < fold->parts.count; ++next)
             if (fold->parts[next].group != a.group || fold->parts[next].tile != a.tile)

@@ -67,6 +67,7 @@ void write_hours(const RollupRow *row) {
         MemoryContextReset(context);
     }
     MemoryContextDelete(context);
+    end_windows(&writer);
 }
 
 } // namespace
@@ -91,6 +92,7 @@ TimestampTz build_level(const RollupRow *row, Level level) {
         MemoryContextReset(context);
     }
     MemoryContextDelete(context);
+    end_windows(&writer);
     add_level_change(row->id, writer.change);
     return of_level.stop;
 }

@@ -145,6 +145,7 @@ void read_bundles(Fold *fold) {
                 begin_lists(fold->sums);
             if (memory_of(fold->sums) > max_read) {
                 fold->more = true;
+                fold->unread = std::min(fold->unread, tile);
                 finish_sums(fold->sums);
                 return;
             }

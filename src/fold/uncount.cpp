@@ -305,7 +305,7 @@ void remove_rows(const Recount *recount) {
     }
     for (const DeletedWindow &window : windows)
         rebuild_window(recount, &writer, window);
-    write_open_windows(&writer);
+    end_windows(&writer);
     add_level_change(id, writer.change);
 }
 

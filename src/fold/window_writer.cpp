@@ -2,7 +2,6 @@
 
 #include "../catalog/group_key.h"
 #include "../catalog/set_aside.h"
-#include "../catalog/snapshot.h"
 
 namespace topk::fold {
 namespace {
@@ -16,32 +15,42 @@ const char *kind_of(const RollupRow *row, Level level) {
 // For messages about an error of what follows.
 void work_on(WindowWriter *writer, const Tile &tile) { writer->at = {tile.key.level, {tile.key.start, tile.stop}}; }
 
+bool is_complete(const WindowWriter *writer, const Tile &tile) {
+    return tile.key.level == Level::tile && !tile.finished && !tile.failed && tile.stop <= writer->finish_until;
+}
+
 void write(WindowWriter *writer, Window *window) {
-    work_on(writer, window->tile);
+    Tile *tile = &window->tile;
+    work_on(writer, *tile);
     MemoryContext old = MemoryContextSwitchTo(window->context);
-    window->tile.values = store_tally(window->tally);
+    tile->values = store_tally(window->tally);
+    if (is_complete(writer, *tile)) {
+        add_to_windows_above(writer, *tile);
+        work_on(writer, *tile);
+        tile->finished = writer->finished = true;
+    }
     if (window->exists)
-        update_tile(&window->tile);
+        update_tile(writer->tiles, tile);
     else
-        insert_tile(&window->tile);
-    if (window->tile.finished) // late events
-        write_snapshot_of(writer, &window->tile);
+        insert_tile(writer->tiles, tile);
+    if (tile->finished)
+        write_snapshot_of(writer, tile);
     ++writer->written;
-    const int level = static_cast<int>(window->tile.key.level);
+    const int level = static_cast<int>(tile->key.level);
     writer->change.windows[level] += !window->exists;
-    writer->change.bytes[level] += stored_bytes(window->tile.values) - window->bytes;
+    writer->change.bytes[level] += stored_bytes(tile->values) - window->bytes;
     MemoryContextSwitchTo(old);
     MemoryContextDelete(window->context);
 }
 
 } // namespace
 
-void write_snapshot_of(const WindowWriter *writer, const Tile *tile) {
+void write_snapshot_of(WindowWriter *writer, const Tile *tile) {
     const char *kind = kind_of(writer->row, tile->key.level);
     const Span span = {tile->key.start, tile->stop};
     if (kind == nullptr || (writer->failures && has_failures(tile->key.rollup, tile->key.grp, span)))
         return;
-    write_snapshot(tile, kind, writer->row->k, is_lost(writer->lost, tile->key.level, span));
+    write_snapshot(&writer->snapshots, tile, kind, writer->row->k, is_lost(writer->lost, tile->key.level, span));
 }
 
 WindowWriter begin_windows(const RollupRow *row) {
@@ -49,6 +58,9 @@ WindowWriter begin_windows(const RollupRow *row) {
     writer.row = row;
     writer.lost = read_lost(row->id, nullptr);
     writer.failures = has_failures(row->id);
+    writer.finish_until = DT_NOBEGIN;
+    writer.tiles = begin_writing(Table::tile);
+    writer.snapshots = begin_writing_snapshots();
     writer.context = AllocSetContextCreate(CurrentMemoryContext, "pg_topk windows", ALLOCSET_SMALL_SIZES);
     writer.scratch = AllocSetContextCreate(CurrentMemoryContext, "pg_topk merge", ALLOCSET_DEFAULT_SIZES);
     return writer;
@@ -71,7 +83,7 @@ Window *move_to_window(WindowWriter *writer, Level level, ArrayType *grp, Timest
     window->tally = make_tally(writer->row->shape);
     const Span span = window_of(writer->row, level, t);
     const TileKey key = {writer->row->id, level, grp, span.start};
-    window->exists = find_tile(key, nullptr, &window->tile);
+    window->exists = find_tile(key, &writer->gaps[static_cast<int>(level)], writer->context, &window->tile);
     writer->at = {level, span};
     if (window->exists) {
         window->bytes = stored_bytes(window->tile.values);
@@ -89,6 +101,14 @@ void add_to_window(WindowWriter *writer, Window *window, const StoredTally &valu
     merge_into_window(writer, window, events, [&](Tally *tally) { merge_stored(tally, values); });
 }
 
+void add_to_windows_above(WindowWriter *writer, const Tile &tile) {
+    for (int level = 1; level < level_count; ++level)
+        if (writer->row->kept[level])
+            add_to_window(writer, move_to_window(writer, static_cast<Level>(level), tile.key.grp, tile.key.start),
+                          tile.values, tile.events);
+}
+
+// A tile that is finished opens windows of the levels after it.
 void write_open_windows(WindowWriter *writer) {
     for (Window *&open : writer->open) {
         Window *done = open;
@@ -98,9 +118,16 @@ void write_open_windows(WindowWriter *writer) {
     }
 }
 
+void end_windows(WindowWriter *writer) {
+    write_open_windows(writer);
+    end_writing(writer->tiles);
+    end_writing(writer->snapshots.rows);
+}
+
 void finish_window(WindowWriter *writer, Tile *tile) {
     work_on(writer, *tile);
-    finish_tile(tile);
+    tile->finished = true;
+    update_tile(writer->tiles, tile);
     write_snapshot_of(writer, tile);
 }
 

@@ -2,6 +2,7 @@
 #include "../core/spacesaving_format.h"
 #include "function.h"
 #include "sketch_io.h"
+#include "top_entries.h"
 
 namespace topk::pg {
 namespace {
@@ -126,16 +127,9 @@ uint32_t read_top(const Summary &s, uint32_t k, Ranked **entries) {
     return n;
 }
 
-// The final function of topk_agg, which returns topk_entry[]. It uses only the state, as Citus passes nothing else.
-Datum topk_final_value(FunctionCallInfo fcinfo) {
-    require_aggregate(fcinfo, SpaceSaving::type_name);
-    if (PG_ARGISNULL(0))
-        PG_RETURN_NULL();
-    const Summary s = read_summary(bytes_of(stored_value<SpaceSaving>(PG_GETARG_DATUM(0))));
+ArrayType *entry_array(const Summary &s, uint32_t k, Oid entry_type) {
     Ranked *entries;
-    const uint32_t n = read_top(s, s.k, &entries);
-
-    const Oid entry_type = get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid));
+    const uint32_t n = read_top(s, k, &entries);
     TupleDesc descriptor = lookup_rowtype_tupdesc(entry_type, -1);
     auto *rows = static_cast<Datum *>(palloc(n * sizeof(Datum) + 1));
     for (uint32_t i = 0; i < n; ++i) {
@@ -145,7 +139,16 @@ Datum topk_final_value(FunctionCallInfo fcinfo) {
         rows[i] = HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls));
     }
     ReleaseTupleDesc(descriptor);
-    PG_RETURN_ARRAYTYPE_P(construct_array(rows, static_cast<int>(n), entry_type, -1, false, TYPALIGN_DOUBLE));
+    return construct_array(rows, static_cast<int>(n), entry_type, -1, false, TYPALIGN_DOUBLE);
+}
+
+// The final function of topk_agg, which returns topk_entry[]. It uses only the state, as Citus passes nothing else.
+Datum topk_final_value(FunctionCallInfo fcinfo) {
+    require_aggregate(fcinfo, SpaceSaving::type_name);
+    if (PG_ARGISNULL(0))
+        PG_RETURN_NULL();
+    const Summary s = read_summary(bytes_of(stored_value<SpaceSaving>(PG_GETARG_DATUM(0))));
+    PG_RETURN_ARRAYTYPE_P(entry_array(s, s.k, get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid))));
 }
 
 Datum return_entries(FunctionCallInfo fcinfo, const Summary &s, const Ranked *entries, uint32_t n) {
@@ -208,6 +211,12 @@ Datum empty(FunctionCallInfo fcinfo) {
 }
 
 } // namespace
+
+ArrayType *top_entries(struct varlena *summary, int32 k, Oid entry_type) {
+    const struct varlena *value = pg_detoast_datum_packed(summary);
+    return entry_array(read_summary(bytes_of(value)), static_cast<uint32_t>(k), entry_type);
+}
+
 } // namespace topk::pg
 
 using namespace topk;

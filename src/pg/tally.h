@@ -107,6 +107,7 @@ uint64_t readable_weight(const StoredTally &stored);
 // Return the weight, and the number of distinct items, which is exact or estimated from the registers.
 inline uint64_t tally_weight(const Tally *tally) { return tally->summary->total(); }
 int64 tally_distinct(const Tally *tally);
-int64 registers_estimate(const struct varlena *registers);
+int64 stored_distinct(const StoredTally &stored);          // of one with a summary
+int64 registers_estimate(const struct varlena *registers); // not toasted
 
 } // namespace topk::pg

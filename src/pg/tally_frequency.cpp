@@ -151,6 +151,15 @@ uint64_t stored_weight(const StoredTally &stored) {
     return weight;
 }
 
+int64 stored_distinct(const StoredTally &stored) {
+    if (stored.registers != nullptr)
+        return registers_estimate(pg_detoast_datum_packed(stored.registers));
+    const Bytes bytes = bytes_of(pg_detoast_datum_packed(stored.summary));
+    uint32_t n = 0;
+    guarded([&] { n = StoredSpaceSaving(bytes.data, bytes.size).size(); });
+    return n;
+}
+
 uint64_t readable_weight(const StoredTally &stored) {
     uint64_t weight = 0;
     return in_subtransaction([&] { weight = stored_weight(stored); }) == nullptr ? weight : 0;

@@ -100,14 +100,14 @@ Datum bundle_groups(FunctionCallInfo fcinfo) {
 }
 
 Datum distinct_items(FunctionCallInfo fcinfo) {
-    if (!PG_ARGISNULL(1))
-        PG_RETURN_INT64(registers_estimate(PG_GETARG_BYTEA_PP(1)));
-    if (PG_ARGISNULL(0))
+    if (PG_ARGISNULL(0) && PG_ARGISNULL(1))
         PG_RETURN_NULL();
-    const Bytes bytes = bytes_of(stored_value<SpaceSaving>(PG_GETARG_DATUM(0)));
-    uint32_t n = 0;
-    guarded([&] { n = StoredSpaceSaving(bytes.data, bytes.size).size(); });
-    PG_RETURN_INT64(n);
+    StoredTally stored = {};
+    if (!PG_ARGISNULL(1))
+        stored.registers = PG_GETARG_BYTEA_PP(1);
+    else
+        stored.summary = stored_value<SpaceSaving>(PG_GETARG_DATUM(0));
+    PG_RETURN_INT64(stored_distinct(stored));
 }
 
 } // namespace
