@@ -4,6 +4,7 @@ SET client_min_messages = warning;
 SET allow_system_table_mods = on;
 CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod "char", colocationid integer, repmodel "char");
 CREATE TABLE pg_catalog.pg_dist_shard (logicalrelid regclass, shardid bigint);
+CREATE TABLE pg_catalog.pg_dist_placement (shardid bigint, groupid integer);
 CREATE TABLE pg_catalog.pg_dist_local_group AS SELECT 0 AS groupid;
 CREATE TABLE pg_catalog.pg_dist_node (nodeid integer, groupid integer, nodename text, nodeport integer, noderole text, isactive boolean);
 CREATE TABLE pg_catalog.pg_dist_authinfo (nodeid integer, rolename name, authinfo text);
@@ -57,6 +58,21 @@ SELECT topk.create_rollup('ids', 'sharded.plays', 'id', 'at') IS NOT NULL AS cre
 SELECT sharded.masked(arguments) ~ '^''U {.*"k": 7, .*"item": "song", .*"name": "songs", .*}'', ''U {.*"name": "ids", .*}''$' AS written FROM sharded.arguments
 WHERE "table" = 'sharded.plays'::regclass;
 ALTER TABLE sharded.plays RENAME COLUMN song TO item;
+-- What an expression needs stays, and may get another name. The rights to ask are in the definition.
+CREATE FUNCTION sharded.folded(text) RETURNS text IMMUTABLE LANGUAGE sql RETURN lower($1);
+SELECT topk.create_rollup('folded', 'sharded.plays', 'sharded.folded(item)', 'at') IS NOT NULL AS created;
+DROP FUNCTION sharded.folded;
+DROP FUNCTION sharded.folded CASCADE;
+ALTER FUNCTION sharded.folded RENAME TO lowered;
+CREATE ROLE regress_topk_asker;
+SELECT topk.grant_ask('sharded.folded', 'regress_topk_asker');
+SELECT sharded.masked(arguments) ~ '"item": "sharded.lowered\(item\)".*"askers": \[{"role": "regress_topk_asker"}\]' AS written FROM sharded.arguments
+WHERE "table" = 'sharded.plays'::regclass;
+SELECT topk.revoke_ask('sharded.folded', 'regress_topk_asker');
+SELECT arguments ~ 'askers' AS written FROM sharded.arguments WHERE "table" = 'sharded.plays'::regclass;
+DROP ROLE regress_topk_asker;
+SELECT topk.drop_rollup('sharded.folded');
+DROP FUNCTION sharded.lowered;
 -- A shard whose trigger counts for more or fewer rollups than the node has is an error.
 INSERT INTO sharded.plays_102008 VALUES (1, '2024-05-05 12:00+00', 'a');
 SELECT topk.drop_rollup('sharded.ids');
@@ -79,12 +95,15 @@ INSERT INTO sharded.plays_102009 VALUES (1, '2024-05-05 12:00+00', 'c');
 INSERT INTO pg_dist_shard VALUES ('sharded.plays', 102009);
 INSERT INTO sharded.plays_102009 VALUES (1, '2024-05-05 12:00+00', 'c');
 SELECT item, count FROM topk.top('sharded.songs', 'day', '2024-05-05');
--- A shard that has the trigger of a table whose rollups were made before it was distributed, or of rollups that the node lacks
+-- A shard that has the trigger of a table whose rollups were made before it was distributed, or of rollups that the node lacks, which
+-- may be those of another connection
 CREATE TABLE sharded.songs_102010 (at timestamptz, item text);
 CREATE TRIGGER topk_capture_102010 AFTER INSERT ON sharded.songs_102010 REFERENCING NEW TABLE AS topk_rows
     FOR EACH STATEMENT EXECUTE FUNCTION topk.capture();
 CREATE TRIGGER topk_capture_102010 AFTER INSERT ON sharded.songs_102010 REFERENCING NEW TABLE AS topk_rows
     FOR EACH STATEMENT EXECUTE FUNCTION topk.capture('11111111-1111-1111-1111-111111111111');
+INSERT INTO sharded.songs_102010 VALUES ('2024-05-05 12:00+00', 'a');
+DROP TRIGGER topk_capture_102010 ON sharded.songs_102010;
 CREATE TRIGGER topk_capture_102010 AFTER INSERT ON sharded.songs_102010 REFERENCING NEW TABLE AS topk_rows
     FOR EACH STATEMENT EXECUTE FUNCTION topk.capture('{}');
 CREATE TRIGGER other_102010 AFTER INSERT ON sharded.songs_102010 FOR EACH STATEMENT EXECUTE FUNCTION topk.expressions();
@@ -146,6 +165,12 @@ CALL sharded.follow(sharded.definition(2, '{"name": "c", "filter": "id > 1", "k"
 INSERT INTO sharded.films VALUES ('2024-05-05 12:00+00', 2, 'b');
 SELECT item, count FROM topk.top('sharded.c', 'week', '2024-05-05');
 SELECT * FROM sharded.rollups;
+-- They bring rights to ask, where the roles are known.
+CALL sharded.follow(sharded.definition(2, '{"name": "c", "filter": "id > 1", "askers": [{"role": "regress_topk_sharded", "group": null}, {"role": "nobody", "group": null}]}'));
+SELECT rollup, role, group_key FROM topk.askers WHERE schema = 'sharded';
+SELECT topk.grant_ask('sharded.c', 'regress_topk_sharded');
+CALL sharded.follow(sharded.definition(2, '{"name": "c", "filter": "id > 1"}'));
+SELECT rollup, role, group_key FROM topk.askers WHERE schema = 'sharded';
 CALL sharded.follow('');
 SELECT * FROM sharded.rollups;
 
@@ -156,7 +181,7 @@ SELECT "table" FROM sharded.arguments WHERE "table"::text LIKE 'sharded.plays';
 DROP SCHEMA sharded CASCADE;
 DROP ROLE regress_topk_sharded;
 DROP FUNCTION pg_catalog.shard_name(regclass, bigint);
-DROP TABLE pg_catalog.pg_dist_shard, pg_catalog.pg_dist_partition, pg_catalog.pg_dist_local_group, pg_catalog.pg_dist_node,
+DROP TABLE pg_catalog.pg_dist_shard, pg_catalog.pg_dist_placement, pg_catalog.pg_dist_partition, pg_catalog.pg_dist_local_group, pg_catalog.pg_dist_node,
     pg_catalog.pg_dist_authinfo;
 SELECT count(*) FROM topk.rollup WHERE identity IS NOT NULL;
 RESET allow_system_table_mods;

@@ -241,7 +241,7 @@ CREATE FUNCTION topk.sync_nodes(OUT node text, OUT rollup text)
     LANGUAGE C STRICT ROWS 3
     AS 'MODULE_PATHNAME', 'topk_sync_nodes';
 COMMENT ON FUNCTION topk.sync_nodes() IS
-    'creates the streams of this database that have rollups, and these rollups, on all nodes that lack them, and returns a row for each rollup that it has created. It takes the streams that the current user owns, and works on each node as the role by which the user asks it; what is there already stays as it is. Each node commits by itself: after an error, call it again. Privileges are not copied.';
+    'creates the streams of this database that have rollups, and these rollups, on all nodes that lack them, and returns a row for each rollup that it has created. It takes the streams that the current user owns, and works on each node as the role by which the user asks it; what is there already stays as it is. What it creates has the owner and the privileges that it has here, and the rights of topk.grant_ask; a role that a node lacks is an error for a stream, and a warning there for a right to ask. Each node commits by itself: after an error, call it again.';
 
 CREATE FUNCTION topk.keep_history(rollup text, window_kind text, since timestamptz DEFAULT NULL,
                                   until timestamptz DEFAULT 'infinity', group_key text[] DEFAULT NULL)

@@ -3,6 +3,7 @@
 #include "../catalog/group_key.h"
 #include "../catalog/rights.h"
 #include "../catalog/rollup_name.h"
+#include "../cluster/question.h"
 #include "../statistics/statistics.h"
 
 extern "C" {
@@ -49,10 +50,12 @@ AskedGroups keys_of(ArrayType *array, const RollupRow *row) {
     return groups;
 }
 
-// Once in a statement, which may ask many times.
+// Once in a statement, which may ask many times. Other nodes may know more groups.
 void notice_unknown(const RollupRow *row, ArrayType *grp) {
     static TimestampTz statement = 0;
     static uint64 noticed = 0;
+    if (cluster::list_nodes_to_ask(row->spread).count != 0)
+        return;
     const uint64 group = SpaceSaving::key_of(grp, VARSIZE(grp)).hash + static_cast<uint32>(row->id);
     if (statement == GetCurrentStatementStartTimestamp() && noticed == group)
         return;

@@ -52,4 +52,26 @@ void delete_grants_of_dropped_roles() {
     execute("DELETE FROM topk.ask_grant AS g WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = g.role)");
 }
 
+char *describe_grants(int32 of) {
+    execute("SELECT jsonb_agg(jsonb_build_object('role', r.rolname, 'group', to_jsonb(g.grp)) ORDER BY r.rolname, g.grp)"
+            " FROM topk.ask_grant AS g JOIN pg_roles AS r ON r.oid = g.role WHERE g.rollup = $1",
+            {Value::int4(of)});
+    return result_string(0, 1);
+}
+
+const char *copy_grants(int32 of, const char *json) {
+    delete_grants(of);
+    if (json == nullptr)
+        return nullptr;
+    execute("INSERT INTO topk.ask_grant (rollup, role, grp)"
+            " SELECT $1, r.oid, g.\"group\" FROM jsonb_to_recordset($2::jsonb) AS g (role name, \"group\" text[])"
+            " JOIN pg_roles AS r ON r.rolname = g.role",
+            {Value::int4(of), Value::string(json)});
+    return execute("SELECT g.role FROM jsonb_to_recordset($1::jsonb) AS g (role name)"
+                   " WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = g.role) ORDER BY g.role LIMIT 1",
+                   {Value::string(json)}) == 0
+               ? nullptr
+               : result_string(0, 1);
+}
+
 } // namespace topk::catalog

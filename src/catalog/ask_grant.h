@@ -23,4 +23,10 @@ uint64 delete_grants(int32 rollup, Oid role); // of everything, and of all group
 void delete_grants(int32 rollup);             // all of a rollup that is dropped
 void delete_grants_of_dropped_roles();
 
+// Returns the rights of a rollup as JSON, with the names of roles; nullptr: there are none. The string outlives the bracket.
+char *describe_grants(int32 rollup);
+// Gives a rollup the rights that describe_grants() has returned on another node, and no others. Returns the name of a role
+// that is missing here and gets none; nullptr: there is none.
+const char *copy_grants(int32 rollup, const char *json);
+
 } // namespace topk::catalog

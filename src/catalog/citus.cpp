@@ -36,6 +36,14 @@ Distribution distribution_of(Oid table) {
     });
 }
 
+bool has_shards_here(Oid table) {
+    return as_owner([&] {
+        return execute("SELECT FROM pg_dist_shard JOIN pg_dist_placement USING (shardid)"
+                       " WHERE logicalrelid = $1 AND groupid IN (SELECT groupid FROM pg_dist_local_group) LIMIT 1",
+                       {Value::oid(table)}) != 0;
+    });
+}
+
 bool is_coordinator() {
     return has_citus() && as_owner([] { return execute("SELECT FROM pg_dist_local_group WHERE groupid = 0") != 0; });
 }

@@ -16,6 +16,9 @@ enum class Distribution {
 };
 Distribution distribution_of(Oid table);
 
+// Whether this node stores shards of a distributed table.
+bool has_shards_here(Oid table);
+
 // Whether this database is the coordinator, which alone changes what all nodes have.
 bool is_coordinator();
 

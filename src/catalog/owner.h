@@ -6,6 +6,7 @@
 extern "C" {
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "utils/syscache.h"
 }
 
 namespace topk::catalog {
@@ -18,6 +19,15 @@ inline bool is_owner(Oid user, Oid source) {
 #endif
 }
 inline bool is_owner(Oid source) { return is_owner(GetUserId(), source); }
+
+inline Oid owner_of(Oid source) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(source));
+    if (!HeapTupleIsValid(tuple)) // dropped by a session whose event triggers were off
+        return InvalidOid;
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
 
 inline void require_ownership(Oid source) {
     if (!is_owner(source))

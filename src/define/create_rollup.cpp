@@ -10,6 +10,7 @@
 #include "../stream/expressions.h"
 #include "../catalog/lock.h"
 #include "../catalog/items_table.h"
+#include "../catalog/owner.h"
 #include "options.h"
 #include "source.h"
 
@@ -68,15 +69,6 @@ void set_texts(FunctionCallInfo fcinfo, RollupDefinition *rollup) {
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("group_by must not contain null")));
         rollup->groups[i] = TextDatumGetCString(groups[i]);
     }
-}
-
-Oid owner_of(Oid relation) {
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-    if (!HeapTupleIsValid(tuple)) // dropped by a session whose event triggers were off
-        return InvalidOid;
-    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-    return owner;
 }
 
 // The lock makes transactions that create rollups for the same owner wait for each other.

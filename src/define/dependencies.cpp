@@ -4,6 +4,7 @@
 #include "../catalog/expression_tree.h"
 #include "../pg/function.h"
 #include "../pg/subtransaction.h"
+#include "triggers.h"
 
 extern "C" {
 #include "catalog/dependency.h"
@@ -64,7 +65,7 @@ void refuse_temporary(const ObjectAddress &needed) {
 }
 
 // In place of what the trigger depended on: first what every trigger depends on, as in CREATE TRIGGER.
-void record_dependencies(Relation source, const Trigger *holder, const Expressions &expressions) {
+void record_dependencies(Relation source, const Trigger *holder, List *expressions) {
     ObjectAddress self, function, relation;
     ObjectAddressSet(self, TriggerRelationId, holder->tgoid);
     ObjectAddressSet(function, ProcedureRelationId, holder->tgfoid);
@@ -72,7 +73,7 @@ void record_dependencies(Relation source, const Trigger *holder, const Expressio
     deleteDependencyRecordsFor(TriggerRelationId, holder->tgoid, true);
     recordDependencyOn(&self, &function, DEPENDENCY_NORMAL);
     recordDependencyOn(&self, &relation, DEPENDENCY_AUTO);
-    Node *needed = without_columns(reinterpret_cast<Node *>(expressions.coerced), nullptr);
+    Node *needed = without_columns(reinterpret_cast<Node *>(expressions), nullptr);
     recordDependencyOnExpr(&self, needed, NIL, DEPENDENCY_NORMAL);
     CommandCounterIncrement();
     for_each_needed(holder->tgoid, refuse_temporary);
@@ -91,6 +92,8 @@ struct Holder {
     Oid trigger;
 };
 
+Oid oid_of(const Trigger *trigger) { return trigger == nullptr ? InvalidOid : trigger->tgoid; }
+
 bool before(const Holder &a, const Holder &b) { return strcmp(a.rollup, b.rollup) < 0; }
 
 // Sorted copies, as there may be thousands, and the server may read the triggers anew meanwhile.
@@ -106,10 +109,12 @@ Array<Holder> list_holders(Relation source) {
     return holders;
 }
 
-bool is_stored(const Array<Holder> &holders, const RollupDefinition *row) {
+bool is_stored(Relation source, const Array<Holder> &holders, const RollupDefinition *row) {
     TreeHolder tree;
     if (!find_tree(row->id, &tree) || tree.source != row->source)
         return false;
+    if (row->identity != nullptr)
+        return tree.trigger == oid_of(find_capture(source));
     const Holder *holder = std::lower_bound(holders.begin(), holders.end(), Holder{row->name, InvalidOid}, before);
     const bool held = holder != holders.end() && strcmp(holder->rollup, row->name) == 0;
     return tree.trigger == (held ? holder->trigger : InvalidOid);
@@ -132,7 +137,7 @@ void store_missing_of(Oid oid) {
     ListCell *cell;
     foreach (cell, read_definitions(oid)) {
         const auto *row = static_cast<const RollupDefinition *>(lfirst(cell));
-        if (is_stored(holders, row))
+        if (is_stored(source, holders, row))
             continue;
         if (ErrorData *error = in_subtransaction([&] { store_missing(source, row); }))
             ereport(LOG, (errcode(error->sqlerrcode),
@@ -168,6 +173,14 @@ const Trigger *find_holder(Relation source, const char *rollup) {
     return nullptr;
 }
 
+namespace {
+
+const Trigger *depender_of(Relation source, const RollupDefinition *rollup) {
+    return rollup->identity == nullptr ? find_holder(source, rollup->name) : find_capture(source);
+}
+
+} // namespace
+
 // The trigger fires when there is nothing to do for it, and rarely: at TRUNCATE, or of a stream at DELETE, which fails.
 char *holder_command(Relation source, const RollupOfSource &rollup) {
     char *trigger = psprintf("topk_expressions_%s", rollup.name);
@@ -182,17 +195,32 @@ char *holder_command(Relation source, const RollupOfSource &rollup) {
 }
 
 void store_expressions(Relation source, const RollupDefinition *rollup, const Expressions &expressions) {
-    const Trigger *holder = find_holder(source, rollup->name);
-    const Oid trigger = holder == nullptr ? InvalidOid : holder->tgoid;
-    if (holder != nullptr)
-        record_dependencies(source, holder, expressions);
+    const Trigger *holder = depender_of(source, rollup);
+    const Oid trigger = oid_of(holder);
+    if (holder != nullptr && rollup->identity == nullptr)
+        record_dependencies(source, holder, expressions.coerced);
     as_owner([&] {
         write_tree({rollup->id, RelationGetRelid(source), trigger}, list_make2(expressions.written, expressions.coerced));
     });
+    if (rollup->identity != nullptr)
+        record_shared_dependencies(source);
 }
 
-void lock_needed(Relation source, const char *rollup) {
-    const Trigger *holder = find_holder(source, rollup);
+void record_shared_dependencies(Relation source) {
+    const Trigger *capture = find_capture(source);
+    if (capture == nullptr)
+        return;
+    CommandCounterIncrement();
+    List *expressions = NIL;
+    ListCell *cell;
+    foreach (cell, read_definitions(RelationGetRelid(source)))
+        if (const auto *row = static_cast<const RollupDefinition *>(lfirst(cell)); row->identity != nullptr)
+            expressions = list_concat(expressions, stream::read_tree_of(source, row->id).coerced);
+    record_dependencies(source, capture, expressions);
+}
+
+void lock_needed(Relation source, const RollupDefinition *rollup) {
+    const Trigger *holder = depender_of(source, rollup);
     if (holder == nullptr)
         return;
     for_each_needed(holder->tgoid, [&](const ObjectAddress &needed) {

@@ -1,6 +1,7 @@
 #include "distributed.h"
 
 #include "../catalog/as_owner.h"
+#include "../catalog/ask_grant.h"
 #include "../catalog/citus.h"
 #include "../catalog/lock.h"
 #include "../catalog/owner.h"
@@ -8,12 +9,12 @@
 #include "../catalog/statement.h"
 #include "alter_rollup.h"
 #include "create_rollup.h"
+#include "dependencies.h"
 #include "drop_rollup.h"
 #include "triggers.h"
 
 extern "C" {
 #include "catalog/pg_class.h"
-#include "common/hashfn.h"
 }
 
 namespace topk::define {
@@ -58,7 +59,7 @@ Array<const char *> wanted_arguments(Oid table) {
     Array<const char *> arguments = {};
     for (const RollupOfSource &rollup : list_of(table))
         if (rollup.identity != nullptr)
-            arguments.add(psprintf("%s %s", rollup.identity, as_owner([&] { return describe(rollup.id); })));
+            arguments.add(psprintf("%s %s", rollup.identity, describe_for_nodes(rollup.id)));
     ListCell *cell;
     foreach (cell, ancestors_of(table))
         for (const RollupOfSource &rollup : list_of(lfirst_oid(cell)))
@@ -103,7 +104,14 @@ void run_on_all_nodes(List *commands) {
     AtEOXact_GUC(true, level);
 }
 
-void publish(Oid oid) {
+void renew_dependencies(Oid table) {
+    Relation relation = table_open(table, NoLock);
+    record_shared_dependencies(relation);
+    table_close(relation, NoLock);
+}
+
+// runs_as: InvalidOid is the owner of the table.
+void publish(Oid oid, Oid runs_as) {
     Relation relation = table_open(oid, ShareRowExclusiveLock);
     if (relation->rd_rel->relispartition && has_rollups(oid))
         raise_partition(relation);
@@ -113,17 +121,18 @@ void publish(Oid oid) {
     const char *table =
         quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation));
     const Array<const char *> present = arguments_of(trigger), wanted = wanted_arguments(oid);
-    const Oid owner = relation->rd_rel->relowner;
+    const Oid user = OidIsValid(runs_as) ? runs_as : relation->rd_rel->relowner;
     table_close(relation, NoLock);
     if (exists ? wanted.count != 0 && equal_arguments(present, wanted) : wanted.count == 0)
         return;
     List *commands = list_make1(trigger_command(name, table, wanted));
     if (wanted.count == 0)
         commands = lappend(commands, psprintf("DROP TRIGGER %s ON %s", quote_identifier(name), table));
-    if (owner == GetUserId())
+    if (user == GetUserId())
         run_on_all_nodes(commands);
     else
-        as_source_owner(owner, nullptr, [&] { run_on_all_nodes(commands); });
+        as_source_owner(user, nullptr, [&] { run_on_all_nodes(commands); });
+    renew_dependencies(oid);
     // Citus distributes a new partition when the statement that makes it goes on.
     if (distribution_of(oid) == Distribution::none)
         set("citus.enable_unsafe_triggers", "on", GUC_ACTION_LOCAL);
@@ -161,7 +170,25 @@ bool fill_arguments(FunctionCallInfo call, int count, const char *statement, std
     return any;
 }
 
+void copy_rights(int32 id, const char *json) {
+    const char *missing = as_owner([&] {
+        execute("SELECT $1::jsonb -> 'askers'", {Value::string(json)});
+        return copy_grants(id, result_string(0, 1));
+    });
+    if (missing != nullptr)
+        ereport(WARNING, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                          errmsg("role \"%s\" does not exist here, and gets no right to ask", missing)));
+}
+
 } // namespace
+
+char *describe_for_nodes(int32 id) {
+    return as_owner([&] {
+        execute("SELECT $1::jsonb || jsonb_strip_nulls(jsonb_build_object('askers', $2::jsonb))",
+                {Value::string(describe(id)), Value::string(describe_grants(id))});
+        return result_string(0, 1);
+    });
+}
 
 int32 create_described(Oid table, const char *json, const char *identity) {
     LOCAL_FCINFO(call, create_argument_count);
@@ -171,7 +198,9 @@ int32 create_described(Oid table, const char *json, const char *identity) {
                             " d.accept_past, d.accept_future, false, d.metadata, d.metadata_key, false FROM %s",
                             record),
                    {Value::string(json), Value::oid(table)});
-    return create_rollup(call, identity);
+    const int32 id = create_rollup(call, identity);
+    copy_rights(id, json);
+    return id;
 }
 
 namespace {
@@ -194,6 +223,7 @@ void change(const RollupDefinition *rollup, const Definition &definition) {
          Value::string(qualified_name(rollup->source, rollup->name))});
     if (differs)
         alter_rollup(call, true);
+    copy_rights(rollup->id, definition.json);
 }
 
 // Citus has made the table of a rollup anew. It does so as a superuser; others could take the counts of somebody's table.
@@ -207,15 +237,25 @@ void attach(RollupDefinition *rollup, Oid table) {
     reconnect(rollup, nullptr, before);
 }
 
-void follow(Oid table, const Array<Definition> &definitions) {
-    require_ownership(table); // anybody with the privilege TRIGGER may create a trigger
+// Waits for the INSERTs that have counted for them. Not by short attempts: Citus must see who waits for whom.
+void drop_others(Oid table, const Array<Definition> &definitions) {
+    Array<int32> dropped = {};
     for (const RollupOfSource &rollup : list_of(table))
         if (rollup.identity != nullptr && std::none_of(definitions.begin(), definitions.end(), [&](const Definition &d) {
                 return strcmp(d.identity, rollup.identity) == 0;
-            })) {
-            lock_rollup(rollup.id, true);
-            delete_rollup(rollup.id);
-        }
+            }))
+            dropped.add(rollup.id);
+    for (const int32 id : dropped)
+        lock_rollup(id, true);
+    if (dropped.count != 0)
+        LockRelationOid(table, AccessExclusiveLock);
+    for (const int32 id : dropped)
+        delete_rollup(id);
+}
+
+void follow(Oid table, const Array<Definition> &definitions) {
+    require_ownership(table); // anybody with the privilege TRIGGER may create a trigger
+    drop_others(table, definitions);
     CommandCounterIncrement();
     for (const Definition &definition : definitions) {
         if (definition.json == nullptr)
@@ -231,6 +271,7 @@ void follow(Oid table, const Array<Definition> &definitions) {
         }
         CommandCounterIncrement();
     }
+    renew_dependencies(table);
     CacheInvalidateRelcacheByRelid(table);
 }
 
@@ -241,14 +282,10 @@ bool is_named_like_shard(const CreateTrigStmt *statement) {
            strspn(number + 1, "0123456789") == strlen(number + 1);
 }
 
-void require_known(Oid shard, const Array<const char *> &arguments, const Array<Definition> &definitions) {
-    if (has_rollups(shard))
-        return;
-    for (const Definition &definition : definitions)
-        if (find_identity(definition.identity) == 0)
-            ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                            errmsg("this node lacks a rollup whose events shard \"%s\" counts", get_rel_name(shard))));
-    if (arguments.count == 0)
+// A shard whose definitions this node does not know refuses rows (begin_capture_of_shard). That cannot be said here: the
+// rollup may be new, and known to another connection of the same distributed transaction alone.
+void require_definitions(Oid shard, const Array<const char *> &arguments) {
+    if (arguments.count == 0 && !has_rollups(shard))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("a table with rollups cannot be distributed: its shard \"%s\" would count nothing",
                                get_rel_name(shard)),
@@ -274,7 +311,13 @@ void publish_definitions(Oid table) {
         return;
     ListCell *cell;
     foreach (cell, find_all_inheritors(table, ShareRowExclusiveLock, nullptr))
-        publish(lfirst_oid(cell));
+        publish(lfirst_oid(cell), InvalidOid);
+}
+
+void withdraw_definitions(Oid table) {
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(table, ShareRowExclusiveLock, nullptr))
+        publish(lfirst_oid(cell), GetUserId());
 }
 
 void follow_trigger(const CreateTrigStmt *statement) {
@@ -295,7 +338,7 @@ void follow_trigger(const CreateTrigStmt *statement) {
         if (strcmp(argument, no_rollups) != 0)
             definitions.add(parse(argument));
     if (is_named_like_shard(statement))
-        require_known(oid, arguments, definitions);
+        require_definitions(oid, arguments);
     else if (!is_coordinator()) {
         const int level = pin_settings();
         follow(oid, definitions);
@@ -311,29 +354,6 @@ void require_coordinator(Oid source, int32 id) {
             ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                             errmsg("cannot change rollup \"%s\" of a distributed table on this node", rollup.name),
                             errhint("Do it on the coordinator.")));
-}
-
-bool keeps_dropped_rollups() { return has_citus() && !is_coordinator(); }
-
-// The other table has the name of this one with its hash behind it until this one is gone.
-void refuse_remaking(Oid dropped) {
-    if (!has_citus())
-        return;
-    as_owner([&] {
-        if (execute("SELECT address_names[1], address_names[2] FROM pg_event_trigger_dropped_objects()"
-                    " WHERE classid = 'pg_class'::regclass AND objid = $1 AND objsubid = 0",
-                    {Value::oid(dropped)}) == 0)
-            return;
-        const char *schema = result_string(0, 1), *name = result_string(0, 2);
-        const uint32 hash = hash_bytes(reinterpret_cast<const unsigned char *>(name), static_cast<int>(strlen(name)));
-        if (execute("SELECT FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident($1))"
-                    " AND relname LIKE '%\\_' || $2",
-                    {Value::string(schema), Value::string(psprintf("%u", hash))}) != 0)
-            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                            errmsg("cannot make another table of \"%s\", because it has rollups", name),
-                            errdetail("Their counts would be lost with the old table."),
-                            errhint("Drop its rollups with topk.drop_rollup() first, and create them again afterwards.")));
-    });
 }
 
 } // namespace topk::define

@@ -5,6 +5,8 @@
 #include "../catalog/owner.h"
 #include "../catalog/rights.h"
 #include "../catalog/rollup_name.h"
+#include "distributed.h"
+#include "triggers.h"
 
 namespace topk::define {
 namespace {
@@ -22,6 +24,15 @@ void owned_rollup(FunctionCallInfo fcinfo, RollupRow *row) {
     if (!read_rollup(rollup.id, nullptr, row))
         raise_no_rollup(name);
     require_ownership(row->source);
+    require_coordinator(row->source, row->id);
+}
+
+// Citus brings the rights to ask a rollup of a distributed table to the other nodes, with its definition.
+void publish_rights(const RollupRow &row) {
+    if (!row.spread)
+        return;
+    CommandCounterIncrement();
+    sync_triggers(row.source);
 }
 
 Oid role_argument(FunctionCallInfo fcinfo) {
@@ -45,6 +56,7 @@ Datum grant_ask(FunctionCallInfo fcinfo) {
         for (int i = 0; i < groups.count; ++i)
             insert_grant({row.id, role, groups.keys[i]});
     });
+    publish_rights(row);
     if (!is_reader(role, row.source))
         ereport(NOTICE, (errmsg("role \"%s\" cannot ask yet", GetUserNameFromId(role, false)),
                          errdetail("Asking also takes the privileges of role \"%s\".", reader_role),
@@ -74,6 +86,7 @@ Datum revoke_ask(FunctionCallInfo fcinfo) {
                 (errcode(ERRCODE_UNDEFINED_OBJECT),
                  errmsg("role \"%s\" has no such right to ask rollup \"%s\"", GetUserNameFromId(role, false), row.name),
                  errhint("The view topk.askers lists the rights.")));
+    publish_rights(row);
     PG_RETURN_VOID();
 }
 

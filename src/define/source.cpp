@@ -57,7 +57,7 @@ void connect_rollup(RollupDefinition *rollup, const stream::Expressions &express
     sync_triggers(rollup->source);
     Relation source = table_open(rollup->source, NoLock);
     store_expressions(source, rollup, expressions);
-    lock_needed(source, rollup->name);
+    lock_needed(source, rollup);
     print_expressions(source, expressions, rollup);
     as_owner([&] { update_expressions(*rollup); });
     table_close(source, NoLock);

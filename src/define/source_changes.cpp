@@ -248,8 +248,10 @@ bool has_followers(FunctionCallInfo fcinfo) {
 
 Datum before_ddl(FunctionCallInfo fcinfo) {
     require_event(fcinfo, "ddl_command_start");
-    if (has_followers(fcinfo))
+    if (has_followers(fcinfo)) {
         store_missing_expressions(InvalidOid);
+        drop_rollups_first(reinterpret_cast<EventTriggerData *>(fcinfo->context)->parsetree);
+    }
     PG_RETURN_VOID();
 }
 
@@ -399,8 +401,9 @@ void drop_rollups_of_triggers() {
     for (const TreeHolder &tree : list_trees()) {
         const bool cascade = list_member_oid(cascaded, tree.trigger);
         RollupRow row;
-        if ((!cascade && !list_member_oid(originals, tree.trigger)) || !read_rollup(tree.rollup, nullptr, &row))
-            continue;
+        if ((!cascade && !list_member_oid(originals, tree.trigger)) || !read_rollup(tree.rollup, nullptr, &row) ||
+            row.spread)
+            continue; // a rollup of all nodes stays, and refuse_dropped_trigger() says so
         if (cascade) {
             drop_by_cascade(tree.rollup, row.name);
             sources = list_append_unique_oid(sources, tree.source);

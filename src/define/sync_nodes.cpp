@@ -41,12 +41,32 @@ char *creation_of(Oid stream) {
     });
 }
 
+// Returns the statements, each after a semicolon, that give the new stream the owner, if that is another role than the
+// caller, and the privileges.
+char *privileges_of(Oid stream) {
+    const Oid caller = GetUserId();
+    return as_owner([&] {
+        execute("SELECT concat((SELECT format('; ALTER FOREIGN TABLE %s OWNER TO %s', c.oid::regclass, c.relowner::regrole)"
+                "               FROM pg_class AS c WHERE c.oid = $1 AND c.relowner <> $2),"
+                " string_agg(format('; GRANT %s%s ON %s TO %s%s', p.privilege_type, p.columns, $1::regclass,"
+                "                   CASE p.grantee WHEN 0 THEN 'PUBLIC' ELSE p.grantee::regrole::text END,"
+                "                   CASE WHEN p.is_grantable THEN ' WITH GRANT OPTION' END), '' ORDER BY p.*))"
+                " FROM (SELECT a.*, '' AS columns FROM pg_class AS c, aclexplode(c.relacl) AS a"
+                "       WHERE c.oid = $1 AND a.grantee <> c.relowner"
+                "       UNION ALL"
+                "       SELECT a.*, format(' (%I)', t.attname) FROM pg_attribute AS t, aclexplode(t.attacl) AS a"
+                "       WHERE t.attrelid = $1 AND NOT t.attisdropped) AS p",
+                {Value::oid(stream), Value::oid(caller)});
+        return result_string(0, 1);
+    });
+}
+
 Parameter string_parameter(const char *value) { return {TEXTOID, value, 0, false}; }
 
 Parameter definitions_parameter(Oid stream) {
     Array<Datum> definitions = {};
     for (const RollupOfSource &rollup : list_of(stream))
-        definitions.add(CStringGetTextDatum(as_owner([&] { return describe(rollup.id); })));
+        definitions.add(CStringGetTextDatum(describe_for_nodes(rollup.id)));
     const ArrayType *array = construct_array(definitions.elements, definitions.count, TEXTOID, -1, false, TYPALIGN_INT);
     return {TEXTARRAYOID, OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(array)), 0, false};
 }
@@ -56,7 +76,8 @@ char *qualified_table(Oid table) {
 }
 
 void sync_stream(ReturnSetInfo *rows, const Array<const char *> &nodes, Oid stream) {
-    const Parameter parameters[] = {string_parameter(qualified_table(stream)), string_parameter(creation_of(stream)),
+    const Parameter parameters[] = {string_parameter(qualified_table(stream)),
+                                    string_parameter(psprintf("%s%s", creation_of(stream), privileges_of(stream))),
                                     definitions_parameter(stream)};
     Question *question =
         begin_question(nodes, "SELECT rollup FROM topk.receive_stream($1, $2, $3)", parameters, lengthof(parameters));

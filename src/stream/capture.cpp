@@ -184,9 +184,12 @@ Relation open_table(Oid table, bool of_shard) {
     const TimestampTz until = of_shard ? TimestampTzPlusMilliseconds(GetCurrentTimestamp(), DeadlockTimeout) : DT_NOEND;
     while (of_shard && !ConditionalLockRelationOid(table, AccessShareLock)) {
         if (GetCurrentTimestamp() > until)
-            ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-                            errmsg("could not lock distributed table \"%s\" to count its rows", get_rel_name(table)),
-                            errhint("A statement changes the table. Try again when it is over.")));
+            ereport(ERROR,
+                    (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+                     errmsg("could not lock distributed table \"%s\" to count its rows", get_rel_name(table)),
+                     errhint("A statement changes the table. Try again when it is over. If this transaction has changed "
+                             "it, begin the transaction with SET LOCAL citus.multi_shard_modify_mode = "
+                             "'sequential'.")));
         CHECK_FOR_INTERRUPTS();
         pg_usleep(1000);
     }
@@ -296,10 +299,12 @@ Capture *begin(Relation relation, Relation table, Ancestors ancestors) {
 }
 
 [[noreturn]] void raise_not_counted(Relation shard, const char *detail) {
-    ereport(ERROR,
-            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-             errmsg("the rows of shard \"%s\" would not be counted", RelationGetRelationName(shard)),
-             errdetail("%s", detail), errhint("If the rollups or the cluster are being changed, try again afterwards.")));
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+         errmsg("the rows of shard \"%s\" would not be counted", RelationGetRelationName(shard)), errdetail("%s", detail),
+         errhint("If the rollups or the cluster are being changed, try again afterwards. If this transaction has changed "
+                 "them, commit first, or begin it with SET LOCAL citus.multi_shard_modify_mode = 'sequential'.")));
     pg_unreachable();
 }
 

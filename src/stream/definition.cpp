@@ -5,6 +5,7 @@
 #include "../catalog/moved.h"
 #include "../catalog/session.h"
 #include "../catalog/tables.h"
+#include "../pg/relcache.h"
 #include "expressions.h"
 
 namespace topk::stream {
@@ -34,7 +35,7 @@ void drop(CacheEntry *entry) {
         MemoryContextDelete(cached->context);
 }
 
-void drop_relation(Datum, Oid relation) {
+void drop_relation(Oid relation) {
     ++changes;
     if (OidIsValid(relation)) {
         if (auto *entry = static_cast<CacheEntry *>(hash_search(cache, &relation, HASH_FIND, nullptr)))
@@ -48,7 +49,7 @@ void drop_relation(Datum, Oid relation) {
 }
 
 // Functions that are inlined, types, and names that expressions are parsed with.
-void drop_all(Datum, int, uint32) { drop_relation((Datum)0, InvalidOid); }
+void drop_all(Datum, int, uint32) { drop_relation(InvalidOid); }
 
 void make_cache() {
     HASHCTL control = {};
@@ -56,7 +57,7 @@ void make_cache() {
     control.entrysize = sizeof(CacheEntry);
     control.hcxt = CacheMemoryContext;
     cache = hash_create("pg_topk sources", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-    CacheRegisterRelcacheCallback(drop_relation, (Datum)0);
+    pg::on_relation_change(drop_relation);
     for (const auto id : {PROCOID, TYPEOID, OPEROID, NAMESPACEOID, CASTSOURCETARGET})
         CacheRegisterSyscacheCallback(id, drop_all, (Datum)0);
 }

@@ -1,5 +1,7 @@
 #include "delta_log.h"
 
+#include "../pg/relcache.h"
+
 extern "C" {
 #include "catalog/pg_class.h"
 #include "storage/bufmgr.h"
@@ -25,7 +27,7 @@ Oid log_slot_seen = InvalidOid;
 uint32 appended = 0;
 uint32 written_slots = 0;
 
-void forget_active(Datum, Oid relation) {
+void forget_active(Oid relation) {
     if (!OidIsValid(relation) || relation == log_slot_seen)
         active_slot = -1;
 }
@@ -40,7 +42,7 @@ void at_transaction_end(XactEvent event, void *) {
 int find_active() {
     static bool registered = false;
     if (!registered) {
-        CacheRegisterRelcacheCallback(forget_active, (Datum)0);
+        pg::on_relation_change(forget_active);
         RegisterXactCallback(at_transaction_end, nullptr);
         registered = true;
     }

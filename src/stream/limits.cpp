@@ -4,6 +4,7 @@
 
 #include "../catalog/tables.h"
 #include "../pg/array.h"
+#include "../pg/relcache.h"
 
 extern "C" {
 #include "catalog/pg_authid.h"
@@ -34,7 +35,7 @@ HTAB *matches = nullptr;
 MemoryContext matches_context = nullptr;
 
 // A change of any relation may be one of its name, its columns or what it is a partition of.
-void forget_changed(Datum, Oid relation) {
+void forget_changed(Oid relation) {
     matches_valid = false;
     if (OidIsValid(relation) && relation != table_seen)
         return;
@@ -42,14 +43,14 @@ void forget_changed(Datum, Oid relation) {
     ++changes;
 }
 
-void forget_all(Datum, int, uint32) { forget_changed((Datum)0, InvalidOid); }
+void forget_all(Datum, int, uint32) { forget_changed(InvalidOid); }
 
 void forget_matches(Datum, int, uint32) { matches_valid = false; }
 
 [[gnu::noinline]] void load() {
     if (rules_context == nullptr) {
         rules_context = AllocSetContextCreate(CacheMemoryContext, "pg_topk limits", ALLOCSET_SMALL_SIZES);
-        CacheRegisterRelcacheCallback(forget_changed, (Datum)0);
+        pg::on_relation_change(forget_changed);
         for (const auto id : {AUTHOID, AUTHMEMMEMROLE, DATABASEOID}) // roles, their members, the database's owner
             CacheRegisterSyscacheCallback(id, forget_matches, (Datum)0);
         CacheRegisterSyscacheCallback(AUTHOID, forget_all, (Datum)0);

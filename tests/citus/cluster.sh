@@ -70,7 +70,10 @@ refusals() {
 streams() {
     local node i=0 answer="SELECT item, count, error FROM topk.range('hits', '-infinity', 'infinity')"
     local info="SELECT nodes, missing_nodes, events FROM topk.window_info('hits', 'month')"
-    on coordinator "CREATE FOREIGN TABLE hits (at timestamptz DEFAULT now(), item text) SERVER topk; SELECT topk.create_rollup('hits', 'hits', 'item', 'at')" >/dev/null
+    on coordinator "CREATE ROLE reader LOGIN IN ROLE topk_reader; CREATE ROLE guest LOGIN IN ROLE topk_reader" >/dev/null
+    on_all 'GRANT topk_reader TO reader, guest' >/dev/null
+    on coordinator "CREATE FOREIGN TABLE hits (at timestamptz DEFAULT now(), item text) SERVER topk; SELECT topk.create_rollup('hits', 'hits', 'item', 'at');
+        GRANT SELECT ON hits TO reader; SELECT topk.grant_ask('hits', 'guest')" >/dev/null
     check 'the other nodes get the stream' "$scratch/worker1:5432|public.hits $scratch/worker2:5432|public.hits" \
         "$(on coordinator 'SELECT * FROM topk.sync_nodes() ORDER BY 1')"
     check '... once' '' "$(on coordinator 'SELECT * FROM topk.sync_nodes()')"
@@ -84,9 +87,8 @@ streams() {
         check "... and how many answered" '3|{}|123' "$(on "$node" "$info")"
     done
 
-    on coordinator "CREATE ROLE reader LOGIN IN ROLE topk_reader" >/dev/null
-    on_all 'GRANT topk_reader TO reader; GRANT SELECT ON hits TO reader' >/dev/null
     check 'a role that is no superuser asks by its own name' '3|{}|123' "$(PGUSER=reader on worker1 "$info")"
+    check '... and so does one by the right to ask' '3|{}|123' "$(PGUSER=guest on worker1 "$info")"
     on worker2 'REVOKE SELECT ON hits FROM reader'
     begins '... and with its rights on each node' "ERROR:  node \"$scratch/worker2:5432\" cannot answer: permission denied" "$(PGUSER=reader on worker1 "$info")"
 

@@ -87,12 +87,19 @@ on_copy() { PGHOST=$scratch/$1 psql -d postgres -c "COPY plays (id, item) FROM S
 
 # Shards move and are split while rows come in.
 moves() {
-    local shard mode load
+    local shard mode load node session sessions=()
     (for ((i = 0; i < 1000; ++i)); do
         [ ! -e "$scratch/loaded" ] || break
         on coordinator "INSERT INTO plays (id, item) SELECT 100 * $i + n, 'load' || n % 5 FROM generate_series(1, 20) n"
     done) >"$scratch/load" 2>&1 &
     load=$!
+    # Sessions that stay, with what they remember of shards
+    on coordinator "CREATE PROCEDURE stay(title text) LANGUAGE plpgsql AS \$\$ BEGIN
+        FOR i IN 1..200 LOOP INSERT INTO plays (id, item) SELECT 7 * i + n, title FROM generate_series(1, 7) n; COMMIT; END LOOP; END \$\$"
+    for node in coordinator worker1 worker2; do
+        (until [ -e "$scratch/loaded" ]; do on "$node" "CALL stay('stays on $node')"; done) >"$scratch/stay_$node" 2>&1 &
+        sessions+=($!)
+    done
     for mode in block_writes force_logical; do
         shard=$(shards_on worker1 | cut -d' ' -f1)
         check "a shard moves, $mode" '' "$(on coordinator "SET client_min_messages = error; ALTER TABLE plays REPLICA IDENTITY FULL;
@@ -107,9 +114,13 @@ moves() {
     begins 'a tenant is isolated' '1' "$(on coordinator "SET client_min_messages = error; SELECT isolate_tenant_to_new_shard('plays', 5, 'CASCADE', shard_transfer_mode => 'block_writes')")"
     check 'shards are rebalanced' '' "$(on coordinator "SET client_min_messages = error; SELECT rebalance_table_shards(shard_transfer_mode => 'force_logical')")"
     touch "$scratch/loaded"
-    wait "$load"
+    wait "$load" "${sessions[@]}"
     # Citus itself refuses some statements while it splits a shard.
     check 'no row is refused' '' "$(sed 's/ERROR:  could not find valid entry for shard [0-9]*//g' "$scratch/load")"
+    check '... nor in a session that stays' '' "$(cat "$scratch"/stay_* | sed 's/ERROR:  /\n/g' | grep -vE '^(could not find valid entry for shard|could not lock distributed table|$)')"
+    for node in coordinator worker1 worker2; do
+        check "... which has inserted rows, on $node" t "$(on coordinator "SELECT count(*) > 500 FROM plays WHERE item = 'stays on $node'")"
+    done
     check '... and many came in' t "$(on coordinator "SELECT count(*) > 500 FROM plays WHERE item LIKE 'load%'")"
     counts_all 'shards that moved, under load'
 }
@@ -132,6 +143,11 @@ changes() {
     wait "${loads[@]}"
     check 'no other error' '' "$(cat "$scratch"/load_worker? | sed 's/ERROR:  /\n/g' | grep -vE '^(could not lock distributed table|the rows of shard|canceling the transaction since it was involved in a distributed deadlock|$)')"
     counts_all 'changes of the table, under load'
+    begins 'a transaction changes the table and inserts' 'ERROR:  could not lock distributed table "plays" to count its rows' \
+        "$(on coordinator "BEGIN; ALTER TABLE plays ADD COLUMN last int; INSERT INTO plays (id, item) SELECT n, 'changed' FROM generate_series(1, 40) n; COMMIT")"
+    check '... one step after the other' '' \
+        "$(on coordinator "BEGIN; SET LOCAL citus.multi_shard_modify_mode = 'sequential'; ALTER TABLE plays ADD COLUMN last int; INSERT INTO plays (id, item) SELECT n, 'changed' FROM generate_series(1, 40) n; COMMIT")"
+    counts_all '... and its rows count'
 }
 
 # A node that Citus brings up to date keeps its counts, and one that comes gets the rollups.
@@ -148,7 +164,7 @@ comes() {
     start_node worker3
     succeeds_on 'a node comes' "$(on coordinator "SELECT citus_add_node('$scratch/worker3', 5432)")"
     cluster_nodes+=(worker3)
-    check '... with the rollup' 'plays' "$(on worker3 'SELECT name FROM topk.rollups')"
+    check '... with the rollups' "$(on worker1 'SELECT name, k FROM topk.rollups ORDER BY name')" "$(on worker3 'SELECT name, k FROM topk.rollups ORDER BY name')"
     counts_all '... and answers'
     check '... and gets shards' '' "$(on coordinator "SET client_min_messages = error; SELECT rebalance_table_shards(shard_transfer_mode => 'block_writes')")"
     on worker3 "INSERT INTO plays (id, item) SELECT n, 'on the new node' FROM generate_series(1, 60) n"
@@ -159,6 +175,7 @@ comes() {
     on coordinator "INSERT INTO plays (id, item) SELECT n, 'on the coordinator' FROM generate_series(1, 60) n"
     printf '%s\tcopied there\n' {1..50} | on_copy coordinator
     counts_all '... and counts them'
+    at_home
 }
 
 # Its counts go to another node before a node is removed.
@@ -222,14 +239,24 @@ owners() {
 distributed() {
     definitions
     ways
+    conflicts
+    merges
     owners
     partitions
+    kinds
+    needs
+    rights
+    drops
     moves
     changes
+    prepared
+    answers
     comes
     goes
-    check 'the table is dropped' '' "$(on coordinator 'DROP TABLE plays, raw, other')"
+    check 'all is dropped' '' "$(on coordinator "SET client_min_messages = error; DROP TABLE plays, raw, other, upserts, alone, stripes, years, local, a_table_whose_name_is_so_long_that_shards_have_a_hash_in_theirs,
+        tenant.visits, elsewhere.named; DROP SCHEMA tenant, elsewhere; DROP PROCEDURE stay; DROP ROLE app, stranger, asker, late")"
     for node in "${cluster_nodes[@]}"; do
-        check "... and its rollup, on $node" 0 "$(on "$node" 'SELECT count(*) FROM topk.rollups')"
+        check "... with the rollups, on $node" 0 "$(on "$node" "SELECT count(*) FROM topk.rollup WHERE name <> 'home'")"
+        check "... and counts, on $node" 0 "$(on "$node" "$orphans")"
     done
 }
