@@ -97,7 +97,7 @@ missing_packages() {
         ! runs boundary || command -v objdump >/dev/null || echo binutils
         ! runs gateway || command -v openssl >/dev/null || echo openssl
         ! runs failover gateway torture || /usr/bin/python3 -c 'import psycopg2' 2>/dev/null || echo python3-psycopg2
-        ! runs fuzz gateway || has_fuzzer || echo clang libclang-rt-dev
+        ! runs fuzz unit-asan gateway || has_fuzzer || echo clang libclang-rt-dev
     fi
     if [[ $1 == test || $1 == live ]]; then
         command -v python3 >/dev/null || echo python3
