@@ -113,7 +113,7 @@ kinds() {
     after 'a long name' $long worker2 '30 ' "INSERT INTO $long $rows"
 
     local make="CREATE TABLE young $shape; SELECT create_distributed_table('young', 'id'); SELECT topk.create_rollup('young', 'young', 'item', 'at')"
-    begins 'a transaction that makes the table, the rollup and rows' 'ERROR:  the rows of shard "young_' "$(on coordinator "SET client_min_messages = error; BEGIN; $make; INSERT INTO young $rows; COMMIT" | sed 's/.*ERROR:/ERROR:/')"
+    begins 'a transaction that makes the table, the rollup and rows' 'ERROR:  the rows of shard "young_' "$(on coordinator "SET client_min_messages = error; $parallel BEGIN; $make; INSERT INTO young $rows; COMMIT" | sed 's/.*ERROR:/ERROR:/')"
     on coordinator "BEGIN; SET LOCAL citus.multi_shard_modify_mode = 'sequential'; $make; INSERT INTO young $rows; COMMIT" >/dev/null
     after '... one step after the other' young worker1 '30 ' "INSERT INTO young $rows"
     on coordinator 'DROP TABLE young'
@@ -194,7 +194,7 @@ drops() {
     check 'DROP TABLE' '000' "$(left_of brief)"
     on coordinator "$make; CREATE SCHEMA doomed; ALTER TABLE brief SET SCHEMA doomed" >/dev/null
     fails_with 'DROP in a transaction that has inserted' doomed.brief coordinator 'canceling the transaction since it was involved in a distributed deadlock' \
-        "BEGIN; INSERT INTO doomed.brief $rows; DROP TABLE doomed.brief; COMMIT"
+        "$parallel BEGIN; INSERT INTO doomed.brief $rows; DROP TABLE doomed.brief; COMMIT"
     check 'DROP SCHEMA' '' "$(on coordinator 'SET client_min_messages = error; DROP SCHEMA doomed CASCADE')"
     check '... leaves nothing' '000' "$(left_of brief)"
     on coordinator 'CREATE ROLE stranger LOGIN'
