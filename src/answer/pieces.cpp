@@ -3,6 +3,7 @@
 #include "../catalog/group_key.h"
 #include "../catalog/set_aside.h"
 #include "../pg/bundle.h"
+#include "leaders.h"
 
 namespace topk::answer {
 namespace {
@@ -17,6 +18,8 @@ struct Collector {
     ItemView key;          // in bundles, of the group if it is one alone
     Span tile;             // of the last delta
     int deltas;            // of the rollup, in the log
+    Leaders *leaders;      // of all groups that are asked for, which lists are added to; nullptr: none
+    uint32 k;              // of the leaders
     MemoryContext context; // of the parts
     MemoryContext scratch;
 };
@@ -87,29 +90,47 @@ GroupPieces *counts_in(Collector *c, const ArrayType *grp, DeltaScope scope) {
     return c->every ? insert(c, grp) : nullptr;
 }
 
-void add_group(Collector *c, GroupPieces *group, const BundleContent &content, const Bundle::Group &counts) {
-    const struct varlena *items = group_items(content, counts, c->row->shape.kind);
-    MemoryContext caller = MemoryContextSwitchTo(c->context);
+// Of all groups that are asked for.
+Pieces parts_of(Collector *c) {
+    Pieces all = {};
+    for (const GroupPieces &group : c->groups)
+        add_pieces(&all, group.pieces);
+    return all;
+}
+
+// Adds an exact list, which is not of the context of the parts.
+void add_list_of(Collector *c, GroupPieces *group, int64 events, struct varlena *items) {
+    if (c->leaders != nullptr) {
+        if (c->leaders->sum == nullptr && !c->leaders->failed) {
+            MemoryContext caller = MemoryContextSwitchTo(c->context);
+            begin_leaders(c->leaders, c->row, parts_of(c), c->k);
+            MemoryContextSwitchTo(caller);
+        }
+        add_list(c->leaders, items);
+        return;
+    }
     StoredTally values = {};
-    values.items = static_cast<struct varlena *>(palloc(VARSIZE_ANY(items)));
+    values.items = static_cast<struct varlena *>(MemoryContextAllocHuge(c->context, VARSIZE_ANY(items)));
     memcpy(values.items, items, VARSIZE_ANY(items));
-    add(group, c->tile, static_cast<int64>(counts.events), values);
+    MemoryContext caller = MemoryContextSwitchTo(c->context);
+    add(group, c->tile, events, values);
     MemoryContextSwitchTo(caller);
 }
 
 // Adds what a bundle counts for the groups that are asked for.
 void add_bundle(Collector *c, DeltaScope scope, const struct varlena *bundle) {
     const Kind kind = c->row->shape.kind;
-    BundleContent content;
     if (c->groups.count == 1 && !c->every && (ARR_NDIM(c->groups[0].grp) != 0 || scope == DeltaScope::group)) {
-        if (read_bundle_group(bundle, kind, c->key, &content))
-            add_group(c, &c->groups[0], content, content.groups[0]);
+        int64 events;
+        if (struct varlena *items = read_bundle_group(bundle, kind, c->key, &events))
+            add_list_of(c, &c->groups[0], events, items);
         return;
     }
-    content = read_bundle(bundle, kind);
+    const BundleContent content = read_bundle(bundle, kind);
     for (uint32 i = 0; i < content.group_count; ++i)
         if (GroupPieces *group = counts_in(c, group_array(content.groups[i].key, content.values), scope))
-            add_group(c, group, content, content.groups[i]);
+            add_list_of(c, group, static_cast<int64>(content.groups[i].events),
+                        group_items(content, content.groups[i], kind));
 }
 
 // A bundle, or nullptr if the row has none.
@@ -136,11 +157,18 @@ void add_delta(Collector *c, HeapTuple tuple, TupleDesc descriptor) {
         MemoryContextSwitchTo(caller);
         MemoryContextReset(c->scratch);
     }
-    if (group != nullptr)
+    if (group == nullptr)
+        return;
+    if (delta.values.items != nullptr)
+        add_list_of(c, group, delta.form.events, delta.values.items);
+    else if (c->leaders != nullptr)
+        c->leaders->failed = true; // it has to be added before the lists
+    else
         add(group, c->tile, delta.form.events, read_delta(heap_copytuple(tuple), descriptor).values);
 }
 
 void add_deltas(Collector *c, Span span) {
+    c->deltas = 0;
     c->scratch = AllocSetContextCreate(CurrentMemoryContext, "pg_topk bundle", ALLOCSET_DEFAULT_SIZES);
     DeltaScan scan;
     begin_delta_scan(&scan, c->snapshot, c->row->id);
@@ -154,6 +182,10 @@ void add_deltas(Collector *c, Span span) {
         if (!c->tile.contains(form->tile))
             c->tile = window_of(c->row, Level::tile, form->tile);
         add_delta(c, tuple, RelationGetDescr(scan.relation));
+        if (c->leaders != nullptr && c->leaders->failed) {
+            end_delta_scan(&scan);
+            break;
+        }
     }
     MemoryContextDelete(c->scratch);
 }
@@ -205,8 +237,31 @@ void collect(Collector *c, const Cover &cover, Span span) {
         add_rows(c, &group, cover, span);
     if (c->groups.count == 0 && !c->every)
         return;
+    if (c->leaders == nullptr) {
+        add_deltas(c, span);
+        add_set_aside(c, span);
+        return;
+    }
+    add_set_aside(c, span); // leaders begin with all that is not in the log
     add_deltas(c, span);
-    add_set_aside(c, span);
+    if (c->leaders->sum == nullptr ? !c->leaders->failed : rank_leaders(c->leaders))
+        return;
+    c->leaders = nullptr;
+    add_deltas(c, span);
+}
+
+Pieces pieces_of(Collector *c, const Cover &cover, Span span, const AskedGroups &groups) {
+    ask_for(c, groups);
+    collect(c, cover, span);
+    Pieces all = parts_of(c);
+    all.missing = cover.missing;
+    all.row = c->row;
+    all.span = span;
+    all.all_groups = groups.count == 0;
+    all.deltas = c->deltas;
+    if (c->leaders != nullptr)
+        all.lists = c->leaders->lists;
+    return all;
 }
 
 } // namespace
@@ -215,18 +270,17 @@ Span asked_span = {0, 0};
 
 Pieces cover_pieces(const RollupRow *row, const Cover &cover, Span span, const AskedGroups &groups) {
     Collector c = begin(row);
-    ask_for(&c, groups);
-    collect(&c, cover, span);
-    Pieces all = {};
-    for (const GroupPieces &group : c.groups)
-        for (const Piece &piece : group.pieces.parts)
-            all.parts.add(piece);
-    all.missing = cover.missing;
-    all.row = row;
-    all.span = span;
-    all.all_groups = groups.count == 0;
-    all.deltas = c.deltas;
-    return all;
+    return pieces_of(&c, cover, span, groups);
+}
+
+Pieces leading_pieces(const RollupRow *row, const AskedWindow &window, uint32_t k, Leaders *leaders) {
+    Cover cover = {};
+    add_window(&cover, row, read_lost(row->id, GetActiveSnapshot()), window.level, window.span);
+    *leaders = {};
+    Collector c = begin(row);
+    c.leaders = leaders;
+    c.k = k;
+    return pieces_of(&c, cover, window.span, window.groups);
 }
 
 void add_span(Cover *cover, const RollupRow *row, const Lost &lost, Span span, Level largest) {
@@ -296,11 +350,11 @@ bool is_known(const RollupRow *row, ArrayType *grp) {
         if (delta_form(tuple)->rollup != row->id || found)
             continue;
         const Delta delta = read_delta(tuple, RelationGetDescr(scan.relation));
-        BundleContent content;
+        int64 events;
         if (delta.grp != nullptr)
             found = equal_groups(DatumGetArrayTypeP(PointerGetDatum(delta.grp)), grp);
         else if (const struct varlena *bundle = bundle_of(delta))
-            found = read_bundle_group(bundle, row->shape.kind, key, &content);
+            found = read_bundle_group(bundle, row->shape.kind, key, &events) != nullptr;
         MemoryContextReset(scratch);
     }
     MemoryContextSwitchTo(caller);
@@ -346,12 +400,8 @@ Frequency frequency_of(const RollupRow *row, const Pieces &pieces, const void *d
     return sum;
 }
 
-Sum sum_of(const RollupRow *row, const Pieces &all, Purpose purpose) {
-    const Array<Piece> &pieces = all.parts;
-    Sum sum = {};
-    if (pieces.count == 0)
-        return sum;
-    // The others are added to the largest summary.
+// Which has the largest summary; -1: none has any. The others are added to that one.
+static int largest_of(const Array<Piece> &pieces) {
     int largest = -1;
     Size size = 0;
     for (int i = 0; i < pieces.count; ++i) {
@@ -362,16 +412,28 @@ Sum sum_of(const RollupRow *row, const Pieces &all, Purpose purpose) {
             largest = i;
         }
     }
-    if (pieces.count == 1 && largest == 0) {
-        sum.stored = pg_detoast_datum(pieces[0].values.summary);
-        sum.registers = pieces[0].values.registers;
-        return sum;
-    }
-    sum.tally = largest == -1 ? make_tally(row->shape, purpose) : load_tally(row->shape, pieces[largest].values, purpose);
+    return largest;
+}
+
+Tally *tally_of(const RollupRow *row, const Pieces &all, Purpose purpose) {
+    const Array<Piece> &pieces = all.parts;
+    const int largest = largest_of(pieces);
+    Tally *tally = largest == -1 ? make_tally(row->shape, purpose) : load_tally(row->shape, pieces[largest].values, purpose);
     for (int i = 0; i < pieces.count; ++i) {
         CHECK_FOR_INTERRUPTS();
         if (i != largest)
-            merge_stored(sum.tally, pieces[i].values);
+            merge_stored(tally, pieces[i].values);
+    }
+    return tally;
+}
+
+Sum sum_of(const RollupRow *row, const Pieces &all, Purpose purpose) {
+    Sum sum = {};
+    if (all.parts.count == 1 && all.parts[0].values.summary != nullptr) {
+        sum.stored = pg_detoast_datum(all.parts[0].values.summary);
+        sum.registers = all.parts[0].values.registers;
+    } else if (all.parts.count != 0) {
+        sum.tally = tally_of(row, all, purpose);
     }
     return sum;
 }

@@ -22,6 +22,7 @@ struct Pieces {
     Span span;
     bool all_groups;
     int deltas; // of the rollup, that the log has for any time
+    int lists;  // of the log, that leaders have and parts does not
 };
 
 // The counts that are asked for: of all groups together, or of some groups. The key {} is that of the overflow group.
@@ -47,6 +48,8 @@ struct AskedWindow {
 
 // Everything that the active snapshot sees in the window.
 Pieces window_pieces(const RollupRow *row, const AskedWindow &window);
+// The same for the first k items. The lists of the log are added to leaders if that suffices; otherwise, lists is 0.
+Pieces leading_pieces(const RollupRow *row, const AskedWindow &window, uint32_t k, struct Leaders *leaders);
 // The same for a span of whole tiles.
 Pieces range_pieces(const RollupRow *row, Span span, const AskedGroups &groups);
 // The same for a span whose finished tiles are counted by the rows of a cover.
@@ -91,6 +94,8 @@ struct Sum {
 };
 // For reading, or for the number of distinct items too.
 Sum sum_of(const RollupRow *row, const Pieces &pieces, Purpose purpose = Purpose::reading);
+// Their sum as a tally, also of nothing.
+Tally *tally_of(const RollupRow *row, const Pieces &pieces, Purpose purpose);
 // Their sum as a tally with the sketch of all of them.
 Tally *sum_with_sketch(const RollupRow *row, const Pieces &pieces);
 

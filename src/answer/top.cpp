@@ -1,7 +1,7 @@
 // topk.top(), topk.heavy_hitters(), topk.frequency(): the answers about one window.
 #include "across.h"
 #include "arguments.h"
-#include "ranking.h"
+#include "leaders.h"
 
 namespace {
 
@@ -17,11 +17,21 @@ Pieces pieces_of(const RollupRow *row, const AskedWindow &window) {
     return pieces;
 }
 
+// The first k items of a window.
+Ranking first_of(const RollupRow *row, const AskedWindow &window, uint32_t k) {
+    Across *across = ask_across(row, &window.span, 1, window.groups, Content::summary);
+    Leaders leaders;
+    Pieces pieces = across == nullptr ? leading_pieces(row, window, k, &leaders) : window_pieces(row, window);
+    add_across(across, &pieces);
+    tell_of(pieces);
+    return pieces.lists != 0 ? leaders.ranking : ranking_of(row, pieces, k);
+}
+
 // top(rollup, window_kind, at, k, group_key)
 Datum top(FunctionCallInfo fcinfo, const RollupRow *row) {
     const AskedWindow window = window_arguments(fcinfo, row, 1, 2, 4);
     const auto k = static_cast<uint32_t>(k_argument(fcinfo, 3));
-    return return_ranking(fcinfo, row, ranking_of(row, pieces_of(row, window), k));
+    return return_ranking(fcinfo, row, first_of(row, window, k));
 }
 
 // heavy_hitters(rollup, window_kind, share, at, group_key)

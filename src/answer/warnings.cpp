@@ -88,7 +88,7 @@ void tell_of(const Pieces &pieces) {
     warn_of_missing(pieces);
     if (pieces.row == nullptr)
         return;
-    if (pieces.parts.count == 0 && pieces.missing.count == 0 && pieces.all_groups)
+    if (pieces.parts.count == 0 && pieces.lists == 0 && pieces.missing.count == 0 && pieces.all_groups)
         tell_of_start(pieces);
     if (pieces.deltas >= many_deltas)
         warn_of_no_folds(pieces.row);

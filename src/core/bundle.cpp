@@ -142,28 +142,32 @@ Bundle::Bundle(const uint8_t *bytes, size_t size) : groups_(bytes, 0), items_(by
     lists_ = head;
 }
 
-void Bundle::read_items(ItemView *items, uint8_t *memory, bool *ascending) const {
+template <bool checked>
+bool Bundle::read_items_in_order(ItemView *items, uint8_t *memory) const {
     Reader r = items_;
     ItemReader reader(kind_);
     uint64_t room = item_bytes_;
+    bool ascending = true;
     for (uint32_t i = 0; i < item_count_; ++i) {
-        items[i] = reader.next(r, memory, room);
+        items[i] = reader.next<checked>(r, memory, room);
         memory += items[i].length;
         room -= items[i].length;
-        if (ascending != nullptr)
-            *ascending &= reader.ascending();
+        ascending &= reader.ascending();
     }
     if (r.left() != 0 || room != 0)
         invalid("invalid items of a bundle");
+    return ascending;
 }
 
-void Bundle::read_groups(Group *groups, uint8_t *memory, bool *ascending) const {
+template <bool checked>
+bool Bundle::read_groups_in_order(Group *groups, uint8_t *memory) const {
     Reader r = groups_, lists = lists_;
     ItemReader reader(Kind::bytea);
     uint64_t room = key_bytes_;
+    bool ascending = true;
     for (uint32_t i = 0; i < group_count_; ++i) {
         Group &group = groups[i];
-        group.key = reader.next(r, memory, room);
+        group.key = reader.next<checked>(r, memory, room);
         if (!is_key(group.key, values_))
             invalid("invalid group of a bundle");
         memory += group.key.length;
@@ -174,31 +178,54 @@ void Bundle::read_groups(Group *groups, uint8_t *memory, bool *ascending) const 
         group.list_length = static_cast<uint32_t>(length);
         if (group.events > max_total || length > UINT32_MAX)
             invalid("invalid group of a bundle");
-        if (ascending != nullptr)
-            *ascending &= reader.ascending();
+        ascending &= reader.ascending();
     }
     if (r.left() != 0 || room != 0 || lists.left() != 0)
         invalid("invalid groups of a bundle");
+    return ascending;
 }
 
-bool Bundle::find_group(const ItemView &key, Group *group, uint8_t *memory) const {
-    Reader r = groups_, lists = lists_;
-    ItemReader reader(Kind::bytea);
+void Bundle::read_items(ItemView *items, uint8_t *memory) const { read_items_in_order<false>(items, memory); }
+
+void Bundle::read_groups(Group *groups, uint8_t *memory) const { read_groups_in_order<false>(groups, memory); }
+
+bool Bundle::find_group(const ItemView &key, Group *group) const {
+    Reader r = groups_;
+    ItemSearch search(key);
+    uint64_t before = 0; // bytes of the lists of the groups so far
     for (uint32_t i = 0; i < group_count_; ++i) {
-        const ItemView here = reader.next(r, memory);
+        const int order = search.next(r);
         const uint64_t events = r.varint(), length = r.varint();
-        const uint8_t *list = lists.bytes(length);
-        const int order = compare_bytes(here.data, here.length, key.data, key.length);
         if (order > 0)
             return false;
-        if (order < 0)
-            continue;
-        if (events > max_total || length > UINT32_MAX)
+        if (length > lists_.left() - before)
             invalid("invalid group of a bundle");
-        *group = {key, events, list, static_cast<uint32_t>(length)};
-        return true;
+        if (order == 0) {
+            if (events > max_total || length > UINT32_MAX)
+                invalid("invalid group of a bundle");
+            *group = {key, events, lists_.at() + before, static_cast<uint32_t>(length)};
+            return true;
+        }
+        before += length;
     }
     return false;
+}
+
+uint32_t Bundle::read_list(const Group &group, WeightedItem *out, uint8_t *memory) const {
+    Reader r = items_;
+    ItemReader reader(kind_);
+    uint64_t room = item_bytes_;
+    uint32_t n = 0, read = 0;
+    for (Counts counts(*this, group); !counts.at_end();) {
+        const Count count = counts.next();
+        ItemView item = {memory, 0};
+        for (; read <= count.item; ++read) // each in the place of the one before it
+            item = reader.next(r, memory, room);
+        out[n++] = {item.data, item.length, count.weight};
+        memory += item.length;
+        room -= item.length;
+    }
+    return n;
 }
 
 uint32_t Bundle::read_counts(const Group *groups, GroupCount *out) const {
@@ -217,37 +244,52 @@ uint32_t Bundle::read_counts(const Group *groups, GroupCount *out) const {
     return static_cast<uint32_t>(next - out);
 }
 
+// Most groups have a count or two. So this reads the counts of all lists in one loop, which does not depend on where lists
+// end.
 void Bundle::add_weights(uint64_t *weights) const {
     Reader r = groups_, lists = lists_;
-    uint64_t left = total_;
-    std::vector<uint8_t> key(max_item_length);
-    ItemReader reader(Kind::bytea);
+    std::vector<const uint8_t *> ends; // of lists that are not empty
+    ends.reserve(group_count_ + 1);
+    uint32_t key_length = 0;
     for (uint32_t i = 0; i < group_count_; ++i) {
-        reader.next(r, key.data());
+        const ItemLengths key = item_lengths(r, Kind::bytea, key_length, max_item_length);
+        r.bytes(key.rest);
+        key_length = static_cast<uint32_t>(key.shared + key.rest);
         r.varint();
-        const uint64_t length = r.varint();
-        const uint8_t *list = lists.bytes(length);
-        for (Counts counts(item_count_, list, static_cast<uint32_t>(length)); !counts.at_end();) {
-            const Count count = counts.next();
-            if (count.weight > left)
-                invalid("invalid total weight of a bundle");
-            left -= count.weight;
-            weights[count.item] += count.weight;
+        if (const uint64_t length = r.varint(); length != 0) {
+            lists.bytes(length);
+            ends.push_back(lists.at());
         }
     }
-    if (left != 0 || r.left() != 0 || lists.left() != 0)
+    if (r.left() != 0 || lists.left() != 0)
+        invalid("invalid groups of a bundle");
+    const size_t n = ends.size();
+    ends.push_back(nullptr);
+    uint64_t left = total_;
+    size_t list = 0;
+    Counts counts(item_count_, lists_);
+    while (!counts.at_end()) {
+        const Count count = counts.next();
+        if (count.weight > left)
+            invalid("invalid total weight of a bundle");
+        left -= count.weight;
+        weights[count.item] += count.weight;
+        const bool last = counts.at() == ends[list];
+        list += last;
+        counts.start_over(last);
+    }
+    if (left != 0 || list != n)
         invalid("invalid total weight of a bundle");
 }
 
 void Bundle::validate(const uint8_t *bytes, size_t size) {
     const Bundle bundle(bytes, size);
-    bool ascending = true;
     std::vector<ItemView> items(bundle.item_count_);
     std::vector<Group> groups(bundle.group_count_);
     std::vector<uint8_t> memory(bundle.item_bytes_ + bundle.key_bytes_);
     std::vector<uint64_t> weights(bundle.item_count_);
-    bundle.read_items(items.data(), memory.data(), &ascending);
-    bundle.read_groups(groups.data(), memory.data() + bundle.item_bytes_, &ascending);
+    bool ascending = bundle.read_items_in_order<true>(items.data(), memory.data());
+    ascending &= bundle.read_groups_in_order<true>(groups.data(), memory.data() + bundle.item_bytes_);
     bundle.add_weights(weights.data());
     for (const Group &group : groups)
         for (Counts counts(bundle, group); !counts.at_end();) {

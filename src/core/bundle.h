@@ -71,10 +71,13 @@ public:
     uint64_t key_bytes() const { return key_bytes_; }
 
     // Read all items to memory for item_bytes() bytes, and all groups to memory for key_bytes() bytes.
-    void read_items(ItemView *items, uint8_t *memory) const { read_items(items, memory, nullptr); }
-    void read_groups(Group *groups, uint8_t *memory) const { read_groups(groups, memory, nullptr); }
-    // Finds one group; the key is the caller's. The memory has room for max_item_length bytes.
-    bool find_group(const ItemView &key, Group *group, uint8_t *memory) const;
+    void read_items(ItemView *items, uint8_t *memory) const;
+    void read_groups(Group *groups, uint8_t *memory) const;
+    // Finds one group; the key is the caller's.
+    bool find_group(const ItemView &key, Group *group) const;
+    // Reads the list of a group with its items, of which it keeps those alone. The memory has room for item_bytes() bytes.
+    // Returns the number of items; each takes a byte of the list at least.
+    uint32_t read_list(const Group &group, WeightedItem *out, uint8_t *memory) const;
 
     // Reads the lists of groups that read_groups() has read. Returns the number of counts, each of which takes a byte of a
     // list at least. Throws malformed unless the weights add up to the total.
@@ -86,8 +89,9 @@ public:
     // Reads a list of counts, a part at a time.
     class Counts {
     public:
-        Counts(const Bundle &bundle, const Group &group) : Counts(bundle.item_count_, group.list, group.list_length) {}
-        Counts(uint32_t item_count, const uint8_t *list, uint32_t length) : list_(list, length), item_count_(item_count) {}
+        Counts(const Bundle &bundle, const Group &group) : Counts(bundle.item_count_, group) {}
+        Counts(uint32_t item_count, const Group &group) : list_(group.list, group.list_length), item_count_(item_count) {}
+        Counts(uint32_t item_count, const Reader &lists) : list_(lists), item_count_(item_count) {}
         // Returns how many were read, 0 at the end.
         uint32_t next(Count *out, uint32_t n) {
             uint32_t read = 0;
@@ -97,6 +101,8 @@ public:
         }
         bool at_end() const { return list_.left() == 0; }
         const uint8_t *at() const { return list_.at(); }
+        // Where the next list follows.
+        void start_over(bool now) { next_ = now ? 0 : next_; }
         Count next() {
             const uint64_t step = list_.varint();
             const uint64_t item = next_ + (step >> 1);
@@ -118,8 +124,11 @@ public:
     };
 
 private:
-    void read_items(ItemView *items, uint8_t *memory, bool *ascending) const;
-    void read_groups(Group *groups, uint8_t *memory, bool *ascending) const;
+    // They return whether the order is right, if it is checked.
+    template <bool checked>
+    bool read_items_in_order(ItemView *items, uint8_t *memory) const;
+    template <bool checked>
+    bool read_groups_in_order(Group *groups, uint8_t *memory) const;
 
     Kind kind_;
     uint32_t values_;

@@ -39,6 +39,8 @@ struct Item {
 
     [[gnu::flatten, gnu::always_inline]] Item(const void *bytes, size_t size)
         : data(static_cast<const uint8_t *>(bytes)), length(static_cast<uint32_t>(size)), hash(XXH3_64bits(bytes, size)) {}
+    // With a hash that was computed before.
+    Item(const uint8_t *bytes, uint32_t size, uint64_t known) : data(bytes), length(size), hash(known) {}
 };
 
 // The answer of a sketch about one item.

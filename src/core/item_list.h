@@ -13,12 +13,6 @@ class ItemList {
 public:
     static constexpr uint8_t version = 1;
 
-    struct WeightedItem {
-        const uint8_t *data;
-        uint32_t length;
-        uint64_t weight;
-    };
-
     // The summary must be exact. bound() returns an upper bound of the number of bytes that write() will write; write()
     // returns the number that it has written.
     static size_t bound(const SpaceSaving &summary);

@@ -183,6 +183,8 @@ public:
 
     // The index, the tags and the filter use different bits of the hash.
     static uint32_t filter_cell(uint64_t hash, uint32_t width) { return static_cast<uint32_t>(hash >> 28) & (width - 1); }
+    // A hash that has this cell in any width above the cell.
+    static uint64_t hash_of_cell(uint32_t cell) { return uint64_t{cell} << 28; }
 
     // Like StoredSpaceSaving::frequency().
     Frequency frequency(const Item &item) const;

@@ -54,6 +54,22 @@ uint64_t *read_weights(const BundlePlace &bundle) {
     return weights;
 }
 
+struct varlena *write_list(Kind kind, const WeightedItem *items, uint32 n) {
+    size_t size = 0;
+    guarded([&] { size = ItemList::bound(kind, items, n); });
+    auto *list = static_cast<struct varlena *>(palloc_extended(VARHDRSZ + size, MCXT_ALLOC_HUGE));
+    guarded([&] {
+        uint64_t total = 0;
+        for (uint32 i = 0; i < n; ++i)
+            total += items[i].weight;
+        size = ItemList::write(kind, items, n, total, reinterpret_cast<uint8_t *>(VARDATA(list)));
+    });
+    if (size > MaxAllocSize - VARHDRSZ)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("the counts of a group are too large")));
+    SET_VARSIZE(list, VARHDRSZ + size);
+    return list;
+}
+
 } // namespace
 
 bool is_bundle(const struct varlena *items) {
@@ -123,20 +139,19 @@ Bundle::GroupCount *read_bundle_counts(const struct varlena *value, Kind kind, B
     return counts;
 }
 
-bool read_bundle_group(const struct varlena *value, Kind kind, const ItemView &key, BundleContent *content) {
+struct varlena *read_bundle_group(const struct varlena *value, Kind kind, const ItemView &key, int64 *events) {
     const BundlePlace bundle(value, kind);
-    auto *group = static_cast<Bundle::Group *>(palloc(sizeof(Bundle::Group)));
-    auto *memory = room<uint8>(max_item_length);
+    Bundle::Group group;
     bool found = false;
-    guarded([&] { found = bundle->find_group(key, group, memory); });
-    pfree(memory);
+    guarded([&] { found = bundle->find_group(key, &group); });
     if (!found)
-        return false;
-    *content = {};
-    read_items(bundle, content);
-    content->group_count = 1;
-    content->groups = group;
-    return true;
+        return nullptr;
+    *events = static_cast<int64>(group.events);
+    auto *items = room<WeightedItem>(group.list_length); // an item takes a byte of the list at least
+    auto *memory = room<uint8>(bundle->item_bytes());
+    uint32 n = 0;
+    guarded([&] { n = bundle->read_list(group, items, memory); });
+    return write_list(kind, items, n);
 }
 
 BundleItems read_all_groups(const struct varlena *value, Kind kind) {
@@ -146,12 +161,16 @@ BundleItems read_all_groups(const struct varlena *value, Kind kind) {
     return {content.item_count, content.items, read_weights(bundle)};
 }
 
+void free_items(const BundleItems &all) {
+    pfree(all.weights);
+    pfree(all.items);
+}
+
 void merge_all_groups(Tally *tally, const struct varlena *value, uint64_t times) {
     const BundleItems all = read_all_groups(value, tally->shape.kind);
     for (uint32 i = 0; i < all.count; ++i)
         count_item(tally, all.items[i].data, all.items[i].length, all.weights[i] * times);
-    pfree(all.weights);
-    pfree(all.items);
+    free_items(all);
 }
 
 uint64_t weight_in_bundle(const struct varlena *value, Kind kind, const void *data, size_t length) {
@@ -165,21 +184,13 @@ uint64_t weight_in_bundle(const struct varlena *value, Kind kind, const void *da
 }
 
 struct varlena *item_list(Kind kind, const ItemView *items, const Bundle::Count *counts, uint32 n) {
-    auto *weighted = room<ItemList::WeightedItem>(n);
-    uint64_t total = 0;
+    auto *weighted = room<WeightedItem>(n);
     for (uint32 i = 0; i < n; ++i) {
         const ItemView &item = items[counts[i].item];
         weighted[i] = {item.data, item.length, counts[i].weight};
-        total += counts[i].weight;
     }
-    size_t size = 0;
-    guarded([&] { size = ItemList::bound(kind, weighted, n); });
-    auto *list = static_cast<struct varlena *>(palloc_extended(VARHDRSZ + size, MCXT_ALLOC_HUGE));
-    guarded([&] { size = ItemList::write(kind, weighted, n, total, reinterpret_cast<uint8_t *>(VARDATA(list))); });
+    struct varlena *list = write_list(kind, weighted, n);
     pfree(weighted);
-    if (size > MaxAllocSize - VARHDRSZ)
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("the counts of a group are too large")));
-    SET_VARSIZE(list, VARHDRSZ + size);
     return list;
 }
 
@@ -187,7 +198,7 @@ struct varlena *group_items(const BundleContent &content, const Bundle::Group &g
     auto *counts = room<Bundle::Count>(group.list_length); // a count takes a byte at least
     uint32 n = 0;
     guarded([&] {
-        for (Bundle::Counts list(content.item_count, group.list, group.list_length); !list.at_end();)
+        for (Bundle::Counts list(content.item_count, group); !list.at_end();)
             counts[n++] = list.next();
     });
     struct varlena *list = item_list(kind, content.items, counts, n);

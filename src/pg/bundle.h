@@ -32,8 +32,8 @@ struct BundleContent {
 BundleContent read_bundle(const struct varlena *bundle, Kind kind);
 // Reads the lists of all groups too. Sets count to their number.
 Bundle::GroupCount *read_bundle_counts(const struct varlena *bundle, Kind kind, BundleContent *content, uint32 *count);
-// Reads one group alone; false if the bundle does not have it.
-bool read_bundle_group(const struct varlena *bundle, Kind kind, const ItemView &key, BundleContent *content);
+// The counts of one group as an item list, and the number of its events; nullptr if the bundle does not have the group.
+struct varlena *read_bundle_group(const struct varlena *bundle, Kind kind, const ItemView &key, int64 *events);
 
 // The items of all groups together.
 struct BundleItems {
@@ -42,6 +42,7 @@ struct BundleItems {
     uint64_t *weights;
 };
 BundleItems read_all_groups(const struct varlena *bundle, Kind kind);
+void free_items(const BundleItems &items);
 // Adds the counts of all groups together, `times` times.
 void merge_all_groups(Tally *tally, const struct varlena *bundle, uint64_t times);
 // The weight of an item in all groups together.

@@ -90,7 +90,7 @@ struct varlena *recoded_bundle(const struct varlena *value, int encoding) {
         const Bundle::Group &group = content.groups[i];
         const uint32 number = find_group(counts, 0, recoded_key(group.key, content.values, encoding));
         group_at(counts, number)->events += static_cast<int64>(group.events);
-        for (Bundle::Counts list(content.item_count, group.list, group.list_length); !list.at_end();) {
+        for (Bundle::Counts list(content.item_count, group); !list.at_end();) {
             Bundle::Count count = {};
             guarded([&] { count = list.next(); });
             const ItemView &item = content.items[count.item];

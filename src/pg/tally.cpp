@@ -162,7 +162,7 @@ void count_unmonitored(Tally *tally, const Item &item, uint64_t weight) {
 void merge_items(Tally *tally, struct varlena *value, uint64_t times) {
     const Bytes bytes = bytes_of(value);
     constexpr uint32_t batch = 64;
-    ItemList::WeightedItem entries[batch];
+    WeightedItem entries[batch];
     auto *scratch = static_cast<uint8_t *>(palloc(ItemList::scratch_size));
     Kind kind = Kind::none;
     // An ItemList has no destructor. Its constructor and next() may throw, so only they are guarded.

@@ -1,7 +1,6 @@
 // The weight of one item in the counts of a window, and of all of them.
 #include "../core/cms_format.h"
-#include "../core/item_list.h"
-#include "bundle.h"
+#include "exact_counts.h"
 #include "subtransaction.h"
 #include "tally.h"
 
@@ -15,32 +14,12 @@ void improve(Frequency *frequency, uint64_t upper, uint64_t estimate) {
     frequency->estimate = std::clamp(estimate, frequency->lower, frequency->upper);
 }
 
-// Calls use(item) for each item of a list, in guarded work. Returns their kind.
-template <class Use>
-Kind each_item(Bytes bytes, const Use &use) {
-    auto *scratch = static_cast<uint8_t *>(palloc(ItemList::scratch_size));
-    Kind kind = Kind::none;
-    guarded([&] {
-        constexpr uint32_t batch = 64;
-        ItemList::WeightedItem entries[batch];
-        ItemList list(bytes.data, bytes.size);
-        kind = list.kind();
-        while (const uint32_t n = list.next(entries, batch, scratch))
-            for (uint32_t i = 0; i < n; ++i)
-                use(entries[i]);
-    });
-    pfree(scratch);
-    return kind;
-}
-
-uint64_t weight_in_list(Bytes bytes, Kind kind, const void *data, size_t length) {
+uint64_t weight_in_list(const struct varlena *list, Kind kind, const void *data, size_t length) {
     uint64_t weight = 0;
-    require_stored_kind(each_item(bytes,
-                                  [&](const ItemList::WeightedItem &item) {
-                                      if (item.length == length && memcmp(item.data, data, length) == 0)
-                                          weight = item.weight;
-                                  }),
-                        kind);
+    each_count(list, kind, [&](const WeightedItem &item) {
+        if (item.length == length && memcmp(item.data, data, length) == 0)
+            weight = item.weight;
+    });
     return weight;
 }
 
@@ -59,17 +38,8 @@ void add_lower(BoundedItem *items, uint32_t n, const uint8_t *data, uint32_t len
 void add_lower_bounds(const StoredTally &stored, Kind kind, uint64_t times, BoundedItem *items, uint32_t n) {
     if (stored.items != nullptr) {
         const struct varlena *list = pg_detoast_datum_packed(stored.items);
-        if (is_bundle(list)) {
-            const BundleItems all = read_all_groups(list, kind);
-            for (uint32 i = 0; i < all.count; ++i)
-                add_lower(items, n, all.items[i].data, all.items[i].length, all.weights[i] * times);
-            return;
-        }
-        require_stored_kind(each_item(bytes_of(list),
-                                      [&](const ItemList::WeightedItem &item) {
-                                          add_lower(items, n, item.data, item.length, item.weight * times);
-                                      }),
-                            kind);
+        each_count(list, kind,
+                   [&](const WeightedItem &item) { add_lower(items, n, item.data, item.length, item.weight * times); });
         return;
     }
     if (stored.summary == nullptr)
@@ -97,8 +67,8 @@ Frequency tally_frequency(const Tally *tally, const void *data, size_t length) {
 Frequency stored_frequency(const StoredTally &stored, Kind kind, const void *data, size_t length) {
     if (stored.items != nullptr) {
         const struct varlena *items = pg_detoast_datum_packed(stored.items);
-        const uint64_t weight = is_bundle(items) ? weight_in_bundle(items, kind, data, length)
-                                                 : weight_in_list(bytes_of(items), kind, data, length);
+        const uint64_t weight =
+            is_bundle(items) ? weight_in_bundle(items, kind, data, length) : weight_in_list(items, kind, data, length);
         return {weight, weight, weight, weight};
     }
     if (stored.summary == nullptr)

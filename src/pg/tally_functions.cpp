@@ -27,7 +27,7 @@ void add_list(ReturnSetInfo *rows, Bytes bytes) {
         kind = list->kind();
     });
     for (;;) {
-        ItemList::WeightedItem entry;
+        WeightedItem entry;
         uint32_t n = 0;
         guarded([&] { n = list->next(&entry, 1, scratch); });
         if (n == 0)
@@ -48,7 +48,7 @@ void add_bundle(ReturnSetInfo *rows, const struct varlena *value) {
         CHECK_FOR_INTERRUPTS();
         const Bundle::Group &group = content.groups[i];
         const ArrayType *key = group_array(group.key, content.values);
-        for (Bundle::Counts counts(content.item_count, group.list, group.list_length); !counts.at_end();) {
+        for (Bundle::Counts counts(content.item_count, group); !counts.at_end();) {
             Bundle::Count count = {};
             guarded([&] { count = counts.next(); });
             const ItemView &item = content.items[count.item];

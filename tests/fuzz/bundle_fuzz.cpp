@@ -15,12 +15,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     try {
         const Bundle bundle(data, size);
         std::vector<uint64_t> weights(bundle.item_count());
-        std::vector<uint8_t> memory(topk::max_item_length);
         Bundle::Group group;
         const ItemView key = {data, static_cast<uint32_t>(size % 5)};
-        if (bundle.find_group(key, &group, memory.data()))
+        if (bundle.find_group(key, &group)) {
             for (Bundle::Counts counts(bundle, group); !counts.at_end();)
                 CHECK(counts.next().item < bundle.item_count());
+            std::vector<topk::WeightedItem> list(group.list_length);
+            std::vector<uint8_t> memory(bundle.item_bytes());
+            bundle.read_list(group, list.data(), memory.data());
+        }
         bundle.add_weights(weights.data());
     } catch (const topk::Error &e) {
         CHECK(e.code() == topk::Errc::malformed);
@@ -34,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const Bundle bundle(data, size);
     std::vector<ItemView> items(bundle.item_count());
     std::vector<Bundle::Group> groups(bundle.group_count());
-    std::vector<uint8_t> memory(bundle.item_bytes() + bundle.key_bytes()), scratch(topk::max_item_length);
+    std::vector<uint8_t> memory(bundle.item_bytes() + bundle.key_bytes());
     bundle.read_items(items.data(), memory.data());
     bundle.read_groups(groups.data(), memory.data() + bundle.item_bytes());
     std::vector<std::vector<Bundle::Count>> lists;
@@ -42,12 +45,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint64_t total = 0;
     for (const Bundle::Group &group : groups) {
         Bundle::Group alone;
-        CHECK(bundle.find_group(group.key, &alone, scratch.data()));
+        CHECK(bundle.find_group(group.key, &alone));
         CHECK(alone.list == group.list && alone.list_length == group.list_length && alone.events == group.events);
         lists.emplace_back();
         for (Bundle::Counts counts(bundle, group); !counts.at_end();) {
             lists.back().push_back(counts.next());
             total += lists.back().back().weight;
+        }
+        std::vector<topk::WeightedItem> list(group.list_length);
+        std::vector<uint8_t> list_memory(bundle.item_bytes());
+        CHECK(bundle.read_list(group, list.data(), list_memory.data()) == lists.back().size());
+        for (size_t i = 0; i < lists.back().size(); ++i) {
+            const ItemView &item = items[lists.back()[i].item];
+            CHECK(list[i].weight == lists.back()[i].weight && list[i].length == item.length &&
+                  memcmp(list[i].data, item.data, item.length) == 0);
         }
         counted.push_back({group.key, group.events, lists.back().data(), static_cast<uint32_t>(lists.back().size())});
     }

@@ -88,13 +88,25 @@ Counted counted(const Bundle &bundle, const std::vector<ItemView> &items, const 
     return found;
 }
 
+// The same of a group whose items are read alone.
+Counted listed(const Bundle &bundle, const Bundle::Group &group) {
+    std::vector<topk::WeightedItem> list(group.list_length);
+    Bytes memory(bundle.item_bytes());
+    list.resize(bundle.read_list(group, list.data(), memory.data()));
+    Counted found = {group.events, {}};
+    for (const topk::WeightedItem &item : list)
+        found.weights[text({item.data, item.length})] += item.weight;
+    EXPECT_EQ(found.weights.size(), list.size());
+    return found;
+}
+
 // Reads everything, and each group by itself; both and the sum must agree.
 Groups read(const Bytes &bytes) {
     Bundle::validate(bytes.data(), bytes.size());
     const Bundle bundle(bytes.data(), bytes.size());
     std::vector<ItemView> items(bundle.item_count());
     std::vector<Bundle::Group> groups(bundle.group_count());
-    Bytes memory(bundle.item_bytes() + bundle.key_bytes() + 1), scratch(topk::max_item_length);
+    Bytes memory(bundle.item_bytes() + bundle.key_bytes() + 1);
     bundle.read_items(items.data(), memory.data());
     bundle.read_groups(groups.data(), memory.data() + bundle.item_bytes());
     Groups all;
@@ -107,8 +119,9 @@ Groups read(const Bytes &bytes) {
             total += weight;
         }
         Bundle::Group alone;
-        EXPECT_TRUE(bundle.find_group(group.key, &alone, scratch.data()));
+        EXPECT_TRUE(bundle.find_group(group.key, &alone));
         EXPECT_EQ(counted(bundle, items, alone), found);
+        EXPECT_EQ(listed(bundle, alone), found);
     }
     EXPECT_EQ(total, bundle.total());
     std::vector<Bundle::GroupCount> counts(bytes.size());
@@ -124,7 +137,7 @@ Groups read(const Bytes &bytes) {
     for (uint32_t i = 0; i < items.size(); ++i)
         EXPECT_EQ(weights[i], sums[text(items[i])]);
     Bundle::Group none;
-    EXPECT_FALSE(bundle.find_group(view("no such key"), &none, scratch.data()));
+    EXPECT_FALSE(bundle.find_group(view("no such key"), &none));
     return all;
 }
 

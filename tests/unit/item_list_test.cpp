@@ -1,5 +1,5 @@
-// Item lists: golden bytes, nothing else is let in; and what a statement's tally relies on: the top of a live summary, and that
-// evictions tell of all weight that leaves the entries.
+// Item lists: golden bytes, nothing else is let in; and what a statement's tally relies on: the top of a live summary, and
+// that evictions tell of all weight that leaves the entries.
 #include "hex.h"
 #include "item_list.h"
 #include "sketch.h"
@@ -21,6 +21,7 @@ using topk::ItemList;
 using topk::Kind;
 using topk::SpaceSaving;
 using topk::StoredSpaceSaving;
+using topk::WeightedItem;
 
 using Counts = std::map<std::string, uint64_t>;
 
@@ -34,7 +35,7 @@ Counts read(const Bytes &bytes, uint32_t batch) {
     ItemList list(bytes.data(), bytes.size());
     Counts counts;
     std::vector<std::pair<std::string, uint64_t>> in_order;
-    std::vector<ItemList::WeightedItem> entries(batch);
+    std::vector<WeightedItem> entries(batch);
     Bytes scratch(ItemList::scratch_size);
     while (const uint32_t n = list.next(entries.data(), batch, scratch.data()))
         for (uint32_t i = 0; i < n; ++i) {
@@ -44,7 +45,7 @@ Counts read(const Bytes &bytes, uint32_t batch) {
         }
     EXPECT_EQ(in_order.size(), list.size());
     // Items that are in order already are written as the same bytes.
-    std::vector<ItemList::WeightedItem> items;
+    std::vector<WeightedItem> items;
     for (const auto &[item, weight] : in_order)
         items.push_back({reinterpret_cast<const uint8_t *>(item.data()), static_cast<uint32_t>(item.size()), weight});
     const auto n = static_cast<uint32_t>(items.size());
@@ -62,18 +63,52 @@ Summary some_text() {
 }
 
 TEST(ItemList, GoldenBytes) {
-    EXPECT_EQ(to_hex(write(some_text())), "11" "03" "af02" "00" "02" "01" "61" "01" "05" "68656c6c6f" "ac02");
+    EXPECT_EQ(to_hex(write(some_text())), "11"
+                                          "03"
+                                          "af02"
+                                          "00"
+                                          "02"
+                                          "01"
+                                          "61"
+                                          "01"
+                                          "05"
+                                          "68656c6c6f"
+                                          "ac02");
     Summary s(10, Kind::bigint);
     const int64_t key = -2;
     s.add(Item(&key, sizeof(key)), 128);
-    EXPECT_EQ(to_hex(write(s)), "12" "01" "8001" "03" "8001");
+    EXPECT_EQ(to_hex(write(s)), "12"
+                                "01"
+                                "8001"
+                                "03"
+                                "8001");
     const int64_t other = 40;
     s.add(Item(&other, sizeof(other)));
-    EXPECT_EQ(to_hex(write(s)), "12" "02" "8101" "03" "8001" "2a" "01");
+    EXPECT_EQ(to_hex(write(s)), "12"
+                                "02"
+                                "8101"
+                                "03"
+                                "8001"
+                                "2a"
+                                "01");
     Summary shared(10);
     for (const char *key : {"item_124", "item_1", "item_12345678901234567"})
         shared.add(Item(key, strlen(key)));
-    EXPECT_EQ(to_hex(write(shared)), "11" "03" "03" "06" "6974656d5f31" "01" "6f" "01" "3233343536373839" "30313233343536" "37" "01" "71" "34" "01");
+    EXPECT_EQ(to_hex(write(shared)), "11"
+                                     "03"
+                                     "03"
+                                     "06"
+                                     "6974656d5f31"
+                                     "01"
+                                     "6f"
+                                     "01"
+                                     "3233343536373839"
+                                     "30313233343536"
+                                     "37"
+                                     "01"
+                                     "71"
+                                     "34"
+                                     "01");
 }
 
 TEST(ItemList, RoundTrip) {
@@ -126,8 +161,8 @@ TEST(ItemList, RefusesEverythingElse) {
     Bytes longer = good;
     longer.push_back(0);
     expect_malformed(longer, "trailing byte");
-    for (const char *bytes : {"", "01 00 00", "21 00 00", "15 00 00", "10 00 00", "11 05 05", "11 01 05 00 04", "11 01 05 00 06",
-                              "11 02 02 00 00 00 02", "11 01 ffffffffffffffffff01 00 01", "11 01 01 10 01",
+    for (const char *bytes : {"", "01 00 00", "21 00 00", "15 00 00", "10 00 00", "11 05 05", "11 01 05 00 04",
+                              "11 01 05 00 06", "11 02 02 00 00 00 02", "11 01 ffffffffffffffffff01 00 01", "11 01 01 10 01",
                               "11 01 01 0f f13f 01", "13 01 01 01 61 01", "11 02 02 01 61 01 21 62 01"})
         expect_malformed(from_hex(bytes), bytes);
 }
