@@ -45,7 +45,7 @@ CREATE FUNCTION topk.hot(rollup text, half_life interval, at timestamptz DEFAULT
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10
     AS 'MODULE_PATHNAME', 'topk_hot';
 COMMENT ON FUNCTION topk.hot(text, interval, timestamptz, integer, text[]) IS
-    'returns the k (1 to 10000) items with the largest decayed weight at a time: an event counts its weight times 2 ^ (-age / half_life). It counts everything that retention has kept, from window_start on. count - error <= decayed weight <= count always holds: the age of an event is known up to the length of its tile (of a longer window, for old events), and both bounds allow for that. guaranteed is true if no item outside of the answer has a larger decayed weight. Events that are dated after now count as of now. Raises SQLSTATE 0A000 if there are nodes (topk.add_node). Otherwise like topk.top.';
+    'returns the k (1 to 10000) items with the largest decayed weight at a time: an event counts its weight times 2 ^ (-age / half_life). It counts everything that retention has kept, from window_start on. count - error <= decayed weight <= count always holds: the age of an event is known up to the length of its tile (of a longer window, for old events), and both bounds allow for that. guaranteed is true if no item outside of the answer has a larger decayed weight. Events that are dated after now count as of now. Nodes (topk.add_node) answer with one sum for each window. Otherwise like topk.top.';
 
 CREATE FUNCTION topk.heavy_hitters(rollup text, window_kind text, share double precision, at timestamptz DEFAULT pg_catalog.now(),
                                    group_key text[] DEFAULT NULL,
@@ -168,7 +168,7 @@ CREATE FUNCTION topk.top_by_group(rollup text, window_kind text, at timestamptz 
     LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100
     AS 'MODULE_PATHNAME', 'topk_top_by_group';
 COMMENT ON FUNCTION topk.top_by_group(text, text, timestamptz, integer) IS
-    'returns the answer of topk.top for every group that has counts in the window that contains a time, the overflow group {} included. The rows of a group are in the order of rank; the groups are in no particular order. A caller who may ask for some groups alone (topk.grant_ask) gets these. Raises SQLSTATE 22023 if the rollup has no groups, and 0A000 if there are nodes (topk.add_node).';
+    'returns the answer of topk.top for every group that has counts in the window that contains a time, the overflow group {} included. The rows of a group are in the order of rank; the groups are in no particular order. A caller who may ask for some groups alone (topk.grant_ask) gets these. Raises SQLSTATE 22023 if the rollup has no groups.';
 
 CREATE FUNCTION topk.summary(rollup text, window_kind text, at timestamptz DEFAULT pg_catalog.now(), group_key text[] DEFAULT NULL)
     RETURNS @extschema@.spacesaving

@@ -27,10 +27,21 @@ enum Column {
     column_count
 };
 
-constexpr const char *statement =
+constexpr const char *of_spans =
     "SELECT part, events, summary, sketch, registers, lost_since, lost_until, unassigned, lower, upper, estimate, identity,"
     " pg_catalog.array_to_string(absorbed, ' ')"
     " FROM topk.window_state($1, $2, $3, $4, $5, $6)";
+
+// The same for each of several groups, of one span.
+constexpr const char *of_groups =
+    "SELECT g.n::pg_catalog.int4, events, summary, sketch, registers, lost_since, lost_until, unassigned, lower, upper, "
+    "estimate,"
+    " identity, pg_catalog.array_to_string(absorbed, ' ')"
+    " FROM pg_catalog.unnest($4) WITH ORDINALITY AS g (grp, n)"
+    " CROSS JOIN LATERAL topk.window_state($1, $2, $3, g.grp::pg_catalog.text[], $5, $6) ORDER BY g.n";
+
+// The groups that a node has counted in a window.
+constexpr const char *groups_there = "SELECT DISTINCT group_key::pg_catalog.text FROM topk.top_by_group($1, $2, $3[1], 1)";
 
 // Binary: the text form depends on the settings of a session.
 Parameter times_parameter(const Span *spans, int count, TimestampTz Span::*end) {
@@ -139,7 +150,7 @@ void forget_own(const Across *across, Pieces *pieces, Frequency *frequency) {
 
 void refuse_unassigned_here(const Across *across) {
     for (int i = 0; i < across->count; ++i)
-        if (unassigned_events(across->row, across->spans[i], across->groups) != 0)
+        if (unassigned_events(across->row, across->spans[i], across->groups[across->each ? i : 0]) != 0)
             refuse_unassigned("this node");
 }
 
@@ -182,12 +193,6 @@ Array<const char *> nodes_to_ask(const RollupRow *row, const Answered *before) {
     return rest;
 }
 
-void require_no_nodes(const RollupRow *row, const char *function) {
-    if (nodes_to_ask(row, nullptr).count != 0)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s does not ask nodes", function),
-                        errhint("Call it on each node, or ask about windows and spans.")));
-}
-
 Across *ask_across(const RollupRow *row, const Span *spans, int count, const AskedGroups &groups, Content content,
                    const char *item, const Answered *before) {
     const Array<const char *> nodes = nodes_to_ask(row, before);
@@ -199,9 +204,11 @@ Across *ask_across(const RollupRow *row, const Span *spans, int count, const Ask
                                     group_parameter(groups.given),
                                     text_parameter(content_name(content)),
                                     text_parameter(item)};
+    auto *kept = static_cast<AskedGroups *>(palloc(sizeof(AskedGroups)));
+    *kept = groups;
     auto *across = static_cast<Across *>(palloc(sizeof(Across)));
     *across = {
-        begin_question(nodes, statement, parameters, lengthof(parameters)), row, spans, count, groups, item != nullptr};
+        begin_question(nodes, of_spans, parameters, lengthof(parameters)), row, spans, count, kept, false, item != nullptr};
     return across;
 }
 
@@ -257,6 +264,79 @@ void divide(const Pieces &all, const Span *spans, int count, Pieces *parts) {
     for (const Span &missing : all.missing)
         if (Pieces *part = part_of(missing.start))
             part->missing.add(missing);
+}
+
+void add_spans_across(Across *across, Pieces *pieces) {
+    if (across == nullptr)
+        return;
+    auto *divided = static_cast<Pieces *>(palloc0(across->count * sizeof(Pieces)));
+    divide(*pieces, across->spans, across->count, divided);
+    add_across(across, divided);
+    pieces->parts = {};
+    pieces->missing = {};
+    for (int i = 0; i < across->count; ++i)
+        add_pieces(pieces, divided[i]);
+}
+
+void add_groups_across(const RollupRow *row, Level level, Span window, Array<GroupPieces> *groups) {
+    const Array<const char *> nodes = nodes_to_ask(row, nullptr);
+    if (nodes.count == 0)
+        return;
+    const Parameter name = text_parameter(qualified_name(row->source, row->name)),
+                    since = times_parameter(&window, 1, &Span::start);
+    const Parameter which[] = {name, text_parameter(level_name(level)), since};
+    Question *first = begin_question(nodes, groups_there, which, lengthof(which));
+    await_answers(first);
+    Answered answered = {1, {}};
+    for (const Node &node : first->nodes) {
+        if (node.failed) {
+            answered.missing.add(node.name);
+            continue;
+        }
+        for (int i = 0; i < PQntuples(answer_of(node)); ++i) {
+            char *text = AnswerRow{answer_of(node), i}.string(0);
+            if (text == nullptr)
+                raise_malformed();
+            auto *grp = DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN, text, TEXTOID, -1));
+            GroupPieces *place =
+                std::lower_bound(groups->begin(), groups->end(), grp, [](const GroupPieces &group, const ArrayType *key) {
+                    return compare_groups(group.grp, key) < 0;
+                });
+            if (place != groups->end() && equal_groups(place->grp, grp))
+                continue;
+            const auto at = static_cast<int>(place - groups->begin());
+            groups->add({});
+            std::move_backward(groups->begin() + at, groups->end() - 1, groups->end());
+            (*groups)[at] = {grp, {}};
+        }
+    }
+    end_question(first);
+    const Array<const char *> rest = nodes_to_ask(row, &answered);
+    const int n = groups->count;
+    if (rest.count == 0 || n == 0)
+        return;
+    Array<const char *> keys = {};
+    Array<Span> windows = {};
+    auto *asked = static_cast<AskedGroups *>(palloc(n * sizeof(AskedGroups)));
+    auto *pieces = static_cast<Pieces *>(palloc(n * sizeof(Pieces)));
+    for (int i = 0; i < n; ++i) {
+        GroupPieces &group = (*groups)[i];
+        keys.add(OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(group.grp)));
+        windows.add(window);
+        asked[i] = group_alone(group.grp);
+        pieces[i] = group.pieces;
+    }
+    const Parameter parameters[] = {name,
+                                    since,
+                                    times_parameter(&window, 1, &Span::stop),
+                                    {TEXTARRAYOID, OidOutputFunctionCall(F_ARRAY_OUT, names_array(keys)), 0, false},
+                                    text_parameter(content_name(Content::summary)),
+                                    text_parameter(nullptr)};
+    Across across = {
+        begin_question(rest, of_groups, parameters, lengthof(parameters)), row, windows.elements, n, asked, true, false};
+    add_across(&across, pieces);
+    for (int i = 0; i < n; ++i)
+        (*groups)[i].pieces = pieces[i];
 }
 
 } // namespace topk::answer

@@ -36,7 +36,8 @@ struct Across {
     const RollupRow *row;
     const Span *spans;
     int count;
-    AskedGroups groups;
+    const AskedGroups *groups; // of all spans, or one for each
+    bool each;
     bool item;
 };
 
@@ -45,14 +46,18 @@ struct Across {
 Across *ask_across(const RollupRow *row, const Span *spans, int count, const AskedGroups &groups, Content content,
                    const char *item = nullptr, const Answered *before = nullptr);
 
-// Raises an error (0A000) if there are nodes, which a function does not ask.
-void require_no_nodes(const RollupRow *row, const char *function);
-
 // Waits for the nodes. Adds one part to the pieces of each span for every node that has counts of it, and with an item its
 // bounds to `frequency`. Does nothing when `across` is nullptr.
 Answered add_across(Across *across, Pieces *pieces, Frequency *frequency = nullptr);
 
 // Divides the pieces of this database among spans; of other times, it leaves them out.
 void divide(const Pieces &all, const Span *spans, int count, Pieces *parts);
+
+// Adds what the nodes have counted in some spans to the pieces of this database, which are of these spans.
+void add_spans_across(Across *across, Pieces *pieces);
+
+// Adds what the nodes have counted of each group in a window to the groups of this database, and the groups that only nodes
+// have. Asks which groups there are first, and then for all of them at once.
+void add_groups_across(const RollupRow *row, Level level, Span window, Array<GroupPieces> *groups);
 
 } // namespace topk::answer

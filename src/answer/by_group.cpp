@@ -22,22 +22,23 @@ struct Line {
 
 // top_by_group(rollup, window_kind, at, k)
 Datum top_by_group(FunctionCallInfo fcinfo, const RollupRow *row) {
-    require_no_nodes(row, "topk.top_by_group()");
     if (row->group_count == 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("rollup \"%s\" has no groups", row->name)));
     const Level level = level_argument(fcinfo, 1, row);
     const Span window = window_of(row, level, time_argument(fcinfo, 2));
     const auto k = static_cast<uint32_t>(k_argument(fcinfo, 3));
-    const Array<GroupPieces> groups = pieces_by_group(row, level, window);
+    const Permission permission = permission_of({row->id, row->source});
+    Array<GroupPieces> groups = {};
+    for (const GroupPieces &group : pieces_by_group(row, level, window))
+        if (permits(permission, group.grp))
+            groups.add(group);
+    add_groups_across(row, level, window, &groups);
     if (groups.count != 0)
         warn_of_missing(groups[0].pieces);
     Array<GroupRanking> rankings = {};
     rankings.reserve(groups.count);
     Array<Line> lines = {};
-    const Permission permission = permission_of({row->id, row->source});
     for (const GroupPieces &group : groups) {
-        if (!permits(permission, group.grp))
-            continue;
         const GroupRanking *ranking = &rankings.add({group.grp, ranking_of(row, group.pieces, k)});
         for (uint32_t i = 0; i < ranking->ranking.n; ++i)
             lines.add({ranking, i});

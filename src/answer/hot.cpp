@@ -91,9 +91,33 @@ TimestampTz cover_past(Cover *cover, const RollupRow *row, const Lost &lost, con
     return stop;
 }
 
+constexpr int max_windows = 900;  // that nodes are asked about
+constexpr double half_lives = 40; // an older event weighs next to nothing
+
+// The windows that nodes are asked about, from the youngest on. All older ones are one span, whose lower bounds are 0.
+Array<Span> windows_to_ask(const RollupRow *row, const Cover &cover, const Moment &moment) {
+    Array<Span> windows = {};
+    if (nodes_to_ask(row, nullptr).count == 0 || cover.parts.count == 0)
+        return windows;
+    TimestampTz stop = cover.parts[0].span.stop;
+    for (const LevelSpan &part : cover.parts)
+        while (stop > part.span.start && windows.count < max_windows &&
+               static_cast<double>(moment.at - stop) < half_lives * moment.half_life) {
+            const TimestampTz start = std::max(window_of(row, part.level, stop - 1).start, part.span.start);
+            windows.add({start, stop});
+            stop = start;
+        }
+    const TimestampTz since = cover.parts[cover.parts.count - 1].span.start;
+    if (since < stop)
+        windows.add({since, stop});
+    return windows;
+}
+
 // Of the events of a piece: the youngest and the oldest age that they can have.
 double youngest(const Moment &moment, Span span) { return static_cast<double>(std::max(moment.at - span.stop, int64{0})); }
-double oldest(const Moment &moment, Span span) { return static_cast<double>(std::max(moment.at - span.start, int64{0})); }
+double oldest(const Moment &moment, Span span) {
+    return TIMESTAMP_IS_NOBEGIN(span.start) ? HUGE_VAL : static_cast<double>(std::max(moment.at - span.start, int64{0}));
+}
 
 double weight_at(const Moment &moment, double age) { return std::exp2(-age / moment.half_life); }
 
@@ -130,7 +154,6 @@ double rounded_up(uint64_t units, int scale) {
 
 // hot(rollup, half_life, at, k, group_key)
 Datum hot(FunctionCallInfo fcinfo, const RollupRow *row) {
-    require_no_nodes(row, "topk.hot()");
     Moment moment = {};
     moment.half_life = half_life_argument(fcinfo, 1);
     moment.at = time_argument(fcinfo, 2);
@@ -141,7 +164,11 @@ Datum hot(FunctionCallInfo fcinfo, const RollupRow *row) {
     Span span = {DT_NOBEGIN, window_of(row, Level::tile, moment.at).stop};
     Cover cover = {};
     span.start = cover_past(&cover, row, read_lost(row->id, GetActiveSnapshot()), moment, span.stop);
-    const Pieces pieces = cover_pieces(row, cover, span, groups);
+    const Array<Span> windows = windows_to_ask(row, cover, moment);
+    Across *across =
+        windows.count == 0 ? nullptr : ask_across(row, windows.elements, windows.count, groups, Content::summary);
+    Pieces pieces = cover_pieces(row, cover, span, groups);
+    add_spans_across(across, &pieces);
     const int scale = scale_of(moment, pieces);
     Array<Times> times = {};
     for (const Piece &piece : pieces.parts)

@@ -37,15 +37,7 @@ Datum answer(FunctionCallInfo fcinfo, const RollupRow *row, Span asked, int k_po
     }
     Across *across = ask_across(row, spans.elements, spans.count, groups, Content::summary);
     Pieces pieces = cover_pieces(row, cover, outer, groups);
-    if (across != nullptr) {
-        auto *divided = static_cast<Pieces *>(palloc0(spans.count * sizeof(Pieces)));
-        divide(pieces, spans.elements, spans.count, divided);
-        add_across(across, divided);
-        pieces.parts = {};
-        pieces.missing = {};
-        for (int i = 0; i < spans.count; ++i)
-            add_pieces(&pieces, divided[i]);
-    }
+    add_spans_across(across, &pieces);
     tell_of(pieces);
     Array<Times> times = {};
     bool whole = true;

@@ -77,12 +77,13 @@ void send_question(const Question *question, Node *node) {
     flush(node);
 }
 
-// A node ends the work for a session that has gone away, even while it waits for a lock. Servers on some systems cannot
-// notice that, and refuse the setting.
+// A node answers for itself alone. It ends the work for a session that has gone away, even while it waits for a lock.
+// Servers on some systems cannot notice that, and refuse the second setting.
 void configure(Node *node) {
     node->step = Step::configuring;
     node->connection->busy = true;
-    if (PQsendQuery(node->connection->conn, "SET client_connection_check_interval = '1s'") == 0)
+    if (PQsendQuery(node->connection->conn, "BEGIN; SET pg_topk.ask_nodes = off; COMMIT;"
+                                            "SET client_connection_check_interval = '1s'") == 0)
         return lose_connection(node);
     flush(node);
 }
