@@ -58,7 +58,7 @@ SELECT topk.create_rollup('ids', 'sharded.plays', 'id', 'at') IS NOT NULL AS cre
 SELECT sharded.masked(arguments) ~ '^''U {.*"k": 7, .*"item": "song", .*"name": "songs", .*}'', ''U {.*"name": "ids", .*}''$' AS written FROM sharded.arguments
 WHERE "table" = 'sharded.plays'::regclass;
 ALTER TABLE sharded.plays RENAME COLUMN song TO item;
--- What an expression needs stays, and may get another name. The rights to ask are in the definition.
+-- Functions and types that an expression needs stay, and may get other names. The rights to ask are in the definition.
 CREATE FUNCTION sharded.folded(text) RETURNS text IMMUTABLE LANGUAGE sql RETURN lower($1);
 SELECT topk.create_rollup('folded', 'sharded.plays', 'sharded.folded(item)', 'at') IS NOT NULL AS created;
 DROP FUNCTION sharded.folded;

@@ -7,7 +7,7 @@ namespace topk::catalog {
 
 struct RowWriter;
 
-// Within as_owner(). The writer lives in the current memory context. What opens it closes it, except after an error.
+// Within as_owner(). The writer lives in the current memory context. Its owner ends it, except after an error.
 RowWriter *begin_writing(Table table);
 void end_writing(RowWriter *writer);
 

@@ -237,7 +237,8 @@ void attach(RollupDefinition *rollup, Oid table) {
     reconnect(rollup, nullptr, before);
 }
 
-// Waits for the INSERTs that have counted for them. Not by short attempts: Citus must see who waits for whom.
+// Waits for the INSERTs that have counted for them. It takes no short attempts, because Citus must see which session waits
+// for which.
 void drop_others(Oid table, const Array<Definition> &definitions) {
     Array<int32> dropped = {};
     for (const RollupOfSource &rollup : list_of(table))

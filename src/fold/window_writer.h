@@ -31,7 +31,7 @@ struct WindowWriter {
     LevelChange change;
 };
 
-// What begins ends with end_windows(), except after an error.
+// Call end_windows() at the end, except after an error.
 WindowWriter begin_windows(const RollupRow *row);
 // Writes all windows that are open.
 void end_windows(WindowWriter *writer);
