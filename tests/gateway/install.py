@@ -18,7 +18,7 @@ def read(path):
 
 
 said = subprocess.run([f"{root}/usr/bin/topk-gateway", "--help"], text=True, capture_output=True, timeout=20)
-options = set(re.findall(r"^\s*(?:-h,)?(--[a-z-]+)", said.stdout, re.M))
+options = set(re.findall(r"^\s*(?:-h,\s*)?(--[a-z-]+)", said.stdout, re.M))
 check("--help", 0, said.returncode)
 check_true("... lists the options", {"--listen", "--gather-ms", "--keys", "--config"} <= options and len(options) > 20, options)
 manual = read(f"{root}/usr/share/man/man1/topk-gateway.1").replace("\\-", "-")
