@@ -27,18 +27,19 @@ enum Column {
     column_count
 };
 
-constexpr const char *of_spans =
-    "SELECT part, events, summary, sketch, registers, lost_since, lost_until, unassigned, lower, upper, estimate, identity,"
-    " pg_catalog.array_to_string(absorbed, ' ')"
-    " FROM topk.window_state($1, $2, $3, $4, $5, $6)";
-
-// The same for each of several groups, of one span.
-constexpr const char *of_groups =
-    "SELECT g.n::pg_catalog.int4, events, summary, sketch, registers, lost_since, lost_until, unassigned, lower, upper, "
-    "estimate,"
-    " identity, pg_catalog.array_to_string(absorbed, ' ')"
-    " FROM pg_catalog.unnest($4) WITH ORDINALITY AS g (grp, n)"
-    " CROSS JOIN LATERAL topk.window_state($1, $2, $3, g.grp::pg_catalog.text[], $5, $6) ORDER BY g.n";
+// The statement that calls topk.window_state: for some spans, or for each of several groups and one span.
+char *statement_of(const char *part, const char *from) {
+    return psprintf(
+        "SELECT %s, events, summary, sketch, registers, lost_since, lost_until, unassigned, lower, upper, estimate,"
+        " identity, pg_catalog.array_to_string(absorbed, ' ') FROM %s",
+        part, from);
+}
+char *of_spans() { return statement_of("part", "topk.window_state($1, $2, $3, $4, $5, $6)"); }
+char *of_groups() {
+    return statement_of("g.n::pg_catalog.int4",
+                        "pg_catalog.unnest($4) WITH ORDINALITY AS g (grp, n) CROSS JOIN LATERAL"
+                        " topk.window_state($1, $2, $3, g.grp::pg_catalog.text[], $5, $6) ORDER BY g.n");
+}
 
 // The groups that a node has counted in a window.
 constexpr const char *groups_there = "SELECT DISTINCT group_key::pg_catalog.text FROM topk.top_by_group($1, $2, $3[1], 1)";
@@ -207,8 +208,13 @@ Across *ask_across(const RollupRow *row, const Span *spans, int count, const Ask
     auto *kept = static_cast<AskedGroups *>(palloc(sizeof(AskedGroups)));
     *kept = groups;
     auto *across = static_cast<Across *>(palloc(sizeof(Across)));
-    *across = {
-        begin_question(nodes, of_spans, parameters, lengthof(parameters)), row, spans, count, kept, false, item != nullptr};
+    *across = {begin_question(nodes, of_spans(), parameters, lengthof(parameters)),
+               row,
+               spans,
+               count,
+               kept,
+               false,
+               item != nullptr};
     return across;
 }
 
@@ -298,16 +304,8 @@ void add_groups_across(const RollupRow *row, Level level, Span window, Array<Gro
             if (text == nullptr)
                 raise_malformed();
             auto *grp = DatumGetArrayTypeP(OidInputFunctionCall(F_ARRAY_IN, text, TEXTOID, -1));
-            GroupPieces *place =
-                std::lower_bound(groups->begin(), groups->end(), grp, [](const GroupPieces &group, const ArrayType *key) {
-                    return compare_groups(group.grp, key) < 0;
-                });
-            if (place != groups->end() && equal_groups(place->grp, grp))
-                continue;
-            const auto at = static_cast<int>(place - groups->begin());
-            groups->add({});
-            std::move_backward(groups->begin() + at, groups->end() - 1, groups->end());
-            (*groups)[at] = {grp, {}};
+            if (find_group(*groups, grp) == nullptr)
+                insert_group(groups, grp);
         }
     }
     end_question(first);
@@ -333,7 +331,7 @@ void add_groups_across(const RollupRow *row, Level level, Span window, Array<Gro
                                     text_parameter(content_name(Content::summary)),
                                     text_parameter(nullptr)};
     Across across = {
-        begin_question(rest, of_groups, parameters, lengthof(parameters)), row, windows.elements, n, asked, true, false};
+        begin_question(rest, of_groups(), parameters, lengthof(parameters)), row, windows.elements, n, asked, true, false};
     add_across(&across, pieces);
     for (int i = 0; i < n; ++i)
         (*groups)[i].pieces = pieces[i];

@@ -40,25 +40,11 @@ const OwnGroups &own_groups(Collector *c) {
     return c->own;
 }
 
-GroupPieces *place_of(Collector *c, const ArrayType *grp) {
-    return std::lower_bound(c->groups.begin(), c->groups.end(), grp, [](const GroupPieces &group, const ArrayType *key) {
-        return compare_groups(group.grp, key) < 0;
-    });
-}
-
-GroupPieces *find(Collector *c, const ArrayType *grp) {
-    GroupPieces *place = place_of(c, grp);
-    return place != c->groups.end() && equal_groups(place->grp, grp) ? place : nullptr;
-}
-
 GroupPieces *insert(Collector *c, const ArrayType *grp) {
     MemoryContext caller = MemoryContextSwitchTo(c->context);
-    const auto at = static_cast<int>(place_of(c, grp) - c->groups.begin());
-    c->groups.add({});
-    std::move_backward(c->groups.begin() + at, c->groups.end() - 1, c->groups.end());
-    c->groups[at] = {DatumGetArrayTypePCopy(PointerGetDatum(grp)), {}};
+    GroupPieces *group = insert_group(&c->groups, grp);
     MemoryContextSwitchTo(caller);
-    return &c->groups[at];
+    return group;
 }
 
 // Adds what the rows of a group have counted.
@@ -80,10 +66,10 @@ bool asks_for_all(const Collector *c) { return c->groups.count != 0 && c->groups
 // The group, of those that are asked for, in which counts of a group are; nullptr if there is none. Raw counts of a group
 // that has none of its own are those of the overflow group.
 GroupPieces *counts_in(Collector *c, const ArrayType *grp, DeltaScope scope) {
-    if (GroupPieces *found = find(c, grp))
+    if (GroupPieces *found = find_group(c->groups, grp))
         return found;
     if (scope == DeltaScope::raw) {
-        GroupPieces *overflow = find(c, construct_empty_array(TEXTOID));
+        GroupPieces *overflow = find_group(c->groups, construct_empty_array(TEXTOID));
         if (overflow != nullptr && !contains(own_groups(c), grp))
             return overflow;
     }
@@ -200,7 +186,7 @@ void add_set_aside(Collector *c, Span span) {
         if ((delta.form.scope == DeltaScope::all) != asks_for_all(c))
             continue;
         // Counts that could not be read may be of any group.
-        GroupPieces *group = delta.grp == nullptr ? c->groups.begin() : find(c, delta.grp);
+        GroupPieces *group = delta.grp == nullptr ? c->groups.begin() : find_group(c->groups, delta.grp);
         if (group == nullptr)
             continue;
         if (!has_values(row))

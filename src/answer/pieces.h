@@ -39,6 +39,10 @@ struct GroupPieces {
     Pieces pieces;
 };
 
+// In groups that are in the order of compare_groups(). Inserts a copy, without pieces.
+GroupPieces *find_group(Array<GroupPieces> &groups, const ArrayType *grp); // nullptr: it is not there
+GroupPieces *insert_group(Array<GroupPieces> *groups, const ArrayType *grp);
+
 // The window of a level.
 struct AskedWindow {
     Level level;
