@@ -17,14 +17,14 @@ COMMENT ON PROCEDURE topk.run() IS
 REVOKE ALL ON PROCEDURE topk.run() FROM PUBLIC;
 
 CREATE FUNCTION topk.worker_slots(OUT database oid, OUT state text, OUT pid integer, OUT backfill_pid integer,
-                                  OUT started timestamptz, OUT rounds bigint, OUT last_round timestamptz, OUT pending bigint)
+                                  OUT started timestamptz, OUT rounds bigint, OUT last_round timestamptz, OUT pending bigint, OUT pending_bytes bigint)
     RETURNS SETOF record
     LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 4
     AS 'MODULE_PATHNAME', 'topk_worker_slots';
 COMMENT ON FUNCTION topk.worker_slots() IS 'support function of topk.workers: returns the state of the workers from shared memory; no row without shared_preload_libraries';
 
 CREATE VIEW topk.workers AS
-    SELECT coalesce(d.datname, w.database::text) AS database, w.state, w.pid, w.backfill_pid, w.started, w.rounds, w.last_round, w.pending
+    SELECT coalesce(d.datname, w.database::text) AS database, w.state, w.pid, w.backfill_pid, w.started, w.rounds, w.last_round, w.pending, w.pending_bytes
     FROM topk.worker_slots() AS w
     LEFT JOIN pg_catalog.pg_database AS d ON d.oid = w.database;
 COMMENT ON VIEW topk.workers IS
@@ -33,5 +33,6 @@ COMMENT ON COLUMN topk.workers.state IS 'stopped, starting or running';
 COMMENT ON COLUMN topk.workers.backfill_pid IS 'process that runs a backfill; NULL if there is none';
 COMMENT ON COLUMN topk.workers.rounds IS 'rounds since the worker started';
 COMMENT ON COLUMN topk.workers.pending IS 'rows of the delta log that were committed since the last round began';
+COMMENT ON COLUMN topk.workers.pending_bytes IS 'size of these rows; from pg_topk.wake_size on, a round begins earlier';
 GRANT SELECT ON topk.workers TO PUBLIC;
 GRANT EXECUTE ON FUNCTION topk.worker_slots() TO PUBLIC;

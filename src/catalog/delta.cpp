@@ -48,7 +48,7 @@ void insert_into_indexes(Relation slot, HeapTuple tuple, const Datum *values, co
 
 } // namespace
 
-void insert_delta(Relation slot, const Delta &delta) {
+Size insert_delta(Relation slot, const Delta &delta) {
     Datum v[column_count];
     bool n[column_count] = {};
     v[tile - 1] = TimestampTzGetDatum(delta.form.tile);
@@ -67,7 +67,9 @@ void insert_delta(Relation slot, const Delta &delta) {
     HeapTuple tuple = make_row(RelationGetDescr(slot), column_count, v, n);
     simple_heap_insert(slot, tuple);
     insert_into_indexes(slot, tuple, v, n);
+    const Size size = tuple->t_len + sizeof(ItemIdData);
     heap_freetuple(tuple);
+    return size;
 }
 
 void delete_delta(Relation slot, HeapTuple tuple) { simple_heap_delete(slot, &tuple->t_self); }

@@ -38,7 +38,9 @@ Oid slot_index(int slot);
 void delta_scan_key(ScanKey key, int32 rollup);
 
 // These write one row of a table that is open. They check no rights.
-void insert_delta(Relation slot, const Delta &delta);
+
+// Returns the bytes that the row takes in a page: its tuple with header, and its line pointer. TOAST may leave less there.
+Size insert_delta(Relation slot, const Delta &delta);
 void delete_delta(Relation slot, HeapTuple tuple);
 
 // Within as_owner().

@@ -11,7 +11,7 @@ extern "C" {
 namespace topk::stream {
 
 void (*delta_append_hook)(const Delta &delta) = nullptr;
-void (*log_commit_hook)(uint32 rows) = nullptr;
+void (*log_commit_hook)(const Appended &appended) = nullptr;
 Folder (*folder_hook)() = nullptr;
 
 namespace {
@@ -24,7 +24,7 @@ int active_slot = -1; // -1: not known
 Oid log_slot_seen = InvalidOid;
 
 // Of the current transaction.
-uint32 appended = 0;
+Appended appended = {};
 uint32 written_slots = 0;
 
 void forget_active(Oid relation) {
@@ -33,10 +33,12 @@ void forget_active(Oid relation) {
 }
 
 void at_transaction_end(XactEvent event, void *) {
-    if (event == XACT_EVENT_COMMIT && appended != 0 && log_commit_hook != nullptr)
+    if (event == XACT_EVENT_COMMIT && appended.rows != 0 && log_commit_hook != nullptr)
         log_commit_hook(appended);
-    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-        appended = written_slots = 0;
+    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE) {
+        appended = {};
+        written_slots = 0;
+    }
 }
 
 int find_active() {
@@ -116,9 +118,9 @@ bool open_next_slot(DeltaScan *scan) {
 
 void append_delta(const Delta &delta) {
     Relation log = open_active();
-    insert_delta(log, delta);
+    appended.bytes += insert_delta(log, delta);
+    ++appended.rows;
     table_close(log, NoLock);
-    ++appended;
     if (delta_append_hook != nullptr)
         delta_append_hook(delta);
 }

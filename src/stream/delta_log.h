@@ -12,8 +12,13 @@ void append_delta(const Delta &delta);
 
 // append_delta() calls this hook for each row, before it is known whether the row will be committed. It must be quick.
 extern void (*delta_append_hook)(const Delta &delta);
+// What a transaction appended, including rows of subtransactions that were rolled back.
+struct Appended {
+    uint32 rows;
+    uint64 bytes; // as insert_delta() measures them
+};
 // This hook is called after the commit of a transaction that appended rows. It must not raise an error.
-extern void (*log_commit_hook)(uint32 rows);
+extern void (*log_commit_hook)(const Appended &appended);
 
 // Says whether a background worker folds the log of this database. The hook is nullptr without workers.
 enum class Folder {

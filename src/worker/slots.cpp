@@ -31,10 +31,11 @@ struct WorkerSlot {
     TimestampTz last_round;
     int64 rounds;
     pg_atomic_uint32 pending;
+    pg_atomic_uint64 pending_bytes; // they decide when a round begins
 };
 
 struct SharedSlots {
-    LWLock *lock; // of everything but pending
+    LWLock *lock; // of everything but pending and pending_bytes
     Latch *launcher;
     Requests requests;
     int slot_count;
@@ -104,7 +105,8 @@ SlotStatus status_of(WorkerSlot *slot) {
             slot->started,
             slot->last_round,
             slot->rounds,
-            pg_atomic_read_u32(&slot->pending)};
+            pg_atomic_read_u32(&slot->pending),
+            pg_atomic_read_u64(&slot->pending_bytes)};
 }
 
 void wake(Latch *latch) {
@@ -134,17 +136,18 @@ void ask(WorkerSlot *slot) {
 // Without the lock:
 
 // Called after the commit of a transaction that appended rows. It must be quick.
-void rows_committed(uint32 rows) {
+void rows_committed(const stream::Appended &appended) {
     static WorkerSlot *slot = nullptr;
     static TimestampTz asked = 0;
     if (slot == nullptr || slot->database != MyDatabaseId)
         slot = locked(LW_SHARED, [] { return find_slot(MyDatabaseId); });
     const bool has_worker = slot != nullptr && slot->state != State::none;
     if (slot != nullptr) {
-        const uint32 before = pg_atomic_fetch_add_u32(&slot->pending, rows);
-        const auto limit = static_cast<uint32>(wake_deltas);
+        pg_atomic_fetch_add_u32(&slot->pending, appended.rows);
+        const uint64 before = pg_atomic_fetch_add_u64(&slot->pending_bytes, static_cast<int64>(appended.bytes));
+        const uint64 limit = wake_bytes();
         // If the latch belongs to another process by now, that one wakes up for nothing.
-        if (before == 0 || (before < limit && before + rows >= limit))
+        if (before == 0 || (before < limit && before + appended.bytes >= limit))
             wake(slot->latch);
     }
     if (!has_worker && worker_enabled) {
@@ -178,8 +181,10 @@ void attach_slots() {
         memset(static_cast<void *>(shared), 0, shared_size());
         shared->lock = &GetNamedLWLockTranche(tranche)->lock;
         shared->slot_count = slots_wanted();
-        for (int i = 0; i < shared->slot_count; ++i)
+        for (int i = 0; i < shared->slot_count; ++i) {
             pg_atomic_init_u32(&shared->slots[i].pending, 0);
+            pg_atomic_init_u64(&shared->slots[i].pending_bytes, 0);
+        }
     }
     log_commit_hook = rows_committed;
     folder_hook = folder_here;
@@ -293,9 +298,12 @@ bool is_asked_to_leave() {
     return locked(LW_SHARED, [] { return mine->asked_to_leave; });
 }
 
-uint32 pending_rows() { return pg_atomic_read_u32(&mine->pending); }
+uint64 pending_bytes() { return pg_atomic_read_u64(&mine->pending_bytes); }
 
-void begin_round() { pg_atomic_write_u32(&mine->pending, 0); }
+void begin_round() {
+    pg_atomic_write_u32(&mine->pending, 0);
+    pg_atomic_write_u64(&mine->pending_bytes, 0);
+}
 
 void end_round() {
     change([] {
@@ -353,7 +361,7 @@ void request_worker(Oid database) {
         WorkerSlot *slot = find_slot(database);
         if (slot != nullptr && slot->latch != nullptr) {
             // As if there were much to fold. The worker begins a round, which looks at the extension first.
-            pg_atomic_fetch_add_u32(&slot->pending, static_cast<uint32>(wake_deltas));
+            pg_atomic_fetch_add_u64(&slot->pending_bytes, static_cast<int64>(wake_bytes()));
             SetLatch(slot->latch);
         }
         // The launcher gets the request too, as the worker may be about to leave.

@@ -42,6 +42,7 @@ struct SlotStatus {
     TimestampTz last_round;
     int64 rounds;
     uint32 pending; // rows of the delta log that were written since the last round began
+    uint64 pending_bytes;
 };
 
 // The module calls these in its hooks for shared memory.
@@ -78,7 +79,7 @@ bool enter(const Assignment &assignment);
 void mark_running();
 void leave(Exit reason); // Exit::stopped counts instead when the process was asked to leave
 bool is_asked_to_leave();
-uint32 pending_rows();
+uint64 pending_bytes();
 void begin_round();
 void end_round();
 bool has_backfill();

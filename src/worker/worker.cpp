@@ -308,8 +308,8 @@ void work() {
     TimestampTz next = 0, last = 0;
     for (;;) {
         const TimestampTz now = GetCurrentTimestamp();
-        const uint32 pending = pending_rows();
-        if (pending >= static_cast<uint32>(wake_deltas))
+        const uint64 pending = pending_bytes();
+        if (pending >= wake_bytes())
             next = Min(next, after(last, fold_interval / 10));
         else if (pending != 0) // the first of a batch
             next = Min(next, after(now, fold_interval));
