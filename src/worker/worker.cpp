@@ -317,6 +317,7 @@ void work() {
             const int64 wait = run_round(&worker);
             last = GetCurrentTimestamp();
             next = after(last, wait);
+            SetLatch(MyLatch); // so that it does not sleep yet: a fold that waited for a lock has dropped wake-ups
         }
         if (sleep_until_woken(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next), 0))
             next = Min(next, after(GetCurrentTimestamp(), fold_interval));
