@@ -1,5 +1,10 @@
 #include "worker.h"
 
+#include <cstdlib>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "../catalog/archive.h"
 #include "../stream/delta_log.h"
 #include "../define/dependencies.h"
@@ -293,10 +298,29 @@ int64 run_round(Worker *worker) {
     return wait;
 }
 
+// A round needs as much memory as the one before. Usually malloc() gives it back to the system in between, which clears it
+// for the next round; that took a fifth of the time of a fold.
+constexpr int kept_memory = 256 << 20;  // as much as a fold takes
+constexpr int mapped_memory = 32 << 20; // from this size on memory is given back at once; glibc allows no more
+
+void keep_memory() {
+#ifdef __GLIBC__
+    (void)mallopt(M_TRIM_THRESHOLD, kept_memory);
+    (void)mallopt(M_MMAP_THRESHOLD, mapped_memory);
+#endif
+}
+
+void give_back_memory() {
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
+}
+
 void work() {
     Worker worker = {};
     log_commit_hook = nullptr; // a fold that puts rows back into the log must not cause another one
     worker.round = AllocSetContextCreate(TopMemoryContext, "pg_topk round", ALLOCSET_DEFAULT_SIZES);
+    keep_memory();
     check_extension(&worker);
     mark_running();
     // A restore or pg_upgrade brings expressions as text.
@@ -317,6 +341,8 @@ void work() {
             const int64 wait = run_round(&worker);
             last = GetCurrentTimestamp();
             next = after(last, wait);
+            if (pending_bytes() == 0)
+                give_back_memory();
             SetLatch(MyLatch); // so that it does not sleep yet: a fold that waited for a lock has dropped wake-ups
         }
         if (sleep_until_woken(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next), 0))
