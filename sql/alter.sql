@@ -265,6 +265,20 @@ SELECT topk.drop_rollup('nothing');
 SELECT topk.drop_rollup('nothing', if_exists => true);
 SELECT topk.drop_rollup('hits', if_exists => true);
 SELECT count(*) FROM topk.rollups WHERE name = 'hits';
+-- Groups that are there keep their own counts when max_groups is lowered; new ones count in the overflow group
+CREATE FOREIGN TABLE fewer (item text, ts timestamptz, g text) SERVER topk;
+SELECT topk.create_rollup('fewer', 'fewer', item => 'item', event_time => 'ts', group_by => '{g}', windows => '{day}',
+    accept_past => '50 years', retention => '{"tile": "50 years", "day": "50 years"}') IS NOT NULL AS created;
+INSERT INTO fewer SELECT 'x', '2024-01-01 10:00+00', 'g' || g FROM generate_series(1, 6) AS g;
+CALL topk.run();
+SELECT topk.alter_rollup('fewer', max_groups => 2);
+INSERT INTO fewer SELECT 'x', '2024-01-01 10:00+00', 'g' || g FROM generate_series(1, 8) AS g;
+SELECT group_key, count FROM topk.top_by_group('fewer', 'day', '2024-01-01', 1);
+SELECT g, count FROM unnest('{g1,g5,g6}'::text[]) AS g, topk.top('fewer', 'day', '2024-01-01', 1, ARRAY[g]);
+CALL topk.run();
+SELECT group_key, count FROM topk.top_by_group('fewer', 'day', '2024-01-01', 1);
+SELECT topk.drop_rollup('fewer');
+
 SELECT topk.drop_rollup(name) FROM topk.rollups WHERE source::text ~ '^(kept|rows|shorter|hourly)$';
 ALTER TABLE rows OWNER TO CURRENT_USER;
 DROP OWNED BY regress_topk_altered;

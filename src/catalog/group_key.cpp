@@ -1,5 +1,8 @@
 #include "group_key.h"
 
+#include <numeric>
+
+#include "../pg/array.h"
 #include "row.h"
 #include "scan.h"
 #include "statement.h"
@@ -10,6 +13,7 @@ namespace {
 
 enum Column { rollup = 1, grp, column_count = grp };
 constexpr const char *primary_key = "group_key_pkey"; // rollup, grp
+constexpr int rows_for_search = 8;                    // that can be read in the time in which one is found
 
 size_t size_of(const ArrayType *key) { return key == nullptr ? 0 : VARSIZE_ANY_EXHDR(key); }
 
@@ -71,17 +75,39 @@ bool has_own_counts(const RollupRow *row, const ArrayType *key, Snapshot snapsho
     return is_registered(row->id, key, snapshot) || registered_count(row->id, row->max_groups, snapshot) < row->max_groups;
 }
 
+bool *find_registered(int32 id, ArrayType *const *keys, int n) {
+    auto *found = static_cast<bool *>(palloc0(n * sizeof(bool) + 1));
+    auto *order = static_cast<int *>(palloc(n * sizeof(int) + 1));
+    std::iota(order, order + n, 0);
+    std::sort(order, order + n, [&](int i, int j) { return is_before(keys[i], keys[j]); });
+    ScanKeyData key;
+    ScanKeyInit(&key, rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(id));
+    const int32 limit = n < INT_MAX / rows_for_search ? n * rows_for_search : INT_MAX;
+    const int32 rows = scan(1, &key, limit, nullptr, [&](HeapTuple tuple, TupleDesc descriptor) {
+        const Row<column_count> values(tuple, descriptor);
+        const auto *group = reinterpret_cast<const ArrayType *>(PG_DETOAST_DATUM_PACKED(values.datum(grp)));
+        const int *at = std::lower_bound(order, order + n, group,
+                                         [&](int i, const ArrayType *other) { return is_before(keys[i], other); });
+        if (at != order + n && equal_groups(keys[*at], group))
+            found[*at] = true;
+    });
+    for (int i = 0; rows == limit && i < n; ++i)
+        found[i] = found[i] || is_registered(id, keys[i], nullptr);
+    pfree(order);
+    return found;
+}
+
 OwnGroups read_own_groups(const RollupRow *row, Snapshot snapshot) {
-    OwnGroups groups = {false, static_cast<ArrayType **>(palloc(row->max_groups * sizeof(ArrayType *) + 1)), 0};
+    Array<ArrayType *> keys = {};
     ScanKeyData key;
     ScanKeyInit(&key, rollup, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(row->id));
-    scan(1, &key, row->max_groups, snapshot, [&](HeapTuple tuple, TupleDesc descriptor) {
+    // There may be more than max_groups, which can be lowered.
+    scan(1, &key, INT_MAX, snapshot, [&](HeapTuple tuple, TupleDesc descriptor) {
         const Row<column_count> values(tuple, descriptor);
-        groups.keys[groups.count++] = DatumGetArrayTypePCopy(values.datum(grp));
+        keys.add(DatumGetArrayTypePCopy(values.datum(grp)));
     });
-    std::sort(groups.keys, groups.keys + groups.count, is_before);
-    groups.all = groups.count < row->max_groups;
-    return groups;
+    std::sort(keys.begin(), keys.end(), is_before);
+    return {keys.count < row->max_groups, keys.elements, keys.count};
 }
 
 bool contains(const OwnGroups &groups, const ArrayType *key) {

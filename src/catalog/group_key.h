@@ -13,6 +13,8 @@ void group_scan_key(ScanKey key, AttrNumber column, const ArrayType *group);
 
 // These read by a snapshot; nullptr is the latest one.
 bool is_registered(int32 rollup, const ArrayType *key, Snapshot snapshot);
+// Which of many groups are registered.
+bool *find_registered(int32 rollup, ArrayType *const *keys, int n);
 int32 registered_count(int32 rollup, int32 limit, Snapshot snapshot); // counts up to the limit
 // Returns whether the group has counts of its own, or would get them from the next fold.
 bool has_own_counts(const RollupRow *row, const ArrayType *key, Snapshot snapshot);
@@ -29,7 +31,7 @@ bool contains(const OwnGroups &groups, const ArrayType *key);
 // Within as_owner().
 void register_group(int32 rollup, const ArrayType *key);
 void copy_group(int32 rollup, const char *json); // a row of another database
-void delete_unused_groups(int32 rollup); // those without a tile and without a delta
-void delete_groups(int32 rollup);        // all of a rollup that is dropped
+void delete_unused_groups(int32 rollup);         // those without a tile and without a delta
+void delete_groups(int32 rollup);                // all of a rollup that is dropped
 
 } // namespace topk::catalog

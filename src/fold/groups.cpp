@@ -23,9 +23,14 @@ void register_groups(Groups *groups, const RollupRow *row) {
     if (groups->groups.count == 0)
         return;
     const int overflow = group_number(groups, ItemView{});
+    const int n = groups->groups.count;
+    auto **keys = static_cast<ArrayType **>(palloc(n * sizeof(ArrayType *)));
+    for (int i = 0; i < n; ++i)
+        keys[i] = groups->groups[i].key;
+    const bool *known = find_registered(row->id, keys, n);
     int32 registered = -1;
-    for (int i = 0; i < groups->groups.count; ++i) {
-        if (i == overflow || is_registered(row->id, groups->groups[i].key, nullptr))
+    for (int i = 0; i < n; ++i) {
+        if (i == overflow || known[i])
             continue;
         if (registered == -1)
             registered = registered_count(row->id, row->max_groups, nullptr);
