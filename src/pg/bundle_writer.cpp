@@ -5,6 +5,9 @@
 namespace topk::pg {
 namespace {
 
+// Of a bundle, with items of a few bytes that several groups have.
+constexpr Size bytes_per_group = 3, bytes_per_count = 3;
+
 struct BundleWriter {
     const SortedGroups *all;
     size_t longest;
@@ -18,7 +21,7 @@ struct BundleWriter {
 void write_groups(const BundleWriter *writer, uint32 first, uint32 last) {
     CHECK_FOR_INTERRUPTS();
     const SortedGroups *all = writer->all;
-    const Bundle::Content content = {all->kind, all->values, all->items, all->groups + first, last - first};
+    const Bundle::Content content = {all->kind, all->values, all->items, all->item_count, all->groups + first, last - first};
     size_t size = 0;
     guarded([&] { size = Bundle::bound(content, writer->positions); });
     auto *bytes = static_cast<struct varlena *>(palloc_extended(VARHDRSZ + size, MCXT_ALLOC_HUGE));
@@ -48,13 +51,19 @@ void write_bundles(const SortedGroups &groups, size_t longest, AppendBundle appe
         palloc_extended((Size{groups.item_count} + 1) * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     const BundleWriter writer = {&groups, longest, append, context, scratch, positions};
     MemoryContext caller = MemoryContextSwitchTo(scratch);
-    // The groups of a tile are divided where they cannot fit into two bundles, and then where one turns out to be too long.
+    // The groups of a tile are divided by what they will take, nearly, and then where a bundle turns out to be too long.
     for (uint32 first = 0, last; first < groups.group_count; first = last) {
         const TimestampTz tile = groups.tiles[first];
         size_t size = 0;
-        for (last = first; last < groups.group_count && groups.tiles[last] == tile; ++last)
-            size += groups.groups[last].key.length + 6 + Size{groups.groups[last].count} * 6;
-        const auto parts = static_cast<uint32>(Min(1 + size / 2 / longest, last - first));
+        ItemView before = {};
+        for (last = first; last < groups.group_count && groups.tiles[last] == tile; ++last) {
+            const Bundle::CountedGroup &group = groups.groups[last];
+            size += bytes_per_group + group.key.length -
+                    common_prefix(before.data, before.length, group.key.data, group.key.length);
+            size += Size{group.count} * bytes_per_count;
+            before = group.key;
+        }
+        const auto parts = static_cast<uint32>(Min(1 + size / longest, last - first));
         for (uint32 i = 0; i < parts; ++i)
             write_groups(&writer, first + static_cast<uint32>(uint64{last - first} * i / parts),
                          first + static_cast<uint32>(uint64{last - first} * (i + 1) / parts));
