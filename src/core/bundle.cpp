@@ -80,7 +80,13 @@ size_t Bundle::write(const Content &content, uint32_t *scratch, uint8_t *out) {
             }
         }
     }
-    std::sort(used.begin(), used.end());
+    if (used.size() > content.item_count / 16) { // to look at all is faster than to sort
+        for (uint32_t item = 0, i = 0; i < used.size(); ++item)
+            if (scratch[item] != 0)
+                used[i++] = item;
+    } else {
+        std::sort(used.begin(), used.end());
+    }
     for (uint32_t i = 0; i < used.size(); ++i)
         scratch[used[i]] = i + 1;
 

@@ -45,6 +45,7 @@ public:
         Kind kind;
         uint32_t values; // of each group
         const ItemView *items;
+        uint32_t item_count;
         const CountedGroup *groups;
         uint32_t group_count;
     };

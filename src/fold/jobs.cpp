@@ -193,22 +193,22 @@ uint32_t longest_list(const Fold *fold) { return std::max(fold->row.shape.capaci
 bool compact_list(Fold *fold, const Part &part) {
     if (part.list->count > longest_list(fold))
         return false;
-    MemoryContext old = MemoryContextSwitchTo(fold->job_context);
-    StoredTally list = {};
-    list.items = items_of(fold, *part.list);
-    if (part.group != -1 && VARSIZE(list.items) < small) {
-        MemoryContextSwitchTo(fold->context);
+    if (part.group != -1 && bytes_of(fold, part) < small) {
+        MemoryContext old = MemoryContextSwitchTo(fold->context);
         if (part.list->weight > max_total - fold->waiting_weight)
             write_waiting(fold);
         fold->waiting.add(*part.list).group = part.group;
         fold->waiting_weight += part.list->weight;
+        MemoryContextSwitchTo(old);
     } else {
-        list.items = compress(list.items);
+        MemoryContext old = MemoryContextSwitchTo(fold->job_context);
+        StoredTally list = {};
+        list.items = compress(items_of(fold, *part.list));
         append_list(fold, part, part.list->events, list);
+        MemoryContextSwitchTo(old);
+        MemoryContextReset(fold->job_context);
     }
     take(fold, part, part.list->weight, false);
-    MemoryContextSwitchTo(old);
-    MemoryContextReset(fold->job_context);
     return true;
 }
 

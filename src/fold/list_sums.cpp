@@ -39,7 +39,6 @@ Array<int> add_lists_of_all(ListSums *sums) {
         SummedList &all = sums->lists[sums->lists.count - 1];
         all.events += list.events;
         all.raw_events += list.raw_events;
-        all.weight += list.weight;
     }
     return lists_of_all;
 }
@@ -140,25 +139,29 @@ void finish_sums(ListSums *sums) {
     auto *ranks = room<uint32>(sums->scratch, sums->items.count);
     sort_items(&sums->items, sums->kind, sorted, ranks);
     sums->sorted = sorted;
-    for (uint32 i = 0; i < n; ++i) {
+    for (uint32 i = 0; i < n; ++i)
         counts[i].item = ranks[counts[i].item];
-        sums->lists[static_cast<int>(counts[i].group)].weight += counts[i].weight;
-    }
 
-    auto *by_item = room<Bundle::GroupCount>(sums->scratch, n);
-    auto *starts = room<uint32>(sums->scratch, Max(sums->items.count, lists));
-    distribute(counts, by_item, n, starts, sums->items.count, [](const Bundle::GroupCount &c) { return c.item; });
+    auto *others = room<Bundle::GroupCount>(sums->scratch, n);
+    auto *starts = room<uint32>(sums->scratch, Max(radix_places, lists));
+    auto *by_item =
+        radix_sort(counts, others, n, starts, sums->items.count, [](const Bundle::GroupCount &c) { return c.item; });
     const Array<int> lists_of_all = add_lists_of_all(sums);
     sum_all(sums, by_item, n, lists_of_all);
-    distribute(by_item, counts, n, starts, lists, [](const Bundle::GroupCount &c) { return c.group; });
+    auto *by_list = by_item == counts ? others : counts;
+    distribute(by_item, by_list, n, starts, lists, [](const Bundle::GroupCount &c) { return c.group; });
     auto *all_counts = room<Bundle::Count>(sums->context, n);
     for (uint32 i = 0; i < n; ++i)
-        all_counts[i] = {counts[i].item, counts[i].weight};
+        all_counts[i] = {by_list[i].item, by_list[i].weight};
     for (uint32 i = 0; i < lists; ++i) {
         SummedList &list = sums->lists[static_cast<int>(i)];
         const uint32 first = i == 0 ? 0 : starts[i - 1];
         list.counts = all_counts + first;
         list.count = sum_neighbours(all_counts + first, starts[i] - first);
+        for (uint32 j = 0; j < list.count; ++j)
+            list.weight += list.counts[j].weight;
+        if (const int of_all = lists_of_all[static_cast<int>(i)]; of_all != -1)
+            sums->lists[of_all].weight += list.weight;
     }
     if (counts != nullptr)
         pfree(counts);
@@ -178,9 +181,13 @@ SummedList *join_lists(ListSums *sums, const SummedList *const *lists, int n) {
         size += lists[i]->count;
     }
     auto *counts = room<Bundle::Count>(sums->context, size), *end = counts;
+    auto **ends = room<Bundle::Count *>(sums->context, n); // of lists that are in order
     for (int i = 0; i < n; ++i)
-        end = std::copy_n(lists[i]->counts, lists[i]->count, end);
-    std::sort(counts, end, [](const Bundle::Count &a, const Bundle::Count &b) { return a.item < b.item; });
+        ends[i] = end = std::copy_n(lists[i]->counts, lists[i]->count, end);
+    for (int each = 1; each < n; each *= 2) // as many lists as have been merged so far
+        for (int i = 0; i + each < n; i += 2 * each)
+            std::inplace_merge(i == 0 ? counts : ends[i - 1], ends[i + each - 1], ends[Min(i + 2 * each, n) - 1],
+                               [](const Bundle::Count &a, const Bundle::Count &b) { return a.item < b.item; });
     joined->counts = counts;
     joined->count = sum_neighbours(counts, static_cast<uint32>(size));
     return joined;

@@ -68,8 +68,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (const Bundle::GroupCount &count : all)
         total -= count.weight;
     CHECK(total == 0);
-    const Bundle::Content content = {bundle.kind(), bundle.values(), items.data(), counted.data(),
-                                     static_cast<uint32_t>(counted.size())};
+    const Bundle::Content content = {bundle.kind(),       bundle.values(), items.data(),
+                                     bundle.item_count(), counted.data(),  static_cast<uint32_t>(counted.size())};
     std::vector<uint32_t> positions(items.size());
     std::vector<uint8_t> out(Bundle::bound(content, positions.data()));
     const size_t written = Bundle::write(content, positions.data(), out.data());

@@ -68,7 +68,9 @@ Bytes write(const Groups &groups, Kind kind = Kind::text, uint32_t values = 1) {
                 counts.back().push_back({position[name], group.weights.at(name)});
         counted.push_back({view(k), group.events, counts.back().data(), static_cast<uint32_t>(counts.back().size())});
     }
-    const Bundle::Content content = {kind, values, items.data(), counted.data(), static_cast<uint32_t>(counted.size())};
+    const Bundle::Content content = {kind,           values,
+                                     items.data(),   static_cast<uint32_t>(items.size()),
+                                     counted.data(), static_cast<uint32_t>(counted.size())};
     std::vector<uint32_t> scratch(items.size());
     Bytes out(Bundle::bound(content, scratch.data()));
     const size_t size = Bundle::write(content, scratch.data(), out.data());
