@@ -316,8 +316,49 @@ def percentile(times, share):
     return sorted(times)[min(int(len(times) * share), len(times) - 1)]
 
 
+def sustain(bench, name, sources, seconds, per_second):
+    """Inserts batches at so many statements per second (0: as fast as possible), asks meanwhile, and prints what was seen. Returns
+    the statements per second."""
+    questions = {'topk.top, all groups': (f"topk.top('{name}', 'hour')", 20),
+                 'topk.top, one group': (f"topk.top('{name}', 'hour', now(), 10, '{{source_7}}')", 20),
+                 'topk.top of an idle rollup': ("topk.top('idle', 'hour')", 5)}
+    times = {what: [] for what in questions}
+    lags, sizes = [], []
+    stats = f"SELECT coalesce(extract(epoch FROM fold_lag), 0), pending_events FROM topk.stats WHERE rollup = '{name}';"
+    client = subprocess.Popen(bench.command('insert', BATCHED.format(name), 'zipf1.1', sources, CLIENTS, BATCH, seconds, per_second),
+                              stdout=subprocess.PIPE, text=True)
+    for n in range(10 ** 9):
+        if client.poll() is not None:
+            break
+        for what, (question, _) in questions.items():
+            bench.query(f'SELECT * FROM {question};')
+            times[what].append(bench.session.ms)
+        if n % 10 == 0:
+            lags.append(float(bench.query(stats)[0].split('|')[0]))
+            sizes.append(log_size(bench.session) / 1e6)
+        time.sleep(0.05)
+    events, took, _ = client.communicate()[0].split()
+    bench.counted(name, int(events))
+    time.sleep(3)
+    pending = int(bench.query(stats)[0].split('|')[1])
+    title = sources_title(sources) + (', at half of that rate' if per_second else '')
+    line = [rate(int(events) / float(took))]
+    for what, (_, limit) in questions.items():
+        p99 = percentile(times[what], 0.99)
+        row(title, *line, what, f'{statistics.median(times[what]):.1f} ms', f'{p99:.1f} ms', f'{limit} ms',
+            verdict(f'{what}, {title}', p99, limit))
+    row(title, *line, 'fold_lag', f'{statistics.median(lags):.1f} s', f'{max(lags):.1f} s', '3 s',
+        verdict(f'fold_lag, {title}', max(lags), 3))
+    row(title, *line, 'delta log', f'{statistics.median(sizes):.0f} MB', f'{max(sizes):.0f} MB', '64 MB',
+        verdict(f'delta log, {title}', max(sizes), 64))
+    row(title, *line, 'events that no fold has read 3 s after the end', '', str(pending), '0',
+        verdict(f'pending events, {title}', pending, 0))
+    return int(events) / BATCH / float(took)
+
+
 def bench_sustained(bench):
-    """Full rate with a worker: what waits, and how long answers take. The rollup without groups is idle, as are 20 others."""
+    """With a worker, at full rate and at half of it: what waits, and how long answers take. The rollup without groups is idle, as are
+    20 others."""
     seconds = bench.seconds(300)
     bench.stream('idle', {'idle': '{}'})
     for i in range(20):
@@ -329,39 +370,8 @@ def bench_sustained(bench):
     for sources in GROUPS:
         name = 'full_' + sources.replace(':', '_')
         bench.stream(name, {name: '{source}'})
-        questions = {'topk.top, all groups': (f"topk.top('{name}', 'hour')", 20),
-                     'topk.top, one group': (f"topk.top('{name}', 'hour', now(), 10, '{{source_7}}')", 20),
-                     'topk.top of an idle rollup': ("topk.top('idle', 'hour')", 5)}
-        times = {what: [] for what in questions}
-        lags, sizes = [], []
-        stats = f"SELECT coalesce(extract(epoch FROM fold_lag), 0), pending_events FROM topk.stats WHERE rollup = '{name}';"
-        client = subprocess.Popen(bench.command('insert', BATCHED.format(name), 'zipf1.1', sources, CLIENTS, BATCH, seconds, 0),
-                                  stdout=subprocess.PIPE, text=True)
-        for n in range(10 ** 9):
-            if client.poll() is not None:
-                break
-            for what, (question, _) in questions.items():
-                bench.query(f'SELECT * FROM {question};')
-                times[what].append(bench.session.ms)
-            if n % 10 == 0:
-                lags.append(float(bench.query(stats)[0].split('|')[0]))
-                sizes.append(log_size(bench.session) / 1e6)
-            time.sleep(0.05)
-        events, took, _ = client.communicate()[0].split()
-        bench.counted(name, int(events))
-        time.sleep(3)
-        pending = int(bench.query(stats)[0].split('|')[1])
-        title, line = sources_title(sources), [rate(int(events) / float(took))]
-        for what, (_, limit) in questions.items():
-            p99 = percentile(times[what], 0.99)
-            row(title, *line, what, f'{statistics.median(times[what]):.1f} ms', f'{p99:.1f} ms', f'{limit} ms',
-                verdict(f'{what}, {title}', p99, limit))
-        row(title, *line, 'fold_lag', f'{statistics.median(lags):.1f} s', f'{max(lags):.1f} s', '3 s',
-            verdict(f'fold_lag, {title}', max(lags), 3))
-        row(title, *line, 'delta log', f'{statistics.median(sizes):.0f} MB', f'{max(sizes):.0f} MB', '64 MB',
-            verdict(f'delta log, {title}', max(sizes), 64))
-        row(title, *line, 'events that no fold has read 3 s after the end', '', str(pending), '0',
-            verdict(f'pending events, {title}', pending, 0))
+        statements = sustain(bench, name, sources, seconds, 0)
+        sustain(bench, name, sources, seconds, max(round(statements / 2), 1))
 
 
 def bench_single(bench):
