@@ -56,6 +56,19 @@ expect 'an extension that moves: its tables bring their rollups, or cannot' '427
 expect '... and it goes' 's' 'DROP EXTENSION hstore' 'DROP SCHEMA free, moved' "SELECT string_agg(name, ' ' ORDER BY name) FROM topk.rollup"
 expect 'DROP TABLE takes rollups along' '0|0' 'DROP TABLE t' "SELECT (SELECT count(*) FROM topk.rollup WHERE name <> 's'), (SELECT count(*) FROM topk.delta_0 WHERE rollup NOT IN (SELECT id FROM topk.rollup))"
 
+# A definition that waits for a transaction says so after 5 s
+psql -d life_tables -c "CREATE TABLE waited (item text, ts timestamptz DEFAULT now())"
+sql life_tables -c BEGIN -c "INSERT INTO waited VALUES ('a')" -c 'SELECT pg_sleep(60)' >/dev/null &
+soon_is 10 'a transaction holds the table' 1 query life_tables "SELECT count(*) FROM pg_stat_activity WHERE datname = 'life_tables' AND query = 'SELECT pg_sleep(60)' AND wait_event = 'PgSleep'"
+holder=$(query life_tables "SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'")
+sql life_tables -v VERBOSITY=default -c 'SET client_min_messages = notice' -c "DO \$\$BEGIN PERFORM topk.create_rollup('waited', 'waited', 'item', 'ts'); END\$\$" >"$scratch/waited" &
+soon_is 20 'create_rollup says for which process it waits' "NOTICE:  waiting for transactions that use \"waited\"
+DETAIL:  Their processes: $holder." cat "$scratch/waited"
+query life_tables "SELECT pg_terminate_backend($holder)" >/dev/null
+soon_is 20 '... and succeeds when that has ended' 1 query life_tables "SELECT count(*) FROM topk.rollup WHERE name = 'waited'"
+wait
+psql -d life_tables -c 'DROP TABLE waited'
+
 # Partitions and children
 psql -d life_tables <<'SQL' >/dev/null
 CREATE TABLE p (region text, item text, ts timestamptz DEFAULT now()) PARTITION BY LIST (region);
