@@ -1,6 +1,7 @@
 // Rotation of the delta log (README.md): a slot is emptied by TRUNCATE, and not by vacuum, so that one old snapshot does not
 // make the log grow without end.
 #include "../catalog/as_owner.h"
+#include "../catalog/scan.h"
 #include "../pg/buffer.h"
 #include "../pg/function.h"
 #include "delta_log.h"
@@ -83,11 +84,24 @@ bool try_empty(int slot, const LogSlot &state) {
     return true;
 }
 
+// Blocks that the rows take which folds have compacted and left in the log. They are copied when their slot is drained.
+BlockNumber waiting_blocks(int slot) {
+    constexpr Size page = BLCKSZ - SizeOfPageHeaderData;
+    Size bytes = 0;
+    RowScan rows;
+    begin_rows(&rows, slot_oid(slot), InvalidOid, false, 0, nullptr, nullptr);
+    while (HeapTuple tuple = next_row(&rows))
+        if (delta_form(tuple)->scope != DeltaScope::raw)
+            bytes += page / (page / (MAXALIGN(tuple->t_len) + sizeof(ItemIdData))); // its share of a page of such rows
+    return static_cast<BlockNumber>(bytes / page);
+}
+
+// A slot is worth its copies when more than half of it can be emptied. Otherwise each round would copy all that waits.
 bool has_grown(int slot) {
     Relation relation = table_open(slot_oid(slot), AccessShareLock);
     const BlockNumber blocks = RelationGetNumberOfBlocks(relation);
     table_close(relation, AccessShareLock);
-    return blocks >= rotate_at;
+    return blocks >= rotate_at && blocks / 2 >= waiting_blocks(slot);
 }
 
 void rotate() {
