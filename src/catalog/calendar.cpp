@@ -82,23 +82,25 @@ pg_tz *find_zone(const char *name) {
     return zone;
 }
 
-Span tile_at(pg_tz *zone, int64 grain, TimestampTz t) {
+SteadySpan steady_span(pg_tz *zone, Span within, TimestampTz t) {
     struct pg_tm tm;
     int west;
     to_local(zone, t, &tm, &west);
-    const int64 offset = west * USECS_PER_SEC;
-    Span span;
-    span.start = floor_div(t - offset, grain) * grain + offset;
-    span.stop = span.start + grain;
-    // Changes of the offset are split points; most zones have none inside an hour.
-    for (TimestampTz change = next_change(zone, span.start); change < span.stop; change = next_change(zone, change)) {
-        if (change > t) {
-            span.stop = change;
-            break;
-        }
-        span.start = change;
-    }
-    return span;
+    SteadySpan steady = {within, west * USECS_PER_SEC};
+    TimestampTz change = next_change(zone, within.start);
+    for (; change <= t; change = next_change(zone, change))
+        steady.span.start = change;
+    steady.span.stop = Min(change, within.stop);
+    return steady;
+}
+
+Span tile_in(const SteadySpan &steady, int64 grain, TimestampTz t) {
+    const TimestampTz start = floor_div(t - steady.west, grain) * grain + steady.west;
+    return {Max(start, steady.span.start), Min(start + grain, steady.span.stop)};
+}
+
+Span tile_at(pg_tz *zone, int64 grain, TimestampTz t) {
+    return tile_in(steady_span(zone, {t - grain, t + grain}, t), grain, t);
 }
 
 Span window_at(pg_tz *zone, Level level, TimestampTz t) {

@@ -22,6 +22,16 @@ struct Span {
 // pg_tz of a name as SET timezone takes it; an error (22023) for others.
 pg_tz *find_zone(const char *name);
 
+// A span in which the zone's offset from UTC stays the same.
+struct SteadySpan {
+    Span span;
+    int64 west; // microseconds to be added to local time
+};
+// The longest one inside a span that contains t.
+SteadySpan steady_span(pg_tz *zone, Span within, TimestampTz t);
+// The tile of an event, if the span of the steady one ends with a change of the offset or not within a grain of t.
+Span tile_in(const SteadySpan &steady, int64 grain, TimestampTz t);
+
 // The tile of an event: local time cut to a multiple of the grain (a divisor of an hour, in microseconds), split where the
 // zone's offset changes, so that every window of a level is a union of tiles. t must be finite.
 Span tile_at(pg_tz *zone, int64 grain, TimestampTz t);

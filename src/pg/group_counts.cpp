@@ -6,7 +6,6 @@
 #include "bundle_writer.h"
 #include "counting_sort.h"
 #include "guard.h"
-#include "item_table.h"
 
 namespace topk::pg {
 namespace {
@@ -79,11 +78,18 @@ bool is_full(const GroupCounts *counts) { return counts->pair_count >= counts->p
 
 void sort_groups(const GroupCounts *counts, uint32 *order, uint32 *ranks) {
     const TileGroup *groups = counts->groups;
-    std::vector<ItemPlace> places = in_order(Kind::bytea, counts->group_count, [&](uint32 i) { return groups[i].key; });
-    const auto other_tile = [&](const ItemPlace &place) { return groups[place.at].tile != groups[0].tile; };
-    if (std::any_of(places.begin(), places.end(), other_tile))
-        std::stable_sort(places.begin(), places.end(),
-                         [&](const ItemPlace &a, const ItemPlace &b) { return groups[a.at].tile < groups[b.at].tile; });
+    const auto key = [&](uint32 i) { return groups[i].key; };
+    // The tile stands beside the place, as the groups may not fit into the processor's cache.
+    struct Place : ItemPlace {
+        TimestampTz tile;
+    };
+    std::vector<Place> places(counts->group_count);
+    set_places(Kind::bytea, places.data(), counts->group_count, key);
+    for (Place &place : places)
+        place.tile = groups[place.at].tile;
+    std::sort(places.begin(), places.end(), [&](const Place &a, const Place &b) {
+        return a.tile != b.tile ? a.tile < b.tile : is_before(Kind::bytea, a, b, key);
+    });
     for (uint32 rank = 0; rank < places.size(); ++rank) {
         order[rank] = places[rank].at;
         ranks[places[rank].at] = rank;
@@ -144,8 +150,10 @@ uint32 find_group(GroupCounts *counts, TimestampTz tile, const ItemView &key) {
 
 TileGroup *group_at(GroupCounts *counts, uint32 group) { return counts->groups + group; }
 
-void add_count(GroupCounts *counts, uint32 group, const void *data, size_t length, uint64_t weight) {
-    const uint32 item = item_number(&counts->items, data, length);
+void prefetch_item(const GroupCounts *counts, uint64 hash) { counts->items.index.prefetch(hash); }
+
+void add_count(GroupCounts *counts, uint32 group, const void *data, size_t length, uint64 hash, uint64_t weight) {
+    const uint32 item = item_number(&counts->items, {static_cast<const uint8 *>(data), static_cast<uint32>(length)}, hash);
     Pair *pair = place_of(counts->pairs, counts->pair_places, group, item);
     if (pair->group == 0) {
         if (is_full(counts)) {

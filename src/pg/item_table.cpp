@@ -10,23 +10,7 @@ constexpr Size first_chunk = 256;
 constexpr Size largest_chunk = 64 * 1024;
 constexpr uint32 first_room = 4;
 
-uint64 hash_item(const ItemView &item) { return XXH3_64bits(item.data, item.length); }
-
-uint32 number_of(ItemTable *table, const ItemView &item, uint64 hash) {
-    uint32 number;
-    if (table->index.find(hash, &number, [&](uint32 i) {
-            const ItemView &other = table->items[i];
-            return other.length == item.length && equal_bytes(other.data, item.data, item.length);
-        })) [[likely]]
-        return number;
-    if (table->count == table->room)
-        double_room(table->context, table->items, table->count, table->room, &table->index, hash_item);
-    const uint8 *bytes = keep_bytes(table->context, &table->bytes, item.data, item.length);
-    number = table->count++;
-    table->items[number] = {bytes, item.length};
-    table->index.link(hash, number);
-    return number;
-}
+uint64 hash_view(const ItemView &item) { return hash_item(item.data, item.length); }
 
 } // namespace
 
@@ -60,9 +44,20 @@ void init_items(ItemTable *table, MemoryContext context) {
     table->bytes.next = first_chunk;
 }
 
-uint32 item_number(ItemTable *table, const void *data, size_t length) {
-    const ItemView item = {static_cast<const uint8 *>(data), static_cast<uint32>(length)};
-    return number_of(table, item, hash_item(item));
+uint32 item_number(ItemTable *table, const ItemView &item, uint64 hash) {
+    uint32 number;
+    if (table->index.find(hash, &number, [&](uint32 i) {
+            const ItemView &other = table->items[i];
+            return other.length == item.length && equal_bytes(other.data, item.data, item.length);
+        })) [[likely]]
+        return number;
+    if (table->count == table->room)
+        double_room(table->context, table->items, table->count, table->room, &table->index, hash_view);
+    const uint8 *bytes = keep_bytes(table->context, &table->bytes, item.data, item.length);
+    number = table->count++;
+    table->items[number] = {bytes, item.length};
+    table->index.link(hash, number);
+    return number;
 }
 
 // The reads of a batch of items from main memory overlap.
@@ -72,7 +67,7 @@ void item_numbers(ItemTable *table, const ItemView *items, uint32 n, uint32 *num
     for (uint32 first = 0; first < n; first += batch) {
         const uint32 size = Min(batch, n - first);
         for (uint32 i = 0; i < size; ++i)
-            table->index.prefetch(hashes[i] = hash_item(items[first + i]));
+            table->index.prefetch(hashes[i] = hash_view(items[first + i]));
         for (uint32 i = 0; i < size; ++i)
             if (const uint32 entry = table->index.first_entry(hashes[i]))
                 __builtin_prefetch(table->items + entry - 1);
@@ -80,7 +75,7 @@ void item_numbers(ItemTable *table, const ItemView *items, uint32 n, uint32 *num
             if (const uint32 entry = table->index.first_entry(hashes[i]))
                 __builtin_prefetch(table->items[entry - 1].data);
         for (uint32 i = 0; i < size; ++i)
-            numbers[first + i] = number_of(table, items[first + i], hashes[i]);
+            numbers[first + i] = item_number(table, items[first + i], hashes[i]);
     }
 }
 

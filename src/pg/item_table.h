@@ -75,8 +75,12 @@ struct ItemTable {
 };
 
 void init_items(ItemTable *table, MemoryContext context);
+inline uint64 hash_item(const void *data, size_t length) { return XXH3_64bits(data, length); }
 // Returns the number of an item. A new item is copied.
-uint32 item_number(ItemTable *table, const void *data, size_t length);
+uint32 item_number(ItemTable *table, const ItemView &item, uint64 hash);
+inline uint32 item_number(ItemTable *table, const void *data, size_t length) {
+    return item_number(table, {static_cast<const uint8 *>(data), static_cast<uint32>(length)}, hash_item(data, length));
+}
 // Does so for n items. This is faster than one after the other if the table is larger than the processor's cache.
 void item_numbers(ItemTable *table, const ItemView *items, uint32 n, uint32 *numbers);
 // Copies the items in ascending order. ranks gets the place of each item, by number.

@@ -96,7 +96,7 @@ struct varlena *recoded_bundle(const struct varlena *value, int encoding) {
             const ItemView &item = content.items[count.item];
             if (item.length > max_item_length)
                 raise_item_too_long(item.length);
-            add_count(counts, number, item.data, item.length, count.weight);
+            add_count(counts, number, item.data, item.length, hash_item(item.data, item.length), count.weight);
         }
     }
     Recoded result = {CurrentMemoryContext, nullptr};

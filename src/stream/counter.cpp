@@ -10,7 +10,8 @@ namespace {
 constexpr uint32_t list_capacity = 8192;
 constexpr Size base_budget = 16 * 1024 * 1024;
 constexpr uint32_t checks_every = 64; // slow counts: the memory may grow by one item each
-constexpr int tile_cache_size = 64;
+constexpr int cached_weeks = 32;
+constexpr int64 week = 7 * USECS_PER_DAY;
 constexpr size_t longest_bundle = 8000; // bytes, with which the row of a bundle fits into a page
 constexpr size_t max_key_size = max_group_size + Bundle::max_values * max_value_overhead;
 
@@ -37,9 +38,9 @@ struct RollupCount {
     Span last_tile;
     TimestampTz earliest;
     TimestampTz latest;
-    int64 rejected;              // not in the log yet
-    int64 rejected_before;       // in the log
-    Span tiles[tile_cache_size]; // by time, so that events in any order seldom have to ask the calendar
+    int64 rejected;                 // not in the log yet
+    int64 rejected_before;          // in the log
+    SteadySpan weeks[cached_weeks]; // by time, so that events in any order seldom have to ask the calendar
 };
 
 struct Counter {
@@ -81,10 +82,12 @@ void set_bounds(const Counter *counter, RollupCount *count, TimestampTz now) {
 }
 
 [[gnu::noinline]] Span ask_tile(RollupCount *count, TimestampTz t) {
-    Span &tile = count->tiles[static_cast<uint64>(t / count->rollup->grain) % tile_cache_size];
-    if (!tile.contains(t))
-        tile = tile_at(count->rollup->zone, count->rollup->grain, t);
-    return tile;
+    const int64 grain = count->rollup->grain, number = t / week - (t % week < 0);
+    SteadySpan &steady = count->weeks[static_cast<uint64>(number) % cached_weeks];
+    // It is longer than the week by a grain at both ends, as a tile may be in two weeks.
+    if (!steady.span.contains(t))
+        steady = steady_span(count->rollup->zone, {number * week - grain, (number + 1) * week + grain}, t);
+    return tile_in(steady, grain, t);
 }
 
 // The key of the event's group, as in a bundle.
@@ -351,6 +354,9 @@ void count_in_group(Counter *counter, RollupCount *count, const Event &event) {
         if ((growth != 0 && !may_grow(counter, growth)) || !fits(count->groups, event.weight)) [[unlikely]]
             start_over(counter);
     }
+    const uint64 hash = hash_item(event.item, event.item_length);
+    if (count->groups != nullptr)
+        prefetch_item(count->groups, hash);
     uint32 group = group_of_event(counter, count, event);
     if (group_at(count->groups, group)->items >= list_limit(count->rollup)) [[unlikely]] {
         if (CountBucket *full = full_group(counter, count, group)) {
@@ -363,7 +369,7 @@ void count_in_group(Counter *counter, RollupCount *count, const Event &event) {
         group = group_of_event(counter, count, event);
     }
     if (event.weight != 0)
-        add_count(count->groups, group, event.item, event.item_length, event.weight);
+        add_count(count->groups, group, event.item, event.item_length, hash, event.weight);
     ++group_at(count->groups, group)->events;
 }
 
