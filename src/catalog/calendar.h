@@ -29,7 +29,8 @@ struct SteadySpan {
 };
 // The longest one inside a span that contains t.
 SteadySpan steady_span(pg_tz *zone, Span within, TimestampTz t);
-// The tile of an event, if the span of the steady one ends with a change of the offset or not within a grain of t.
+// The tile of an event at t. The steady span contains t, and each of its ends is a change of the offset or at least a grain
+// away from t.
 Span tile_in(const SteadySpan &steady, int64 grain, TimestampTz t);
 
 // The tile of an event: local time cut to a multiple of the grain (a divisor of an hour, in microseconds), split where the

@@ -1,11 +1,12 @@
 #include "group_counts.h"
 
 #include <algorithm>
+#include <vector>
 
-#include "../core/item_order.h"
 #include "bundle_writer.h"
 #include "counting_sort.h"
 #include "guard.h"
+#include "item_table.h"
 
 namespace topk::pg {
 namespace {
@@ -25,6 +26,7 @@ struct GroupCounts {
     uint32 values;
 
     ItemTable items;
+    ItemTable keys; // of groups
 
     TileGroup *groups;
     uint32 group_count;
@@ -44,9 +46,7 @@ uint64 mix(uint64 v) {
     return v ^ v >> 32;
 }
 
-uint64 hash_group(TimestampTz tile, const ItemView &key) {
-    return XXH3_64bits_withSeed(key.data, key.length, mix(static_cast<uint64>(tile)));
-}
+uint64 hash_group(TimestampTz tile, uint32 key) { return mix(mix(static_cast<uint64>(tile)) + key); }
 
 uint64 hash_pair(uint32 group, uint32 item) { return mix(static_cast<uint64>(group) << 32 | item); }
 
@@ -74,26 +74,65 @@ Pair *place_of(Pair *pairs, uint32 places, uint32 group, uint32 item) {
     pfree(old);
 }
 
-bool is_full(const GroupCounts *counts) { return counts->pair_count >= counts->pair_places / 4 * 3; }
+bool is_full(const GroupCounts *counts, uint32 more) {
+    return Size{counts->pair_count} + more > counts->pair_places / 4 * 3;
+}
 
-void sort_groups(const GroupCounts *counts, uint32 *order, uint32 *ranks) {
-    const TileGroup *groups = counts->groups;
-    const auto key = [&](uint32 i) { return groups[i].key; };
-    // The tile stands beside the place, as the groups may not fit into the processor's cache.
-    struct Place : ItemPlace {
+void add_count(GroupCounts *counts, uint32 group, uint32 item, uint64 weight) {
+    Pair *pair = place_of(counts->pairs, counts->pair_places, group, item);
+    if (pair->group == 0) {
+        if (is_full(counts, 1)) {
+            grow_pairs(counts);
+            pair = place_of(counts->pairs, counts->pair_places, group, item);
+        }
+        *pair = {group + 1, item, 0};
+        ++counts->pair_count;
+        ++counts->groups[group].items;
+    }
+    pair->weight += weight;
+    counts->total += weight;
+}
+
+uint32 group_number(GroupCounts *counts, TimestampTz tile, uint32 key, uint64 hash) {
+    uint32 number;
+    if (counts->group_index.find(hash, &number, [&](uint32 i) {
+            const TileGroup &group = counts->groups[i];
+            return group.tile == tile && group.key == key;
+        })) [[likely]]
+        return number;
+    if (counts->group_count == counts->group_room)
+        double_room(counts->context, counts->groups, counts->group_count, counts->group_room, &counts->group_index,
+                    [](const TileGroup &group) { return hash_group(group.tile, group.key); });
+    number = counts->group_count++;
+    counts->groups[number] = {tile, key, 0, 0};
+    counts->group_index.link(hash, number);
+    return number;
+}
+
+void sort_groups(const GroupCounts *counts, const uint32 *key_ranks, uint32 *ranks) {
+    struct Place {
         TimestampTz tile;
+        uint32 key;
+        uint32 at;
     };
     std::vector<Place> places(counts->group_count);
-    set_places(Kind::bytea, places.data(), counts->group_count, key);
-    for (Place &place : places)
-        place.tile = groups[place.at].tile;
-    std::sort(places.begin(), places.end(), [&](const Place &a, const Place &b) {
-        return a.tile != b.tile ? a.tile < b.tile : is_before(Kind::bytea, a, b, key);
-    });
-    for (uint32 rank = 0; rank < places.size(); ++rank) {
-        order[rank] = places[rank].at;
+    for (uint32 i = 0; i < places.size(); ++i)
+        places[i] = {counts->groups[i].tile, key_ranks[counts->groups[i].key], i};
+    std::sort(places.begin(), places.end(),
+              [](const Place &a, const Place &b) { return a.tile != b.tile ? a.tile < b.tile : a.key < b.key; });
+    for (uint32 rank = 0; rank < places.size(); ++rank)
         ranks[places[rank].at] = rank;
+}
+
+// Sets the rank of each group: by tile, then by key.
+void rank_groups(const GroupCounts *counts, const uint32 *key_ranks, uint32 *ranks) {
+    const TileGroup *groups = counts->groups, *end = groups + counts->group_count;
+    if (std::any_of(groups, end, [=](const TileGroup &group) { return group.tile != groups->tile; })) {
+        guarded([&] { sort_groups(counts, key_ranks, ranks); });
+        return;
     }
+    for (uint32 i = 0; i < counts->group_count; ++i) // one group for each key
+        ranks[i] = key_ranks[groups[i].key];
 }
 
 // The pairs of one group after the other, each in the order of the items. It takes the places of the table.
@@ -120,6 +159,7 @@ GroupCounts *make_group_counts(MemoryContext context, Kind kind, int values) {
     counts->kind = kind;
     counts->values = static_cast<uint32>(values);
     init_items(&counts->items, context);
+    init_items(&counts->keys, context);
     counts->group_room = 4;
     counts->groups = static_cast<TileGroup *>(MemoryContextAlloc(context, counts->group_room * sizeof(TileGroup)));
     counts->group_index = make_index(context, 2 * counts->group_room);
@@ -128,71 +168,63 @@ GroupCounts *make_group_counts(MemoryContext context, Kind kind, int values) {
     return counts;
 }
 
-bool is_empty(const GroupCounts *counts) { return counts->group_count == 0; }
-
-uint32 find_group(GroupCounts *counts, TimestampTz tile, const ItemView &key) {
-    const uint64 hash = hash_group(tile, key);
-    uint32 number;
-    if (counts->group_index.find(hash, &number, [&](uint32 i) {
-            const TileGroup &group = counts->groups[i];
-            return group.tile == tile && group.key.length == key.length && equal_bytes(group.key.data, key.data, key.length);
-        })) [[likely]]
-        return number;
-    if (counts->group_count == counts->group_room)
-        double_room(counts->context, counts->groups, counts->group_count, counts->group_room, &counts->group_index,
-                    [](const TileGroup &group) { return hash_group(group.tile, group.key); });
-    const uint8 *bytes = keep_bytes(counts->context, &counts->items.bytes, key.data, key.length);
-    number = counts->group_count++;
-    counts->groups[number] = {tile, {bytes, key.length}, 0, 0};
-    counts->group_index.link(hash, number);
-    return number;
+void find_groups(GroupCounts *counts, const TimestampTz *tiles, const ItemView *keys, uint32 n, uint32 *groups) {
+    uint32 numbers[counted_together];
+    uint64 hashes[counted_together];
+    item_numbers(&counts->keys, keys, n, numbers);
+    for (uint32 i = 0; i < n; ++i)
+        hashes[i] = hash_group(tiles[i], numbers[i]);
+    if (counts->group_count >= fits_near) {
+        for (uint32 i = 0; i < n; ++i)
+            counts->group_index.prefetch(hashes[i]);
+        for (uint32 i = 0; i < n; ++i)
+            if (const uint32 entry = counts->group_index.first_entry(hashes[i]))
+                __builtin_prefetch(counts->groups + entry - 1);
+    }
+    for (uint32 i = 0; i < n; ++i)
+        groups[i] = group_number(counts, tiles[i], numbers[i], hashes[i]);
 }
 
 TileGroup *group_at(GroupCounts *counts, uint32 group) { return counts->groups + group; }
 
-void prefetch_item(const GroupCounts *counts, uint64 hash) { counts->items.index.prefetch(hash); }
+ItemView key_at(const GroupCounts *counts, uint32 group) { return counts->keys.items[counts->groups[group].key]; }
 
-void add_count(GroupCounts *counts, uint32 group, const void *data, size_t length, uint64 hash, uint64_t weight) {
-    const uint32 item = item_number(&counts->items, {static_cast<const uint8 *>(data), static_cast<uint32>(length)}, hash);
-    Pair *pair = place_of(counts->pairs, counts->pair_places, group, item);
-    if (pair->group == 0) {
-        if (is_full(counts)) {
-            grow_pairs(counts);
-            pair = place_of(counts->pairs, counts->pair_places, group, item);
-        }
-        *pair = {group + 1, item, 0};
-        ++counts->pair_count;
-        ++counts->groups[group].items;
-    }
-    pair->weight += weight;
-    counts->total += weight;
+void add_counts(GroupCounts *counts, const uint32 *groups, const ItemView *items, const uint64 *weights, uint32 n) {
+    uint32 numbers[counted_together];
+    item_numbers(&counts->items, items, n, numbers);
+    for (uint32 i = 0; i < n && counts->pair_count >= fits_near; ++i)
+        __builtin_prefetch(counts->pairs +
+                           (static_cast<uint32>(hash_pair(groups[i], numbers[i])) & (counts->pair_places - 1)));
+    for (uint32 i = 0; i < n; ++i)
+        add_count(counts, groups[i], numbers[i], weights[i]);
 }
 
-Size next_growth(const GroupCounts *counts, size_t length) {
-    Size size = next_growth(&counts->items, length);
-    if (counts->group_count == counts->group_room)
-        size += 2 * counts->group_room * (sizeof(TileGroup) + 2 * sizeof(uint64));
-    if (is_full(counts))
-        size += 2 * counts->pair_places * sizeof(Pair);
+Size next_growth(const GroupCounts *counts, uint32 n, Size bytes) {
+    Size size = next_growth(&counts->items, n, bytes) + next_growth(&counts->keys, n, bytes);
+    if (Size{counts->group_count} + n > counts->group_room)
+        size += Size{2} * Max(counts->group_room, n) * (sizeof(TileGroup) + 2 * sizeof(uint64));
+    if (is_full(counts, n))
+        size += Size{2} * Max(counts->pair_places, n) * sizeof(Pair);
     return size;
 }
 
-bool fits(const GroupCounts *counts, uint64_t weight) { return weight <= max_total - counts->total; }
+bool fits(const GroupCounts *counts, uint64 weight) { return weight <= max_total - counts->total; }
 
 void write_bundles(GroupCounts *counts, size_t longest, AppendBundle append, void *context) {
-    if (is_empty(counts))
+    if (counts->group_count == 0)
         return;
     MemoryContext caller = MemoryContextSwitchTo(counts->context);
     const auto room = [](uint32 n, Size size) { return palloc_extended((Size{n} + 1) * size, MCXT_ALLOC_HUGE); };
     auto *items = static_cast<ItemView *>(room(counts->items.count, sizeof(ItemView)));
     auto *item_ranks = static_cast<uint32 *>(room(counts->items.count, sizeof(uint32)));
-    auto *order = static_cast<uint32 *>(room(counts->group_count, sizeof(uint32)));
     auto *group_ranks = static_cast<uint32 *>(room(counts->group_count, sizeof(uint32)));
+    auto *keys = static_cast<ItemView *>(room(counts->keys.count, sizeof(ItemView)));
+    auto *key_ranks = static_cast<uint32 *>(room(counts->keys.count, sizeof(uint32)));
     sort_items(&counts->items, counts->kind, items, item_ranks);
-    guarded([&] { sort_groups(counts, order, group_ranks); });
+    sort_items(&counts->keys, Kind::bytea, keys, key_ranks);
+    rank_groups(counts, key_ranks, group_ranks);
     sort_pairs(counts, item_ranks, group_ranks);
     pfree(item_ranks);
-    pfree(group_ranks);
 
     static_assert(sizeof(Pair) == sizeof(Bundle::Count));
     // The counts overwrite the pairs.
@@ -203,12 +235,15 @@ void write_bundles(GroupCounts *counts, size_t longest, AppendBundle append, voi
     }
     auto *groups = static_cast<Bundle::CountedGroup *>(room(counts->group_count, sizeof(Bundle::CountedGroup)));
     auto *tiles = static_cast<TimestampTz *>(room(counts->group_count, sizeof(TimestampTz)));
-    uint32 n = 0;
     for (uint32 i = 0; i < counts->group_count; ++i) {
-        const TileGroup &group = counts->groups[order[i]];
-        groups[i] = {group.key, static_cast<uint64>(group.events), sorted + n, group.items};
-        tiles[i] = group.tile;
-        n += group.items;
+        const TileGroup &group = counts->groups[i];
+        const uint32 rank = group_ranks[i];
+        groups[rank] = {keys[key_ranks[group.key]], static_cast<uint64>(group.events), nullptr, group.items};
+        tiles[rank] = group.tile;
+    }
+    for (uint32 i = 0; i < counts->group_count; ++i) {
+        groups[i].counts = sorted;
+        sorted += groups[i].count;
     }
     write_bundles({counts->kind, counts->values, items, counts->items.count, groups, tiles, counts->group_count}, longest,
                   append, context);

@@ -1,35 +1,36 @@
-// Exact counts of the items of many groups in several tiles, in little memory: each item is there once, and so is each pair
-// of group and item. They are written as bundles (core/bundle.h).
+// Exact counts of the items of many groups in several tiles, in little memory: each item and each key of groups is there
+// once, and so is each pair of group and item. They are written as bundles (core/bundle.h).
 #pragma once
 
 #include "bundle_writer.h"
-#include "item_table.h"
 
 namespace topk::pg {
 
 // A group in one tile.
 struct TileGroup {
     TimestampTz tile;
-    ItemView key; // as in a bundle
-    int64 events;
+    uint32 key;   // its number, for all tiles
     uint32 items; // distinct ones
+    int64 events;
 };
 
 struct GroupCounts;
 
+// So many events at most are counted together: their reads from main memory overlap.
+inline constexpr uint32 counted_together = 32;
+
 // Lives in the memory context, which frees it.
 GroupCounts *make_group_counts(MemoryContext context, Kind kind, int values);
-bool is_empty(const GroupCounts *counts);
-// Returns the number of the group, which is added if it is new. It does not change until the counts are written.
-uint32 find_group(GroupCounts *counts, TimestampTz tile, const ItemView &key);
+// Sets the numbers of the groups of n events, by tile and key as in a bundle. New groups are added. A number does not change
+// until the counts are written.
+void find_groups(GroupCounts *counts, const TimestampTz *tiles, const ItemView *keys, uint32 n, uint32 *groups);
 TileGroup *group_at(GroupCounts *counts, uint32 group);
-// Begins to read from memory what add_count() will need, while the caller looks for the group.
-void prefetch_item(const GroupCounts *counts, uint64 hash);
-// Adds to the weight of an item of a group. The hash is hash_item(). fits() must be true for the weight.
-void add_count(GroupCounts *counts, uint32 group, const void *data, size_t length, uint64 hash, uint64_t weight);
-bool fits(const GroupCounts *counts, uint64_t weight);
-// The bytes by which the next item of a group may make the counts grow: 0 for all but a few.
-Size next_growth(const GroupCounts *counts, size_t length);
+ItemView key_at(const GroupCounts *counts, uint32 group);
+// Adds to the weights of n items, each in its group. fits() must be true for their sum.
+void add_counts(GroupCounts *counts, const uint32 *groups, const ItemView *items, const uint64 *weights, uint32 n);
+bool fits(const GroupCounts *counts, uint64 weight);
+// The bytes by which the counts may grow with n events, whose keys and items have so many bytes: 0 for all but a few.
+Size next_growth(const GroupCounts *counts, uint32 n, Size bytes);
 
 // Passes on all that was counted (bundle_writer.h). The counts must not be used after that.
 void write_bundles(GroupCounts *counts, size_t longest, AppendBundle append, void *context);

@@ -40,6 +40,9 @@ struct NumberIndex {
 
 NumberIndex make_index(MemoryContext context, uint32 places);
 
+// So many elements and their index are in a cache near the processor, where prefetching them only costs time.
+inline constexpr uint32 fits_near = 2048;
+
 // Elements and their index grow together: there are two places for each. An error leaves them as they are.
 template <class T, class Hash>
 [[gnu::noinline]] void double_room(MemoryContext context, T *&elements, uint32 count, uint32 &room, NumberIndex *index,
@@ -60,10 +63,6 @@ struct ItemBytesArea {
     Size next;
 };
 const uint8 *keep_bytes(MemoryContext context, ItemBytesArea *area, const void *data, size_t length);
-// The bytes by which the area grows for an item.
-inline Size growth_of(const ItemBytesArea *area, size_t length) {
-    return length <= area->left ? 0 : Max(area->next, length);
-}
 
 struct ItemTable {
     MemoryContext context; // frees it
@@ -75,17 +74,13 @@ struct ItemTable {
 };
 
 void init_items(ItemTable *table, MemoryContext context);
-inline uint64 hash_item(const void *data, size_t length) { return XXH3_64bits(data, length); }
 // Returns the number of an item. A new item is copied.
-uint32 item_number(ItemTable *table, const ItemView &item, uint64 hash);
-inline uint32 item_number(ItemTable *table, const void *data, size_t length) {
-    return item_number(table, {static_cast<const uint8 *>(data), static_cast<uint32>(length)}, hash_item(data, length));
-}
+uint32 item_number(ItemTable *table, const void *data, size_t length);
 // Does so for n items. This is faster than one after the other if the table is larger than the processor's cache.
 void item_numbers(ItemTable *table, const ItemView *items, uint32 n, uint32 *numbers);
 // Copies the items in ascending order. ranks gets the place of each item, by number.
 void sort_items(const ItemTable *table, Kind kind, ItemView *sorted, uint32 *ranks);
-// The bytes by which one more item may make the table grow.
-Size next_growth(const ItemTable *table, size_t length);
+// The bytes by which the table may grow with n items of so many bytes.
+Size next_growth(const ItemTable *table, uint32 n, Size bytes);
 
 } // namespace topk::pg

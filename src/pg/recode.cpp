@@ -88,15 +88,26 @@ struct varlena *recoded_bundle(const struct varlena *value, int encoding) {
     for (uint32 i = 0; i < content.group_count; ++i) {
         CHECK_FOR_INTERRUPTS();
         const Bundle::Group &group = content.groups[i];
-        const uint32 number = find_group(counts, 0, recoded_key(group.key, content.values, encoding));
+        const TimestampTz tile = 0;
+        const ItemView key = recoded_key(group.key, content.values, encoding);
+        uint32 number;
+        find_groups(counts, &tile, &key, 1, &number);
         group_at(counts, number)->events += static_cast<int64>(group.events);
         for (Bundle::Counts list(content.item_count, group); !list.at_end();) {
-            Bundle::Count count = {};
-            guarded([&] { count = list.next(); });
-            const ItemView &item = content.items[count.item];
-            if (item.length > max_item_length)
-                raise_item_too_long(item.length);
-            add_count(counts, number, item.data, item.length, hash_item(item.data, item.length), count.weight);
+            Bundle::Count read[counted_together];
+            uint32 n = 0;
+            guarded([&] { n = list.next(read, counted_together); });
+            uint32 groups[counted_together];
+            ItemView items[counted_together];
+            uint64 weights[counted_together];
+            for (uint32 j = 0; j < n; ++j) {
+                groups[j] = number;
+                items[j] = content.items[read[j].item];
+                weights[j] = read[j].weight;
+                if (items[j].length > max_item_length)
+                    raise_item_too_long(items[j].length);
+            }
+            add_counts(counts, groups, items, weights, n);
         }
     }
     Recoded result = {CurrentMemoryContext, nullptr};

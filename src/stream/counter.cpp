@@ -2,6 +2,7 @@
 
 #include "../pg/group_counts.h"
 #include "delta_log.h"
+#include "event_batch.h"
 
 namespace topk::stream {
 namespace {
@@ -13,7 +14,6 @@ constexpr uint32_t checks_every = 64; // slow counts: the memory may grow by one
 constexpr int cached_weeks = 32;
 constexpr int64 week = 7 * USECS_PER_DAY;
 constexpr size_t longest_bundle = 8000; // bytes, with which the row of a bundle fits into a page
-constexpr size_t max_key_size = max_group_size + Bundle::max_values * max_value_overhead;
 
 // A tile of a rollup without groups, or a group whose list is full.
 struct CountBucket {
@@ -31,9 +31,9 @@ struct CountBucket {
 struct RollupCount {
     const Rollup *rollup;
     RollupCount *next;
-    CountBucket *last;   // without groups
+    CountBucket *last; // without groups
+    EventBatch *batch;
     GroupCounts *groups; // nullptr: none were counted
-    uint32 last_group;
     CountBucket *full_groups;
     Span last_tile;
     TimestampTz earliest;
@@ -54,7 +54,6 @@ struct Counter {
     Size promoted; // what tallies that are no longer exact may come to
     uint32 slow_counts;
     Times times;
-    uint8 key[max_key_size]; // of the event's group
 };
 
 namespace {
@@ -84,31 +83,10 @@ void set_bounds(const Counter *counter, RollupCount *count, TimestampTz now) {
 [[gnu::noinline]] Span ask_tile(RollupCount *count, TimestampTz t) {
     const int64 grain = count->rollup->grain, number = t / week - (t % week < 0);
     SteadySpan &steady = count->weeks[static_cast<uint64>(number) % cached_weeks];
-    // It is longer than the week by a grain at both ends, as a tile may be in two weeks.
+    // The span is longer than the week by a grain at both ends, as a tile may be in two weeks.
     if (!steady.span.contains(t))
         steady = steady_span(count->rollup->zone, {number * week - grain, (number + 1) * week + grain}, t);
     return tile_in(steady, grain, t);
-}
-
-// The key of the event's group, as in a bundle.
-ItemView make_key(Counter *counter, const Rollup *rollup, const Event &event) {
-    uint8 *at = counter->key;
-    size_t size = ARR_OVERHEAD_WITHNULLS(1, rollup->group_count);
-    for (int i = 0; i < rollup->group_count; ++i) {
-        if (event.group_is_null[i]) {
-            *at++ = 0;
-            continue;
-        }
-        auto *value = reinterpret_cast<struct varlena *>(DatumGetPointer(event.groups[i]));
-        size += toast_raw_datum_size(event.groups[i]) + 3;
-        if (size > max_group_size)
-            return {counter->key, 0}; // the overflow group
-        auto *plain = pg_detoast_datum_packed(value);
-        at = write_group_value(at, VARDATA_ANY(plain), static_cast<uint32>(VARSIZE_ANY_EXHDR(plain)));
-        if (plain != value)
-            pfree(plain);
-    }
-    return {counter->key, static_cast<uint32>(at - counter->key)};
 }
 
 uint32_t list_limit(const Rollup *rollup) { return Max(rollup->shape.capacity, list_capacity); }
@@ -209,8 +187,7 @@ void append_groups(RollupCount *count, MemoryContext scratch) {
         if (full->events == 0)
             continue;
         MemoryContext caller = MemoryContextSwitchTo(scratch);
-        ArrayType *grp =
-            group_array(group_at(count->groups, full->group)->key, static_cast<uint32>(count->rollup->group_count));
+        ArrayType *grp = group_array(key_at(count->groups, full->group), static_cast<uint32>(count->rollup->group_count));
         MemoryContextSwitchTo(caller);
         append(full, grp, scratch);
     }
@@ -289,9 +266,8 @@ void make_room(Counter *counter, CountBucket *bucket) {
     pfree(list);
 }
 
-void check_memory(Counter *counter) {
-    if (++counter->slow_counts % checks_every == 0 && MemoryContextMemAllocated(counter->buckets, true) > counter->budget)
-        start_over(counter);
+bool is_over_budget(Counter *counter) {
+    return ++counter->slow_counts % checks_every == 0 && MemoryContextMemAllocated(counter->buckets, true) > counter->budget;
 }
 
 [[gnu::noinline]] void count_slowly(Counter *counter, CountBucket *bucket, const Event &event) {
@@ -299,30 +275,11 @@ void check_memory(Counter *counter) {
         make_room(counter, bucket);
     count_item(bucket->tally, event.item, event.item_length, event.weight);
     ++bucket->events;
-    check_memory(counter);
+    if (is_over_budget(counter))
+        start_over(counter);
 }
 
 // ---- Rollups with groups
-
-GroupCounts *groups_of(Counter *counter, RollupCount *count) {
-    if (count->groups == nullptr) [[unlikely]] {
-        count->groups = make_group_counts(counter->buckets, count->rollup->shape.kind, count->rollup->group_count);
-        count->last_group = UINT32_MAX;
-    }
-    return count->groups;
-}
-
-uint32 group_of_event(Counter *counter, RollupCount *count, const Event &event) {
-    GroupCounts *groups = groups_of(counter, count);
-    const TimestampTz tile = count->last_tile.start;
-    const ItemView key = make_key(counter, count->rollup, event);
-    if (count->last_group != UINT32_MAX) {
-        const TileGroup *last = group_at(groups, count->last_group);
-        if (last->tile == tile && last->key.length == key.length && equal_bytes(last->key.data, key.data, key.length))
-            return count->last_group;
-    }
-    return count->last_group = find_group(groups, tile, key);
-}
 
 // The tally of a group whose list is full. nullptr: there is no memory for one.
 CountBucket *full_group(Counter *counter, RollupCount *count, uint32 group) {
@@ -348,29 +305,52 @@ bool may_grow(const Counter *counter, Size size) {
     return MemoryContextMemAllocated(counter->buckets, true) + size <= counter->budget / 3 * 2;
 }
 
-void count_in_group(Counter *counter, RollupCount *count, const Event &event) {
-    if (count->groups != nullptr && !is_empty(count->groups)) {
-        const Size growth = next_growth(count->groups, event.item_length);
-        if ((growth != 0 && !may_grow(counter, growth)) || !fits(count->groups, event.weight)) [[unlikely]]
+// Counts the events that wait in the batch of a rollup.
+void count_batch(Counter *counter, RollupCount *count) {
+    EventBatch *batch = count->batch;
+    if (batch == nullptr || batch->count == 0)
+        return;
+    if (count->groups != nullptr) {
+        const Size growth = next_growth(count->groups, batch->count, batch->used);
+        if ((growth != 0 && !may_grow(counter, growth)) || !fits(count->groups, batch->total)) [[unlikely]]
             start_over(counter);
     }
-    const uint64 hash = hash_item(event.item, event.item_length);
-    if (count->groups != nullptr)
-        prefetch_item(count->groups, hash);
-    uint32 group = group_of_event(counter, count, event);
-    if (group_at(count->groups, group)->items >= list_limit(count->rollup)) [[unlikely]] {
-        if (CountBucket *full = full_group(counter, count, group)) {
-            count_item(full->tally, event.item, event.item_length, event.weight);
-            ++full->events;
-            check_memory(counter);
-            return;
+    if (count->groups == nullptr) [[unlikely]]
+        count->groups = make_group_counts(counter->buckets, count->rollup->shape.kind, count->rollup->group_count);
+    uint32 groups[pg::counted_together];
+    find_groups(count->groups, batch->tiles, batch->keys, batch->count, groups);
+    bool is_over = false; // no memory is left
+    uint32 n = 0;         // of those that go into lists
+    for (uint32 i = 0; i < batch->count; ++i) {
+        TileGroup *group = group_at(count->groups, groups[i]);
+        if (group->items >= list_limit(count->rollup)) [[unlikely]] {
+            if (CountBucket *full = full_group(counter, count, groups[i])) {
+                count_item(full->tally, batch->items[i].data, batch->items[i].length, batch->weights[i]);
+                ++full->events;
+                is_over |= is_over_budget(counter);
+                continue;
+            }
+            is_over = true; // the list gets longer by a batch at most
         }
-        start_over(counter);
-        group = group_of_event(counter, count, event);
+        ++group->events;
+        if (batch->weights[i] == 0)
+            continue;
+        groups[n] = groups[i];
+        batch->items[n] = batch->items[i];
+        batch->weights[n++] = batch->weights[i];
     }
-    if (event.weight != 0)
-        add_count(count->groups, group, event.item, event.item_length, hash, event.weight);
-    ++group_at(count->groups, group)->events;
+    add_counts(count->groups, groups, batch->items, batch->weights, n);
+    clear(batch);
+    if (is_over) [[unlikely]]
+        start_over(counter);
+}
+
+void count_in_group(Counter *counter, RollupCount *count, const Event &event) {
+    if (count->batch == nullptr) [[unlikely]]
+        count->batch = make_batch(counter->context);
+    if (!has_room(count->batch, event)) [[unlikely]]
+        count_batch(counter, count);
+    add_event(count->batch, count->rollup, count->last_tile.start, event);
 }
 
 } // namespace
@@ -425,6 +405,8 @@ void count_event(Counter *counter, RollupCount *count, const Event &event) {
 }
 
 void finish_counting(Counter *counter) {
+    for (RollupCount *count = counter->rollups; count != nullptr; count = count->next)
+        count_batch(counter, count);
     append_all(counter);
     warn_of_rejected(counter);
     MemoryContextDelete(counter->context);

@@ -59,7 +59,7 @@ SELECT 'another grain, another hour: ' || b FROM bound AS b, LATERAL topk.window
 WHERE (i.window_start, i.window_end) <> (b.window_start, b.window_end) LIMIT 3;
 
 -- Events at these times are in the windows with the right bounds: in the log, half folded, and all folded
-INSERT INTO event_stream SELECT 'i' || hashint8(extract(epoch FROM ts)::bigint) % 5, ts, zone FROM moment WHERE extract(second FROM ts)::integer % 2 = 0;
+INSERT INTO event_stream SELECT 'i' || hashint8(extract(epoch FROM ts)::bigint) % 5, ts, zone FROM moment WHERE extract(second FROM ts)::integer % 2 = 0 ORDER BY random();
 CREATE FUNCTION wrong_counts(half boolean) RETURNS SETOF text LANGUAGE sql AS $$
     WITH exact AS (
         SELECT s.slug, s.kind, s.window_start, count(*) AS events
