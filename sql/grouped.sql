@@ -65,6 +65,18 @@ SELECT sum(events), count(summary) AS tallies FROM the_log;
 SELECT clear();
 SELECT topk.drop_rollup('many');
 
+-- Long items take no more memory either
+SELECT topk.create_rollup('long', 'events', 'item', 'ts', group_by => '{source}', accept_past => '100 years') > 0 AS created;
+SET work_mem = '64kB';
+INSERT INTO events SELECT rpad('item ' || i % 1500, CASE i % 20 WHEN 0 THEN 2048 WHEN 1 THEN 2049 WHEN 2 THEN 8191 ELSE 8000 END, 'x'),
+                          '2024-01-01', i % 1500 % 7
+FROM generate_series(1, 3000) AS i;
+RESET work_mem;
+SELECT length(item), count(*) AS items, min(weight), max(weight), max(times) > 1 AS written_early
+FROM (SELECT item, sum(weight) AS weight, count(*) AS times FROM item_counts GROUP BY 1) AS c GROUP BY 1 ORDER BY 1;
+SELECT clear();
+SELECT topk.drop_rollup('long');
+
 -- The weights of a statement may be more than one delta can have
 SELECT topk.create_rollup('heavy', 'events', 'item', 'ts', weight => 'n', group_by => '{source}', accept_past => '100 years') > 0 AS created;
 INSERT INTO events SELECT i, '2024-01-01', s, 9223372036854775807 - w

@@ -350,7 +350,8 @@ void count_in_group(Counter *counter, RollupCount *count, const Event &event) {
         count->batch = make_batch(counter->context);
     if (!has_room(count->batch, event)) [[unlikely]]
         count_batch(counter, count);
-    add_event(count->batch, count->rollup, count->last_tile.start, event);
+    if (!add_event(count->batch, count->rollup, count->last_tile.start, event)) [[unlikely]]
+        count_batch(counter, count);
 }
 
 } // namespace

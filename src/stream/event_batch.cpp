@@ -32,19 +32,19 @@ EventBatch *make_batch(MemoryContext context) {
     return batch;
 }
 
-void add_event(EventBatch *batch, const Rollup *rollup, TimestampTz tile, const Event &event) {
+bool add_event(EventBatch *batch, const Rollup *rollup, TimestampTz tile, const Event &event) {
     uint8 *key = batch->bytes + batch->used;
     const uint32 key_length = write_key(key, rollup, event), length = static_cast<uint32>(event.item_length);
-    uint8 *item = key + key_length;
-    if (length != 0)
-        memcpy(item, event.item, length);
+    const bool copied = length <= max_copied_item;
+    const void *item = copied ? memcpy(key + key_length, event.item, length) : event.item;
     const uint32 i = batch->count++;
     batch->tiles[i] = tile;
     batch->keys[i] = {key, key_length};
-    batch->items[i] = {item, length};
+    batch->items[i] = {static_cast<const uint8 *>(item), length};
     batch->weights[i] = event.weight;
     batch->used += key_length + length;
     batch->total += event.weight;
+    return copied;
 }
 
 } // namespace topk::stream
