@@ -33,6 +33,6 @@ COMMENT ON COLUMN topk.workers.state IS 'stopped, starting or running';
 COMMENT ON COLUMN topk.workers.backfill_pid IS 'process that runs a backfill; NULL if there is none';
 COMMENT ON COLUMN topk.workers.rounds IS 'rounds since the worker started';
 COMMENT ON COLUMN topk.workers.pending IS 'rows of the delta log that were committed since the last round began';
-COMMENT ON COLUMN topk.workers.pending_bytes IS 'size of these rows; from pg_topk.wake_size on, a round begins earlier';
+COMMENT ON COLUMN topk.workers.pending_bytes IS 'size of these rows, each of which counts as 256 bytes at least; from pg_topk.wake_size on, a round begins earlier';
 GRANT SELECT ON topk.workers TO PUBLIC;
 GRANT EXECUTE ON FUNCTION topk.worker_slots() TO PUBLIC;

@@ -20,6 +20,9 @@ namespace {
 // deleted.
 constexpr BlockNumber read_whole = 256;
 
+// An answer or a fold takes about as long to read a row of one event as to read this much of a bundle.
+constexpr Size least_bytes = 256;
+
 int active_slot = -1; // -1: not known
 Oid log_slot_seen = InvalidOid;
 
@@ -118,7 +121,7 @@ bool open_next_slot(DeltaScan *scan) {
 
 void append_delta(const Delta &delta) {
     Relation log = open_active();
-    appended.bytes += insert_delta(log, delta);
+    appended.bytes += std::max(insert_delta(log, delta), least_bytes);
     ++appended.rows;
     table_close(log, NoLock);
     if (delta_append_hook != nullptr)

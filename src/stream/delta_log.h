@@ -15,7 +15,7 @@ extern void (*delta_append_hook)(const Delta &delta);
 // What a transaction appended, including rows of subtransactions that were rolled back.
 struct Appended {
     uint32 rows;
-    uint64 bytes; // as insert_delta() measures them
+    uint64 bytes; // as insert_delta() measures them, at least 256 for each row
 };
 // This hook is called after the commit of a transaction that appended rows. It must not raise an error.
 extern void (*log_commit_hook)(const Appended &appended);

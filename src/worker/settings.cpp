@@ -13,7 +13,7 @@ namespace topk::worker {
 
 bool worker_enabled = true;
 int fold_interval = 1000;
-int wake_size = 128;
+int wake_size = 256;
 int launcher_interval = 10;
 int backfill_timeout = 60 * 60 * 1000;
 
@@ -27,7 +27,8 @@ void define_settings() {
                             nullptr, &fold_interval, 1000, 10, 60 * 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr,
                             nullptr);
     DefineCustomIntVariable("pg_topk.wake_size", "Size of new rows in the delta log after which a round begins earlier.",
-                            nullptr, &wake_size, 128, 1, 1024 * 1024, PGC_SIGHUP, GUC_UNIT_KB, nullptr, nullptr, nullptr);
+                            "Each row counts as 256 bytes at least.", &wake_size, 256, 1, 1024 * 1024, PGC_SIGHUP,
+                            GUC_UNIT_KB, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_topk.launcher_interval", "Time between two looks at the list of databases.", nullptr,
                             &launcher_interval, 10, 1, 60 * 60, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_topk.backfill_timeout",

@@ -17,24 +17,25 @@ three_rounds() {
         reload # begins a round
         wait_for 15 t query postgres "SELECT rounds >= $round + $i FROM topk.workers WHERE database = 'postgres'"
     done
-    check 'three rounds without work' t "$(sql postgres -c "SELECT rounds >= $round + 3 FROM topk.workers WHERE database = 'postgres'")"
+    check 'three rounds' t "$(sql postgres -c "SELECT rounds >= $round + 3 FROM topk.workers WHERE database = 'postgres'")"
 }
 before=$(lines)
 three_rounds
 check '... leave no line' "$before" "$(lines)"
-# Many rows wait for more of their tile: they fill more than a slot is emptied for, and must not move from slot to slot.
+# Many counts wait for more of their tile. They have more bytes than a slot is emptied for, and must not move from slot to slot.
 sql postgres -c 'CREATE FOREIGN TABLE grouped (item text, at timestamptz, grp int) SERVER topk' \
     -c "SELECT topk.create_rollup('grouped', 'grouped', 'item', 'at', group_by => '{grp}', accept_future => '3 hours')" \
-    -c "INSERT INTO grouped SELECT md5(i::text), now() + interval '2 hours', i % 3000 FROM generate_series(1, 180000) i" >/dev/null
-soon_is 10 'a fold of 3,000 groups' 180000 query postgres "$(events_of grouped)"
-active="SELECT slot, pg_relation_size('topk.delta_' || slot) > 4194304 FROM topk.log_slot WHERE state = 'active'"
+    -c "INSERT INTO grouped SELECT md5(i::text), now() + interval '2 hours', i % 4000 FROM generate_series(1, 180000) i" >/dev/null
+soon_is 10 'a fold of 4,000 groups' 180000 query postgres "$(events_of grouped)"
+three_rounds # the slot with the rows of the statement is drained
+active="SELECT slot, pg_total_relation_size('topk.delta_' || slot) > 4194304 FROM topk.log_slot WHERE state = 'active'"
 states="SELECT string_agg(state, ' ' ORDER BY state) FROM topk.log_slot"
 soon_is 40 '... leaves its rows in one slot' 'active empty empty empty' query postgres "$states"
 slot=$(sql postgres -c "$active")
 check '... which has more than 4 MB' t "${slot#*|}"
 position=$(sql postgres -c 'SELECT pg_current_wal_insert_lsn()')
 three_rounds
-check '... move no row' "$slot" "$(sql postgres -c "$active")"
+check '... move none of them' "$slot" "$(sql postgres -c "$active")"
 check '... and write less than the tenth of them' t "$(sql postgres -c "SELECT pg_current_wal_insert_lsn() - '$position' < 400000")"
 stop_server quiet
 check 'a shutdown leaves one line, as that of PostgreSQL itself does' 'LOG: background worker "pg_topk launcher" exited with exit code 1' \
