@@ -90,6 +90,11 @@ void item_numbers(ItemTable *table, const ItemView *items, uint32 n, uint32 *num
 }
 
 void sort_items(const ItemTable *table, Kind kind, ItemView *sorted, uint32 *ranks) {
+    if (table->count == 1) { // a statement of one row
+        sorted[0] = table->items[0];
+        ranks[0] = 0;
+        return;
+    }
     guarded([&] {
         uint32 rank = 0;
         for (const ItemPlace &place : in_order(kind, table->count, [&](uint32 i) { return table->items[i]; })) {
