@@ -88,7 +88,7 @@ SteadySpan steady_span(pg_tz *zone, Span within, TimestampTz t) {
     to_local(zone, t, &tm, &west);
     SteadySpan steady = {within, west * USECS_PER_SEC};
     TimestampTz change = next_change(zone, within.start);
-    for (; change <= t; change = next_change(zone, change))
+    for (; change <= t && change != DT_NOEND; change = next_change(zone, change)) // t may be DT_NOEND in a damaged row
         steady.span.start = change;
     steady.span.stop = Min(change, within.stop);
     return steady;
