@@ -12,7 +12,7 @@ void append_delta(const Delta &delta);
 
 // append_delta() calls this hook for each row, before it is known whether the row will be committed. It must be quick.
 extern void (*delta_append_hook)(const Delta &delta);
-// What a transaction appended, including rows of subtransactions that were rolled back.
+// The rows of a transaction, also those of its subtransactions that were rolled back.
 struct Appended {
     uint32 rows;
     uint64 bytes; // as insert_delta() measures them, at least 256 for each row
