@@ -1,6 +1,7 @@
 #include "../catalog/set_aside.h"
 #include "../catalog/snapshot.h"
 #include "../pg/bundle_writer.h"
+#include "../pg/sorted_lists.h"
 #include "fold_steps.h"
 
 namespace topk::fold {
@@ -12,7 +13,7 @@ constexpr size_t min_merged = 4096;
 constexpr int merged_share = 2; // of the tile's bytes
 constexpr uint32_t max_list = 8192;
 constexpr uint32_t max_summed = 32768; // items, which the processor's cache has room for
-constexpr uint64_t max_summed_bytes = 16 << 20;
+constexpr Size max_summed_memory = 16 << 20;
 constexpr size_t longest_bundle = 1 << 20; // of lists that wait
 constexpr size_t bytes_per_item = 6;       // of a list, nearly
 constexpr int min_large = 3;               // rows of more than `small` bytes that are worth being compacted
@@ -33,18 +34,6 @@ size_t bytes_of(Fold *fold, const Part &part) {
 
 struct varlena *items_of(const Fold *fold, const SummedList &list) {
     return item_list(fold->row.shape.kind, fold->sums->sorted, list.counts, list.count);
-}
-
-void merge_part(Fold *fold, const Part &part, Tally *tally) {
-    if (part.list == nullptr) {
-        merge_stored(tally, values_of(fold, part));
-        return;
-    }
-    for (uint32 i = 0; i < part.list->count; ++i) {
-        const Bundle::Count &count = part.list->counts[i];
-        const ItemView &item = fold->sums->sorted[count.item];
-        count_item(tally, item.data, item.length, count.weight);
-    }
 }
 
 // A row of a statement is part of two jobs, and bundles are part of many, so none of them may leave it behind.
@@ -110,45 +99,82 @@ void merge_into(Fold *fold, const Targets &targets, int64 events, const Merge &m
         merge_into_window(&fold->windows, targets.windows[i], events, merge);
 }
 
-// Merges the parts into their windows. Several lists are added up before, as an item that many of them have then costs each
-// window one update.
+// Exact lists that are added up, with what their items take.
+struct Addends {
+    Array<SortedList> lists;
+    ItemRoom room;
+    uint64_t weight;
+    uint32 count;
+};
+
+// Reads a part that is an exact list.
+SortedList read_list(Fold *fold, const Part &part, ItemRoom *room) {
+    if (part.list == nullptr)
+        return read_item_list(pg_detoast_datum_packed(values_of(fold, part).items), fold->row.shape.kind, room);
+    auto *items =
+        static_cast<WeightedItem *>(palloc_extended((part.list->count + 1) * sizeof(WeightedItem), MCXT_ALLOC_HUGE));
+    for (uint32 i = 0; i < part.list->count; ++i) {
+        const Bundle::Count &count = part.list->counts[i];
+        const ItemView &item = fold->sums->sorted[count.item];
+        items[i] = {item.data, item.length, count.weight};
+    }
+    return {items, part.list->count, part.list->weight};
+}
+
+bool has_room_for(const Addends &sum, const SortedList &list) { return list.weight <= max_total - sum.weight; }
+
+void add_list(Addends *sum, const SortedList &list) {
+    sum->lists.add(list);
+    sum->weight += list.weight;
+    sum->count += list.count;
+}
+
+SortedList add_up(const Fold *fold, const Addends &sum) {
+    return add_sorted_lists(fold->row.shape.kind, sum.lists.elements, static_cast<uint32>(sum.lists.count));
+}
+
+// Merges the parts into their windows. Lists are added up before, as an item that many of them have then costs each window
+// one update.
 void merge_job(Fold *fold, const Part *parts, int n) {
     const Targets targets = open_targets(fold, parts[0]);
     const bool late = targets.windows[0]->tile.finished;
-    if (n == 1 && parts[0].list != nullptr) {
-        merge_into(fold, targets, parts[0].list->events, [&](Tally *tally) { merge_part(fold, parts[0], tally); });
-        take(fold, parts[0], parts[0].list->weight, late);
-        return;
-    }
-    Tally *sum = nullptr;
+    Addends sum = {};
     int64 events = 0;
     const auto flush = [&] {
-        if (sum != nullptr)
-            merge_into(fold, targets, events, [&](Tally *tally) { count_all(tally, sum->summary); });
-        sum = nullptr;
+        if (sum.lists.count != 0) {
+            const SortedList all = add_up(fold, sum);
+            merge_into(fold, targets, events, [&](Tally *tally) {
+                for (const WeightedItem *i = all.items, *end = i + all.count; i != end; ++i)
+                    count_item(tally, i->data, i->length, i->weight);
+            });
+        }
+        sum = {};
         events = 0;
         MemoryContextReset(fold->job_context);
     };
+    MemoryContext old = MemoryContextSwitchTo(fold->job_context);
     for (int i = 0; i < n; ++i) {
         CHECK_FOR_INTERRUPTS();
         if (parts[i].list == nullptr && !delta_of(fold, parts[i]).is_list) {
             const uint64_t before = tally_weight(targets.windows[0]->tally);
-            merge_into(fold, targets, events_of(fold, parts[i]), [&](Tally *tally) { merge_part(fold, parts[i], tally); });
+            const StoredTally values = values_of(fold, parts[i]);
+            merge_into(fold, targets, events_of(fold, parts[i]), [&](Tally *tally) { merge_stored(tally, values); });
             take(fold, parts[i], tally_weight(targets.windows[0]->tally) - before, late);
             continue;
         }
-        MemoryContext old = MemoryContextSwitchTo(fold->job_context);
-        if (sum == nullptr)
-            sum = make_exact_tally(fold->row.shape.kind);
-        const uint64_t before = tally_weight(sum);
-        merge_part(fold, parts[i], sum);
-        MemoryContextSwitchTo(old);
+        SortedList list = read_list(fold, parts[i], &sum.room);
+        if (!has_room_for(sum, list)) {
+            flush();
+            list = read_list(fold, parts[i], &sum.room);
+        }
+        add_list(&sum, list);
         events += events_of(fold, parts[i]);
-        take(fold, parts[i], tally_weight(sum) - before, late);
-        if (sum->summary->size() > max_summed || sum->summary->key_bytes() > max_summed_bytes)
+        take(fold, parts[i], list.weight, late);
+        if (sum.count > max_summed || MemoryContextMemAllocated(fold->job_context, false) > max_summed_memory)
             flush();
     }
     flush();
+    MemoryContextSwitchTo(old);
 }
 
 void append_waiting(void *context, const TileBundle &bundle) {
@@ -217,23 +243,25 @@ bool compact_job(Fold *fold, const Part *parts, int n) {
     if (n == 1 && parts[0].list != nullptr)
         return compact_list(fold, parts[0]);
     MemoryContext old = MemoryContextSwitchTo(fold->job_context);
-    TallyShape shape = fold->row.shape;
-    shape.capacity = longest_list(fold);
-    Tally *tally = make_tally(shape);
-    auto *weights = static_cast<uint64_t *>(palloc(n * sizeof(uint64_t)));
+    Addends lists = {};
     int64 events = 0;
-    const auto fits_row = [&] { return is_exact(tally) && tally->summary->size() <= shape.capacity; };
-    for (int i = 0; i < n && fits_row(); ++i) {
-        const uint64_t before = tally_weight(tally);
-        merge_part(fold, parts[i], tally);
-        weights[i] = tally_weight(tally) - before;
+    bool fits = true;
+    for (int i = 0; i < n && fits; ++i) {
+        const SortedList list = read_list(fold, parts[i], &lists.room);
+        fits = list.count <= longest_list(fold) && has_room_for(lists, list);
+        add_list(&lists, list);
         events += events_of(fold, parts[i]);
     }
-    const bool fits = fits_row();
     if (fits) {
-        append_list(fold, parts[0], events, store_delta(tally));
-        for (int i = 0; i < n; ++i)
-            take(fold, parts[i], weights[i], false);
+        const SortedList sum = add_up(fold, lists);
+        fits = sum.count <= longest_list(fold);
+        if (fits) {
+            StoredTally values = {};
+            values.items = compress(write_item_list(fold->row.shape.kind, sum));
+            append_list(fold, parts[0], events, values);
+            for (int i = 0; i < n; ++i)
+                take(fold, parts[i], lists.lists[i].weight, false);
+        }
     }
     MemoryContextSwitchTo(old);
     MemoryContextReset(fold->job_context);

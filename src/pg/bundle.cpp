@@ -1,6 +1,6 @@
 #include "bundle.h"
 
-#include "../core/item_list.h"
+#include "sorted_lists.h"
 #include "tally.h"
 
 namespace topk::pg {
@@ -55,19 +55,10 @@ uint64_t *read_weights(const BundlePlace &bundle) {
 }
 
 struct varlena *write_list(Kind kind, const WeightedItem *items, uint32 n) {
-    size_t size = 0;
-    guarded([&] { size = ItemList::bound(kind, items, n); });
-    auto *list = static_cast<struct varlena *>(palloc_extended(VARHDRSZ + size, MCXT_ALLOC_HUGE));
-    guarded([&] {
-        uint64_t total = 0;
-        for (uint32 i = 0; i < n; ++i)
-            total += items[i].weight;
-        size = ItemList::write(kind, items, n, total, reinterpret_cast<uint8_t *>(VARDATA(list)));
-    });
-    if (size > MaxAllocSize - VARHDRSZ)
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("the counts of a group are too large")));
-    SET_VARSIZE(list, VARHDRSZ + size);
-    return list;
+    uint64_t total = 0;
+    for (uint32 i = 0; i < n; ++i)
+        total += items[i].weight;
+    return write_item_list(kind, {items, n, total});
 }
 
 } // namespace

@@ -101,7 +101,7 @@ bool has_grown(int slot) {
     Relation relation = table_open(slot_oid(slot), AccessShareLock);
     const BlockNumber blocks = RelationGetNumberOfBlocks(relation);
     table_close(relation, AccessShareLock);
-    return blocks >= rotate_at && blocks / 2 >= waiting_blocks(slot);
+    return blocks >= rotate_at && blocks / 4 >= waiting_blocks(slot);
 }
 
 void rotate() {

@@ -1,0 +1,29 @@
+// Lists of exact counts in ascending order of their items, added up by merging: a table to look them up would have to be
+// filled, and sorted to write the sum.
+#pragma once
+
+#include "../core/item_coding.h"
+#include "pg.h"
+
+namespace topk::pg {
+
+struct SortedList {
+    const WeightedItem *items; // each once
+    uint32 count;
+    uint64_t weight; // of all
+};
+
+// The bytes of the items that were read.
+struct ItemRoom {
+    uint8 *memory;
+    Size left;
+};
+
+// Reads an item list into the current memory context. Raises XX001 if the bytes are none, or of another kind.
+SortedList read_item_list(const struct varlena *value, Kind kind, ItemRoom *room);
+// Adds up lists, at least one, whose weight together is at most what a weight may be. The sum refers to their items.
+SortedList add_sorted_lists(Kind kind, const SortedList *lists, uint32 n);
+// Returns an item list.
+struct varlena *write_item_list(Kind kind, const SortedList &list);
+
+} // namespace topk::pg
