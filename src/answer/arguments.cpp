@@ -5,6 +5,7 @@
 #include "../catalog/rollup_name.h"
 #include "../cluster/question.h"
 #include "../statistics/statistics.h"
+#include "../stream/delta_log.h"
 
 extern "C" {
 #include "portability/instr_time.h"
@@ -137,6 +138,21 @@ Datum call_answer(Datum (*function)(FunctionCallInfo, const RollupRow *), Functi
 
 } // namespace
 
+// Tells others that an answer is under way.
+static Datum announced_answer(Datum (*function)(FunctionCallInfo, const RollupRow *), FunctionCallInfo fcinfo,
+                              const RollupRow *row) {
+    if (stream::answer_hook == nullptr)
+        return call_answer(function, fcinfo, row);
+    Datum result;
+    stream::answer_hook(true);
+    PG_TRY();
+    { result = call_answer(function, fcinfo, row); }
+    PG_FINALLY();
+    { stream::answer_hook(false); }
+    PG_END_TRY();
+    return result;
+}
+
 Datum timed_answer(Datum (*function)(FunctionCallInfo, const RollupRow *), int group, FunctionCallInfo fcinfo) {
     instr_time began, elapsed;
     INSTR_TIME_SET_CURRENT(began);
@@ -145,7 +161,7 @@ Datum timed_answer(Datum (*function)(FunctionCallInfo, const RollupRow *), int g
     asked_span = {0, 0};
     ErrorContextCallback explain = {error_context_stack, explain_error, nullptr};
     error_context_stack = &explain;
-    const Datum result = call_answer(function, fcinfo, &row);
+    const Datum result = announced_answer(function, fcinfo, &row);
     error_context_stack = explain.previous;
     if (has_statistics()) {
         INSTR_TIME_SET_CURRENT(elapsed);

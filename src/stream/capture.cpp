@@ -1,6 +1,7 @@
 #include "capture.h"
 
 #include "counter.h"
+#include "delta_log.h"
 #include "limits.h"
 #include "../catalog/as_owner.h"
 #include "../catalog/citus.h"
@@ -289,6 +290,8 @@ Capture *begin(Relation relation, Relation table, Ancestors ancestors) {
         if (capture->per_row == nullptr)
             capture->per_row = AllocSetContextCreate(context, "pg_topk row", ALLOCSET_SMALL_SIZES);
         capture->limits = find_limits(table, source->ancestors, source->ancestor_count);
+        if (capture_hook != nullptr)
+            capture_hook();
         capture->counter = begin_counting();
         list(capture);
     }

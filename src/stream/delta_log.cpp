@@ -12,6 +12,8 @@ namespace topk::stream {
 
 void (*delta_append_hook)(const Delta &delta) = nullptr;
 void (*log_commit_hook)(const Appended &appended) = nullptr;
+void (*capture_hook)() = nullptr;
+void (*answer_hook)(bool begins) = nullptr;
 Folder (*folder_hook)() = nullptr;
 
 namespace {

@@ -20,6 +20,11 @@ struct Appended {
 // This hook is called after the commit of a transaction that appended rows. It must not raise an error.
 extern void (*log_commit_hook)(const Appended &appended);
 
+// This hook is called before a statement counts rows. It may wait, or raise an error.
+extern void (*capture_hook)();
+// This hook is called when an answer begins to read, and when it ends, also by an error.
+extern void (*answer_hook)(bool begins);
+
 // Says whether a background worker folds the log of this database. The hook is nullptr without workers.
 enum class Folder {
     nobody,

@@ -14,6 +14,7 @@ namespace topk::worker {
 bool worker_enabled = true;
 int fold_interval = 1000;
 int wake_size = 256;
+int insert_delay = 100;
 int launcher_interval = 10;
 int backfill_timeout = 60 * 60 * 1000;
 
@@ -29,6 +30,10 @@ void define_settings() {
     DefineCustomIntVariable("pg_topk.wake_size", "Size of new rows in the delta log after which a round begins earlier.",
                             "Each row counts as 256 bytes at least.", &wake_size, 256, 1, 1024 * 1024, PGC_SIGHUP,
                             GUC_UNIT_KB, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_topk.insert_delay",
+                            "Longest time that a statement waits before it counts rows, if folds have fallen behind.",
+                            "0 turns this off. Sessions that write less than 8 kB to the delta log in a round do not wait.",
+                            &insert_delay, 100, 0, 60 * 1000, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_topk.launcher_interval", "Time between two looks at the list of databases.", nullptr,
                             &launcher_interval, 10, 1, 60 * 60, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_topk.backfill_timeout",

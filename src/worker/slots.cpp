@@ -3,11 +3,14 @@
 #include <csignal>
 
 #include "../stream/delta_log.h"
+#include "insert_delay.h"
 #include "settings.h"
 
 extern "C" {
+#include "pgstat.h"
 #include "port/atomics.h"
 #include "postmaster/bgworker.h"
+#include "storage/condition_variable.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
@@ -32,10 +35,14 @@ struct WorkerSlot {
     int64 rounds;
     pg_atomic_uint32 pending;
     pg_atomic_uint64 pending_bytes; // they decide when a round begins
+    pg_atomic_uint32 begun;         // rounds
+    pg_atomic_uint64 round_began;   // the one that is under way; 0: none is
+    pg_atomic_uint32 answers;       // under way
+    ConditionVariable changed;
 };
 
 struct SharedSlots {
-    LWLock *lock; // of everything but pending and pending_bytes
+    LWLock *lock; // of everything but the atomic variables
     Latch *launcher;
     Requests requests;
     int slot_count;
@@ -69,6 +76,14 @@ void change(const Work &work) {
     LWLockRelease(shared->lock);
 }
 
+void init_variables(WorkerSlot *slot) {
+    for (pg_atomic_uint32 *variable : {&slot->pending, &slot->begun, &slot->answers})
+        pg_atomic_init_u32(variable, 0);
+    pg_atomic_init_u64(&slot->pending_bytes, 0);
+    pg_atomic_init_u64(&slot->round_began, 0);
+    ConditionVariableInit(&slot->changed);
+}
+
 // With the lock held:
 
 WorkerSlot *find_slot(Oid database) {
@@ -88,6 +103,7 @@ WorkerSlot *find_or_make_slot(Oid database) {
         return nullptr;
     const uint32 generation = slot->generation; // a process for the last database of this slot may still come
     *slot = {};
+    init_variables(slot);
     slot->database = database;
     slot->exit = Exit::stopped;
     slot->generation = generation;
@@ -135,19 +151,27 @@ void ask(WorkerSlot *slot) {
 
 // Without the lock:
 
-// Called after the commit of a transaction that appended rows. It must be quick.
-void rows_committed(const stream::Appended &appended) {
+// Of this backend's database; nullptr: there is none.
+WorkerSlot *slot_here() {
     static WorkerSlot *slot = nullptr;
-    static TimestampTz asked = 0;
     if (slot == nullptr || slot->database != MyDatabaseId)
         slot = locked(LW_SHARED, [] { return find_slot(MyDatabaseId); });
+    return slot;
+}
+
+// Called after the commit of a transaction that appended rows. It must be quick.
+void rows_committed(const stream::Appended &appended) {
+    static TimestampTz asked = 0;
+    WorkerSlot *slot = slot_here();
     const bool has_worker = slot != nullptr && slot->state != State::none;
     if (slot != nullptr) {
         pg_atomic_fetch_add_u32(&slot->pending, appended.rows);
         const uint64 before = pg_atomic_fetch_add_u64(&slot->pending_bytes, static_cast<int64>(appended.bytes));
-        const uint64 limit = wake_bytes();
+        count_written(pg_atomic_read_u32(&slot->begun), appended.bytes);
+        const uint64 after = before + appended.bytes;
+        const auto passes = [&](uint64 limit) { return before < limit && after >= limit; };
         // If the latch belongs to another process by now, that one wakes up for nothing.
-        if (before == 0 || (before < limit && before + appended.bytes >= limit))
+        if (before == 0 || passes(wake_bytes()) || passes(hurry_bytes()))
             wake(slot->latch);
     }
     if (!has_worker && worker_enabled) {
@@ -181,12 +205,11 @@ void attach_slots() {
         memset(static_cast<void *>(shared), 0, shared_size());
         shared->lock = &GetNamedLWLockTranche(tranche)->lock;
         shared->slot_count = slots_wanted();
-        for (int i = 0; i < shared->slot_count; ++i) {
-            pg_atomic_init_u32(&shared->slots[i].pending, 0);
-            pg_atomic_init_u64(&shared->slots[i].pending_bytes, 0);
-        }
+        for (int i = 0; i < shared->slot_count; ++i)
+            init_variables(&shared->slots[i]);
     }
     log_commit_hook = rows_committed;
+    use_insert_delay();
     folder_hook = folder_here;
 }
 
@@ -303,9 +326,13 @@ uint64 pending_bytes() { return pg_atomic_read_u64(&mine->pending_bytes); }
 void begin_round() {
     pg_atomic_write_u32(&mine->pending, 0);
     pg_atomic_write_u64(&mine->pending_bytes, 0);
+    pg_atomic_write_u64(&mine->round_began, static_cast<uint64>(GetCurrentTimestamp()));
+    pg_atomic_fetch_add_u32(&mine->begun, 1);
+    ConditionVariableBroadcast(&mine->changed);
 }
 
 void end_round() {
+    pg_atomic_write_u64(&mine->round_began, 0);
     change([] {
         ++mine->rounds;
         mine->last_round = GetCurrentTimestamp();
@@ -320,6 +347,32 @@ Assignment backfill_assignment(int32 rollup) {
     return locked(LW_SHARED, [&] {
         return Assignment{static_cast<int>(mine - shared->slots), mine->database, mine->generation, rollup};
     });
+}
+
+bool read_backlog(Backlog *backlog) {
+    WorkerSlot *slot = slot_here();
+    if (slot == nullptr || slot->state != State::running)
+        return false;
+    const auto began = static_cast<TimestampTz>(pg_atomic_read_u64(&slot->round_began));
+    *backlog = {pg_atomic_read_u32(&slot->begun), pg_atomic_read_u64(&slot->pending_bytes), began,
+                pg_atomic_read_u32(&slot->answers) != 0};
+    return true;
+}
+
+void wait_for_change(int64 ms) {
+    if (WorkerSlot *slot = slot_here())
+        (void)ConditionVariableTimedSleep(&slot->changed, static_cast<long>(ms), PG_WAIT_EXTENSION);
+}
+
+void count_answers(int change) {
+    WorkerSlot *slot = slot_here();
+    if (slot == nullptr)
+        return;
+    uint32 n = pg_atomic_read_u32(&slot->answers); // 0 if the slot was made since the answers began
+    while (!pg_atomic_compare_exchange_u32(&slot->answers, &n, std::max(0, static_cast<int>(n) + change))) {
+    }
+    if (change < 0)
+        ConditionVariableBroadcast(&slot->changed);
 }
 
 bool hold(Oid database) {

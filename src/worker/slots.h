@@ -86,6 +86,19 @@ bool has_backfill();
 // The place of a process that backfills a rollup of this database.
 Assignment backfill_assignment(int32 rollup);
 
+// What has been written to the log of this backend's database since a round began, and who reads it (insert_delay.cpp).
+struct Backlog {
+    uint32 round; // its number
+    uint64 bytes;
+    TimestampTz round_began; // 0: none is under way
+    bool has_answers;        // that are under way
+};
+// False when no worker is running.
+bool read_backlog(Backlog *backlog);
+// Returns when a round begins, an answer ends, or the time is over. May return before.
+void wait_for_change(int64 ms);
+void count_answers(int change); // of the answers that are under way: 1 at the beginning of one, -1 at its end
+
 // The arrows of a backend whose statement needs a database without connections.
 
 inline constexpr int max_held = 8; // databases that a statement holds: at most two

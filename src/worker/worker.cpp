@@ -283,7 +283,7 @@ int64 run_round(Worker *worker) {
         if (due.wait != 0)
             wait = Min(wait, due.wait);
         else if (due.fold)
-            wait = Min(wait, fold(worker, due));
+            wait = std::min(wait, fold(worker, due));
     }
     look_after_backfill(worker, list);
     if (next_backfill(list) != nullptr)
@@ -333,7 +333,9 @@ void work() {
     for (;;) {
         const TimestampTz now = GetCurrentTimestamp();
         const uint64 pending = pending_bytes();
-        if (pending >= wake_bytes())
+        if (pending >= hurry_bytes())
+            next = Min(next, now);
+        else if (pending >= wake_bytes())
             next = Min(next, after(last, fold_interval / 10));
         else if (pending != 0) // the first of a batch
             next = Min(next, after(now, fold_interval));
