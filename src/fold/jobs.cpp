@@ -110,7 +110,7 @@ struct Addends {
 // Reads a part that is an exact list.
 SortedList read_list(Fold *fold, const Part &part, ItemRoom *room) {
     if (part.list == nullptr)
-        return read_item_list(pg_detoast_datum_packed(values_of(fold, part).items), fold->row.shape.kind, room);
+        return read_sorted_list(pg_detoast_datum_packed(values_of(fold, part).items), fold->row.shape.kind, room);
     auto *items =
         static_cast<WeightedItem *>(palloc_extended((part.list->count + 1) * sizeof(WeightedItem), MCXT_ALLOC_HUGE));
     for (uint32 i = 0; i < part.list->count; ++i) {

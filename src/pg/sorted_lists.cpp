@@ -4,6 +4,7 @@
 
 #include "../core/item_list.h"
 #include "../core/item_order.h"
+#include "bundle.h"
 #include "tally.h"
 
 namespace topk::pg {
@@ -42,7 +43,17 @@ WeightedItem *add_two(Kind kind, const WeightedItem *a, const WeightedItem *a_en
 
 } // namespace
 
-SortedList read_item_list(const struct varlena *value, Kind kind, ItemRoom *room) {
+SortedList read_sorted_list(const struct varlena *value, Kind kind, ItemRoom *room) {
+    if (is_bundle(value)) {
+        const BundleItems all = read_all_groups(value, kind);
+        WeightedItem *items = room_for(all.count);
+        uint64_t weight = 0;
+        for (uint32 i = 0; i < all.count; ++i) {
+            items[i] = {all.items[i].data, all.items[i].length, all.weights[i]};
+            weight += all.weights[i];
+        }
+        return {items, all.count, weight};
+    }
     const Bytes bytes = bytes_of(value);
     alignas(ItemList) char place[sizeof(ItemList)];
     ItemList *list = nullptr;

@@ -19,8 +19,9 @@ struct ItemRoom {
     Size left;
 };
 
-// Reads an item list into the current memory context. Raises XX001 if the bytes are none, or of another kind.
-SortedList read_item_list(const struct varlena *value, Kind kind, ItemRoom *room);
+// Reads an item list, or a bundle as the sum over its groups, into the current memory context. The value must be detoasted.
+// Raises XX001 if the bytes are neither, or of another kind of items.
+SortedList read_sorted_list(const struct varlena *value, Kind kind, ItemRoom *room);
 // Adds up lists, at least one, whose weight together is at most what a weight may be. The sum refers to their items.
 SortedList add_sorted_lists(Kind kind, const SortedList *lists, uint32 n);
 // Returns an item list.

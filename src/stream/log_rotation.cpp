@@ -96,7 +96,7 @@ BlockNumber waiting_blocks(int slot) {
     return static_cast<BlockNumber>(bytes / page);
 }
 
-// A slot is worth its copies when more than half of it can be emptied. Otherwise each round would copy all that waits.
+// A slot is worth its copies when most of it can be emptied. Otherwise each round would copy all that waits.
 bool has_grown(int slot) {
     Relation relation = table_open(slot_oid(slot), AccessShareLock);
     const BlockNumber blocks = RelationGetNumberOfBlocks(relation);
