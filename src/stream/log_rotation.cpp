@@ -96,12 +96,12 @@ BlockNumber waiting_blocks(int slot) {
     return static_cast<BlockNumber>(bytes / page);
 }
 
-// A slot is worth its copies when most of it can be emptied. Otherwise each round would copy all that waits.
+// A slot is worth its copies when more than half of it can be emptied. Otherwise each round would copy all that waits.
 bool has_grown(int slot) {
     Relation relation = table_open(slot_oid(slot), AccessShareLock);
     const BlockNumber blocks = RelationGetNumberOfBlocks(relation);
     table_close(relation, AccessShareLock);
-    return blocks >= rotate_at && blocks / 4 >= waiting_blocks(slot);
+    return blocks >= rotate_at && blocks / 2 >= waiting_blocks(slot);
 }
 
 void rotate() {
