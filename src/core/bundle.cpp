@@ -49,12 +49,12 @@ bool is_key(const ItemView &key, uint32_t values) {
 } // namespace
 
 size_t Bundle::bound(const Content &content, uint32_t *scratch) {
-    size_t size = 1 + 8 * 10; // the head
+    size_t size = 1 + 9 * 10; // the head
     const CountedGroup *const groups = content.groups, *const end = groups + content.group_count;
     for (const CountedGroup *g = groups; g != end; ++g) {
         size += g->key.length + ItemWriter::overhead + varint_size(g->events) + 5;
         for (const Count *c = g->counts, *last = c + g->count; c != last; ++c) {
-            size += 5 + varint_size(c->weight);
+            size += 5 + 2 * varint_size(c->weight); // in its list, and as a part of the weight of all groups
             if (scratch[c->item]++ == 0)
                 size += item_bound(content.kind, content.items[c->item]);
         }
@@ -68,16 +68,20 @@ size_t Bundle::bound(const Content &content, uint32_t *scratch) {
 size_t Bundle::write(const Content &content, uint32_t *scratch, uint8_t *out) {
     const CountedGroup *const groups = content.groups, *const end = groups + content.group_count;
     std::vector<uint32_t> used;
+    std::vector<uint64_t> weights; // of used items, as they come
     uint64_t total = 0, key_bytes = 0, item_bytes = 0;
     for (const CountedGroup *g = groups; g != end; ++g) {
         key_bytes += g->key.length;
         for (const Count *c = g->counts, *last = c + g->count; c != last; ++c) {
             total += c->weight;
-            if (scratch[c->item] == 0) {
-                scratch[c->item] = 1;
+            uint32_t &place = scratch[c->item];
+            if (place == 0) {
                 used.push_back(c->item);
+                weights.push_back(0);
+                place = static_cast<uint32_t>(used.size());
                 item_bytes += content.items[c->item].length;
             }
+            weights[place - 1] += c->weight;
         }
     }
     if (used.size() > content.item_count / 16) { // to look at all is faster than to sort
@@ -87,10 +91,13 @@ size_t Bundle::write(const Content &content, uint32_t *scratch, uint8_t *out) {
     } else {
         std::sort(used.begin(), used.end());
     }
-    for (uint32_t i = 0; i < used.size(); ++i)
+    std::vector<uint64_t> sorted(used.size());
+    for (uint32_t i = 0; i < used.size(); ++i) {
+        sorted[i] = weights[scratch[used[i]] - 1];
         scratch[used[i]] = i + 1;
+    }
 
-    // The directory and the items are written behind the head before their sizes are known, and moved then.
+    // The directory, the items and their weights are written behind the head before their sizes are known, and moved then.
     Writer w(out);
     w.u8(static_cast<uint8_t>(form << 4 | static_cast<uint8_t>(content.kind)));
     w.varint(content.values);
@@ -99,7 +106,7 @@ size_t Bundle::write(const Content &content, uint32_t *scratch, uint8_t *out) {
     w.varint(total);
     w.varint(item_bytes);
     w.varint(key_bytes);
-    uint8_t *const directory = w.at() + 2 * 10;
+    uint8_t *const directory = w.at() + 3 * 10;
     Writer d(directory);
     ItemWriter keys(Kind::bytea);
     for (const CountedGroup *g = groups; g != end; ++g) {
@@ -111,9 +118,13 @@ size_t Bundle::write(const Content &content, uint32_t *scratch, uint8_t *out) {
     ItemWriter items(content.kind);
     for (const uint32_t item : used)
         items.put(d, content.items[item]);
+    const auto items_end = static_cast<size_t>(d.at() - directory);
+    for (const uint64_t weight : sorted)
+        d.varint(weight);
     const auto size = static_cast<size_t>(d.at() - directory);
     w.varint(directory_size);
-    w.varint(size - directory_size);
+    w.varint(items_end - directory_size);
+    w.varint(size - items_end);
     memmove(w.at(), directory, size);
     Writer lists(w.at() + size);
     for (const CountedGroup *g = groups; g != end; ++g)
@@ -123,7 +134,8 @@ size_t Bundle::write(const Content &content, uint32_t *scratch, uint8_t *out) {
     return static_cast<size_t>(lists.at() - out);
 }
 
-Bundle::Bundle(const uint8_t *bytes, size_t size) : groups_(bytes, 0), items_(bytes, 0), lists_(bytes, 0) {
+Bundle::Bundle(const uint8_t *bytes, size_t size)
+    : groups_(bytes, 0), items_(bytes, 0), weights_(bytes, 0), lists_(bytes, 0) {
     Reader head(bytes, size);
     const uint8_t first = head.u8();
     if (first >> 4 != form || (first & 15) == 0 || (first & 15) > kind_last)
@@ -133,10 +145,11 @@ Bundle::Bundle(const uint8_t *bytes, size_t size) : groups_(bytes, 0), items_(by
     total_ = head.varint();
     item_bytes_ = head.varint();
     key_bytes_ = head.varint();
-    const uint64_t directory_size = head.varint(), items_size = head.varint();
-    // Each item has a byte at least, each group three.
-    if (values == 0 || values > max_values || groups == 0 || items > items_size || groups > directory_size / 3 ||
-        directory_size > head.left() || items_size > head.left() - directory_size || total_ > max_total)
+    const uint64_t directory_size = head.varint(), items_size = head.varint(), weights_size = head.varint();
+    // Each item has a byte at least, and so has its weight, and each group three.
+    if (values == 0 || values > max_values || groups == 0 || items > items_size || items > weights_size ||
+        groups > directory_size / 3 || directory_size > head.left() || items_size > head.left() - directory_size ||
+        weights_size > head.left() - directory_size - items_size || total_ > max_total)
         invalid("invalid head of a bundle");
     values_ = static_cast<uint32_t>(values);
     item_count_ = static_cast<uint32_t>(items);
@@ -145,6 +158,7 @@ Bundle::Bundle(const uint8_t *bytes, size_t size) : groups_(bytes, 0), items_(by
         invalid("invalid head of a bundle");
     groups_ = Reader(head.bytes(directory_size), directory_size);
     items_ = Reader(head.bytes(items_size), items_size);
+    weights_ = Reader(head.bytes(weights_size), weights_size);
     lists_ = head;
 }
 
@@ -250,42 +264,17 @@ uint32_t Bundle::read_counts(const Group *groups, GroupCount *out) const {
     return static_cast<uint32_t>(next - out);
 }
 
-// Most groups have a count or two. So this reads the counts of all lists in one loop, which does not depend on where lists
-// end.
-void Bundle::add_weights(uint64_t *weights) const {
-    Reader r = groups_, lists = lists_;
-    std::vector<const uint8_t *> ends; // of lists that are not empty
-    ends.reserve(group_count_ + 1);
-    uint32_t key_length = 0;
-    for (uint32_t i = 0; i < group_count_; ++i) {
-        const ItemLengths key = item_lengths(r, Kind::bytea, key_length, max_item_length);
-        r.bytes(key.rest);
-        key_length = static_cast<uint32_t>(key.shared + key.rest);
-        r.varint();
-        if (const uint64_t length = r.varint(); length != 0) {
-            lists.bytes(length);
-            ends.push_back(lists.at());
-        }
-    }
-    if (r.left() != 0 || lists.left() != 0)
-        invalid("invalid groups of a bundle");
-    const size_t n = ends.size();
-    ends.push_back(nullptr);
+void Bundle::read_weights(uint64_t *weights) const {
+    Reader r = weights_;
     uint64_t left = total_;
-    size_t list = 0;
-    Counts counts(item_count_, lists_);
-    while (!counts.at_end()) {
-        const Count count = counts.next();
-        if (count.weight > left)
-            invalid("invalid total weight of a bundle");
-        left -= count.weight;
-        weights[count.item] += count.weight;
-        const bool last = counts.at() == ends[list];
-        list += last;
-        counts.start_over(last);
+    for (uint32_t i = 0; i < item_count_; ++i) {
+        weights[i] = r.varint();
+        if (weights[i] == 0 || weights[i] > left)
+            invalid("invalid weight of an item of a bundle");
+        left -= weights[i];
     }
-    if (left != 0 || list != n)
-        invalid("invalid total weight of a bundle");
+    if (left != 0 || r.left() != 0)
+        invalid("invalid weights of the items of a bundle");
 }
 
 void Bundle::validate(const uint8_t *bytes, size_t size) {
@@ -296,16 +285,19 @@ void Bundle::validate(const uint8_t *bytes, size_t size) {
     std::vector<uint64_t> weights(bundle.item_count_);
     bool ascending = bundle.read_items_in_order<true>(items.data(), memory.data());
     ascending &= bundle.read_groups_in_order<true>(groups.data(), memory.data() + bundle.item_bytes_);
-    bundle.add_weights(weights.data());
+    bundle.read_weights(weights.data());
     for (const Group &group : groups)
         for (Counts counts(bundle, group); !counts.at_end();) {
             const uint8_t *at = counts.at();
             const Count count = counts.next();
             if (count.weight == 1 && (*at & 1) != 0)
                 invalid("weight 1 is not stored");
+            if (count.weight > weights[count.item])
+                invalid("invalid sum of weights of a bundle");
+            weights[count.item] -= count.weight;
         }
-    if (!ascending || std::find(weights.begin(), weights.end(), uint64_t{0}) != weights.end())
-        invalid("invalid order or use of items in a bundle");
+    if (!ascending || std::any_of(weights.begin(), weights.end(), [](uint64_t left) { return left != 0; }))
+        invalid("invalid order or sums of items in a bundle");
 }
 
 } // namespace topk

@@ -48,9 +48,8 @@ void read_groups(const BundlePlace &bundle, BundleContent *content) {
 
 // The weights of the items in all groups together.
 uint64_t *read_weights(const BundlePlace &bundle) {
-    auto *weights = static_cast<uint64_t *>(
-        palloc_extended((Size{bundle->item_count()} + 1) * sizeof(uint64_t), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    guarded([&] { bundle->add_weights(weights); });
+    auto *weights = room<uint64_t>(bundle->item_count());
+    guarded([&] { bundle->read_weights(weights); });
     return weights;
 }
 

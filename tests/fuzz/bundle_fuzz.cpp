@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             std::vector<uint8_t> memory(bundle.item_bytes());
             bundle.read_list(group, list.data(), memory.data());
         }
-        bundle.add_weights(weights.data());
+        bundle.read_weights(weights.data());
     } catch (const topk::Error &e) {
         CHECK(e.code() == topk::Errc::malformed);
     }

@@ -135,7 +135,7 @@ Groups read(const Bytes &bytes) {
         by_counts[text(groups[count.group].key)].weights[text(items[count.item])] = count.weight;
     EXPECT_EQ(by_counts, all);
     std::vector<uint64_t> weights(bundle.item_count());
-    bundle.add_weights(weights.data());
+    bundle.read_weights(weights.data());
     for (uint32_t i = 0; i < items.size(); ++i)
         EXPECT_EQ(weights[i], sums[text(items[i])]);
     Bundle::Group none;
@@ -155,6 +155,7 @@ TEST(Bundle, GoldenBytes) {
                                    "04"
                                    "0d"
                                    "04"
+                                   "03"
                                    "00"
                                    "02"
                                    "02" // the overflow group
@@ -170,6 +171,8 @@ TEST(Bundle, GoldenBytes) {
                                    "61"
                                    "01"
                                    "62"
+                                   "01" // weights of all groups
+                                   "ae02"
                                    "0302"
                                    "00"
                                    "01ac02");
