@@ -20,7 +20,7 @@ namespace {
 
 // Blocks of a slot that are read as a whole faster than by the index, which also has entries of rows that folds have
 // deleted.
-constexpr BlockNumber read_whole = 256;
+constexpr BlockNumber read_whole = 32;
 
 // An answer or a fold takes about as long to read a row of one event as to read this much of a bundle.
 constexpr Size least_bytes = 256;
