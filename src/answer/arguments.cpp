@@ -143,7 +143,7 @@ static Datum announced_answer(Datum (*function)(FunctionCallInfo, const RollupRo
                               const RollupRow *row) {
     if (stream::answer_hook == nullptr)
         return call_answer(function, fcinfo, row);
-    Datum result;
+    volatile Datum result;
     stream::answer_hook(true);
     PG_TRY();
     { result = call_answer(function, fcinfo, row); }

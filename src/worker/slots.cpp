@@ -7,7 +7,6 @@
 #include "settings.h"
 
 extern "C" {
-#include "pgstat.h"
 #include "port/atomics.h"
 #include "postmaster/bgworker.h"
 #include "storage/condition_variable.h"
@@ -15,6 +14,7 @@ extern "C" {
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
+#include "utils/wait_event.h"
 }
 
 namespace topk::worker {
