@@ -86,7 +86,7 @@ bool has_backfill();
 // The place of a process that backfills a rollup of this database.
 Assignment backfill_assignment(int32 rollup);
 
-// What has been written to the log of this backend's database since a round began, and who reads it (insert_delay.cpp).
+// The backlog of this backend's database: rows of the log since a round began, and answers under way (insert_delay.cpp).
 struct Backlog {
     uint32 round; // its number
     uint64 bytes;
