@@ -111,14 +111,7 @@ struct Addends {
 SortedList read_list(Fold *fold, const Part &part, ItemRoom *room) {
     if (part.list == nullptr)
         return read_sorted_list(pg_detoast_datum_packed(values_of(fold, part).items), fold->row.shape.kind, room);
-    auto *items =
-        static_cast<WeightedItem *>(palloc_extended((part.list->count + 1) * sizeof(WeightedItem), MCXT_ALLOC_HUGE));
-    for (uint32 i = 0; i < part.list->count; ++i) {
-        const Bundle::Count &count = part.list->counts[i];
-        const ItemView &item = fold->sums->sorted[count.item];
-        items[i] = {item.data, item.length, count.weight};
-    }
-    return {items, part.list->count, part.list->weight};
+    return sorted_list(fold->sums->sorted, part.list->counts, part.list->count);
 }
 
 bool has_room_for(const Addends &sum, const SortedList &list) { return list.weight <= max_total - sum.weight; }

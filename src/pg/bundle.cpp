@@ -53,13 +53,6 @@ uint64_t *read_weights(const BundlePlace &bundle) {
     return weights;
 }
 
-struct varlena *write_list(Kind kind, const WeightedItem *items, uint32 n) {
-    uint64_t total = 0;
-    for (uint32 i = 0; i < n; ++i)
-        total += items[i].weight;
-    return write_item_list(kind, {items, n, total});
-}
-
 } // namespace
 
 bool is_bundle(const struct varlena *items) {
@@ -141,7 +134,10 @@ struct varlena *read_bundle_group(const struct varlena *value, Kind kind, const 
     auto *memory = room<uint8>(bundle->item_bytes());
     uint32 n = 0;
     guarded([&] { n = bundle->read_list(group, items, memory); });
-    return write_list(kind, items, n);
+    uint64_t weight = 0;
+    for (uint32 i = 0; i < n; ++i)
+        weight += items[i].weight;
+    return write_item_list(kind, {items, n, weight});
 }
 
 BundleItems read_all_groups(const struct varlena *value, Kind kind) {
@@ -174,14 +170,10 @@ uint64_t weight_in_bundle(const struct varlena *value, Kind kind, const void *da
 }
 
 struct varlena *item_list(Kind kind, const ItemView *items, const Bundle::Count *counts, uint32 n) {
-    auto *weighted = room<WeightedItem>(n);
-    for (uint32 i = 0; i < n; ++i) {
-        const ItemView &item = items[counts[i].item];
-        weighted[i] = {item.data, item.length, counts[i].weight};
-    }
-    struct varlena *list = write_list(kind, weighted, n);
-    pfree(weighted);
-    return list;
+    const SortedList list = sorted_list(items, counts, n);
+    struct varlena *value = write_item_list(kind, list);
+    pfree(const_cast<WeightedItem *>(list.items));
+    return value;
 }
 
 struct varlena *group_items(const BundleContent &content, const Bundle::Group &group, Kind kind) {

@@ -43,6 +43,17 @@ WeightedItem *add_two(Kind kind, const WeightedItem *a, const WeightedItem *a_en
 
 } // namespace
 
+SortedList sorted_list(const ItemView *items, const Bundle::Count *counts, uint32 n) {
+    WeightedItem *weighted = room_for(n);
+    uint64_t weight = 0;
+    for (uint32 i = 0; i < n; ++i) {
+        const ItemView &item = items[counts[i].item];
+        weighted[i] = {item.data, item.length, counts[i].weight};
+        weight += counts[i].weight;
+    }
+    return {weighted, n, weight};
+}
+
 SortedList read_sorted_list(const struct varlena *value, Kind kind, ItemRoom *room) {
     if (is_bundle(value)) {
         const BundleItems all = read_all_groups(value, kind);

@@ -2,7 +2,7 @@
 // filled, and sorted to write the sum.
 #pragma once
 
-#include "../core/item_coding.h"
+#include "../core/bundle.h"
 #include "pg.h"
 
 namespace topk::pg {
@@ -19,6 +19,8 @@ struct ItemRoom {
     Size left;
 };
 
+// The list of counts, which refer to items, both in ascending order.
+SortedList sorted_list(const ItemView *items, const Bundle::Count *counts, uint32 n);
 // Reads an item list, or a bundle as the sum over its groups, into the current memory context. The value must be detoasted.
 // Raises XX001 if the bytes are neither, or of another kind of items.
 SortedList read_sorted_list(const struct varlena *value, Kind kind, ItemRoom *room);

@@ -38,12 +38,12 @@ struct WorkerSlot {
     pg_atomic_uint32 begun;         // rounds
     pg_atomic_uint64 round_began;   // the one that is under way; 0: none is
     pg_atomic_uint32 answers;       // under way
-    ConditionVariable changed;
 };
 
 struct SharedSlots {
-    LWLock *lock; // of everything but the atomic variables
+    LWLock *lock; // of everything but the atomic variables and changed
     Latch *launcher;
+    ConditionVariable changed; // of all databases: a slot may be given to another one while somebody waits
     Requests requests;
     int slot_count;
     WorkerSlot slots[FLEXIBLE_ARRAY_MEMBER];
@@ -81,7 +81,6 @@ void init_variables(WorkerSlot *slot) {
         pg_atomic_init_u32(variable, 0);
     pg_atomic_init_u64(&slot->pending_bytes, 0);
     pg_atomic_init_u64(&slot->round_began, 0);
-    ConditionVariableInit(&slot->changed);
 }
 
 // With the lock held:
@@ -204,6 +203,7 @@ void attach_slots() {
     if (!found) {
         memset(static_cast<void *>(shared), 0, shared_size());
         shared->lock = &GetNamedLWLockTranche(tranche)->lock;
+        ConditionVariableInit(&shared->changed);
         shared->slot_count = slots_wanted();
         for (int i = 0; i < shared->slot_count; ++i)
             init_variables(&shared->slots[i]);
@@ -328,7 +328,7 @@ void begin_round() {
     pg_atomic_write_u64(&mine->pending_bytes, 0);
     pg_atomic_write_u64(&mine->round_began, static_cast<uint64>(GetCurrentTimestamp()));
     pg_atomic_fetch_add_u32(&mine->begun, 1);
-    ConditionVariableBroadcast(&mine->changed);
+    ConditionVariableBroadcast(&shared->changed);
 }
 
 void end_round() {
@@ -360,8 +360,7 @@ bool read_backlog(Backlog *backlog) {
 }
 
 void wait_for_change(int64 ms) {
-    if (WorkerSlot *slot = slot_here())
-        (void)ConditionVariableTimedSleep(&slot->changed, static_cast<long>(ms), PG_WAIT_EXTENSION);
+    (void)ConditionVariableTimedSleep(&shared->changed, static_cast<long>(ms), PG_WAIT_EXTENSION);
 }
 
 void count_answers(int change) {
@@ -372,7 +371,7 @@ void count_answers(int change) {
     while (!pg_atomic_compare_exchange_u32(&slot->answers, &n, std::max(0, static_cast<int>(n) + change))) {
     }
     if (change < 0)
-        ConditionVariableBroadcast(&slot->changed);
+        ConditionVariableBroadcast(&shared->changed);
 }
 
 bool hold(Oid database) {
