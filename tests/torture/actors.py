@@ -510,6 +510,8 @@ class Discarder(Actor):
             self.report.count('discards given up')
         elif e.pgcode == '55000':  # retention has removed the other hours of a day
             self.report.count('discards refused')
+        elif e.pgcode == '42704' and 'rollup "passing_' in str(e):  # the Definer has dropped it since the rollups were listed
+            self.report.count('discards of a rollup just dropped')
         else:
             super().unexpected(e)
 
