@@ -15,6 +15,7 @@ bool worker_enabled = true;
 int fold_interval = 1000;
 int wake_size = 256;
 int insert_delay = 100;
+double answer_slice = 0.3;
 int launcher_interval = 10;
 int backfill_timeout = 60 * 60 * 1000;
 
@@ -34,6 +35,11 @@ void define_settings() {
                             "Longest time that a statement waits before it counts rows, if folds have fallen behind.",
                             "0 turns this off. Sessions that write less than 8 kB to the delta log in a round do not wait.",
                             &insert_delay, 100, 0, 60 * 1000, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomRealVariable("pg_topk.answer_slice",
+                             "Time slice that a session asks the operating system for when it has asked for an answer.",
+                             "Linux gives a process with a short slice a processor sooner, and no more of it. 0 leaves the "
+                             "slice as it is.",
+                             &answer_slice, 0.3, 0, 100, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_topk.launcher_interval", "Time between two looks at the list of databases.", nullptr,
                             &launcher_interval, 10, 1, 60 * 60, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_topk.backfill_timeout",

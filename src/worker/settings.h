@@ -9,6 +9,7 @@ extern bool worker_enabled;
 extern int fold_interval;     // ms
 extern int wake_size;         // kB
 extern int insert_delay;      // ms; 0: none
+extern double answer_slice;   // ms; 0: the system's
 extern int launcher_interval; // s
 extern int backfill_timeout;  // ms; 0: none
 

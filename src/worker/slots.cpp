@@ -35,6 +35,7 @@ struct WorkerSlot {
     int64 rounds;
     pg_atomic_uint32 pending;
     pg_atomic_uint64 pending_bytes; // they decide when a round begins
+    pg_atomic_uint64 taken_bytes;   // those that were pending when the last round began
     pg_atomic_uint32 begun;         // rounds
     pg_atomic_uint64 round_began;   // the one that is under way; 0: none is
     pg_atomic_uint32 answers;       // under way
@@ -79,8 +80,8 @@ void change(const Work &work) {
 void init_variables(WorkerSlot *slot) {
     for (pg_atomic_uint32 *variable : {&slot->pending, &slot->begun, &slot->answers})
         pg_atomic_init_u32(variable, 0);
-    pg_atomic_init_u64(&slot->pending_bytes, 0);
-    pg_atomic_init_u64(&slot->round_began, 0);
+    for (pg_atomic_uint64 *variable : {&slot->pending_bytes, &slot->taken_bytes, &slot->round_began})
+        pg_atomic_init_u64(variable, 0);
 }
 
 // With the lock held:
@@ -325,7 +326,7 @@ uint64 pending_bytes() { return pg_atomic_read_u64(&mine->pending_bytes); }
 
 void begin_round() {
     pg_atomic_write_u32(&mine->pending, 0);
-    pg_atomic_write_u64(&mine->pending_bytes, 0);
+    pg_atomic_write_u64(&mine->taken_bytes, pg_atomic_exchange_u64(&mine->pending_bytes, 0));
     pg_atomic_write_u64(&mine->round_began, static_cast<uint64>(GetCurrentTimestamp()));
     pg_atomic_fetch_add_u32(&mine->begun, 1);
     ConditionVariableBroadcast(&shared->changed);
@@ -354,8 +355,8 @@ bool read_backlog(Backlog *backlog) {
     if (slot == nullptr || slot->state != State::running)
         return false;
     const auto began = static_cast<TimestampTz>(pg_atomic_read_u64(&slot->round_began));
-    *backlog = {pg_atomic_read_u32(&slot->begun), pg_atomic_read_u64(&slot->pending_bytes), began,
-                pg_atomic_read_u32(&slot->answers) != 0};
+    *backlog = {pg_atomic_read_u32(&slot->begun), pg_atomic_read_u64(&slot->pending_bytes),
+                pg_atomic_read_u64(&slot->taken_bytes), began, pg_atomic_read_u32(&slot->answers) != 0};
     return true;
 }
 
