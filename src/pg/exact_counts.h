@@ -30,7 +30,7 @@ void each_counts(const struct varlena *value, Kind kind, const Use &use) {
         return;
     }
     const Bytes bytes = bytes_of(value);
-    auto *scratch = static_cast<uint8_t *>(palloc(ItemList::scratch_size));
+    uint8_t scratch[ItemList::scratch_size];
     Kind found = Kind::none;
     guarded([&] {
         WeightedItem entries[counts_at_once];
@@ -39,7 +39,6 @@ void each_counts(const struct varlena *value, Kind kind, const Use &use) {
         while (const uint32_t n = list.next(entries, counts_at_once, scratch))
             use(entries, n);
     });
-    pfree(scratch);
     require_stored_kind(found, kind);
 }
 

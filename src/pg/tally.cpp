@@ -163,7 +163,7 @@ void merge_items(Tally *tally, struct varlena *value, uint64_t times) {
     const Bytes bytes = bytes_of(value);
     constexpr uint32_t batch = 64;
     WeightedItem entries[batch];
-    auto *scratch = static_cast<uint8_t *>(palloc(ItemList::scratch_size));
+    uint8_t scratch[ItemList::scratch_size]; // a block of so many bytes for each short list would take longer than the list
     Kind kind = Kind::none;
     // An ItemList has no destructor. Its constructor and next() may throw, so only they are guarded.
     alignas(ItemList) char place[sizeof(ItemList)];
@@ -181,7 +181,6 @@ void merge_items(Tally *tally, struct varlena *value, uint64_t times) {
         for (uint32_t i = 0; i < n; ++i)
             count_item(tally, entries[i].data, entries[i].length, entries[i].weight * times);
     }
-    pfree(scratch);
 }
 
 void merge_exact(Tally *tally, Bytes bytes, uint32_t size, uint64_t times) {

@@ -21,7 +21,7 @@ void add_list(ReturnSetInfo *rows, Bytes bytes) {
     alignas(ItemList) char place[sizeof(ItemList)];
     ItemList *list = nullptr;
     Kind kind = Kind::none;
-    auto *scratch = static_cast<uint8_t *>(palloc(ItemList::scratch_size));
+    uint8_t scratch[ItemList::scratch_size];
     guarded([&] {
         list = new (place) ItemList(bytes.data, bytes.size);
         kind = list->kind();
