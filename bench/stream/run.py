@@ -434,10 +434,10 @@ def bench_memory(bench):
         with Session(bench.server) as session:
             session.query(f"SET work_mem = '{work_mem}MB'; SET client_min_messages = error; COPY scattered FROM '{small}';")
             peak = session.peak_memory(f"COPY scattered FROM '{paths[form]}' (FORMAT {form});") / 1024
-            per_second = rows / session.ms * 1000
+            took = session.ms
             bench.counted('scattered', rows + 1000)
             session.query(f"COPY uncounted FROM '{paths[form]}' (FORMAT {form});")
-            near = per_second * session.ms / 1000 / rows
+            near, per_second = session.ms / took, rows / took * 1000
         line = [f'{work_mem} MB', form]
         row(*line, 'private memory', f'{peak:.1f} MB', f'{work_mem + 64} MB',
             verdict(f'memory of COPY in no order, work_mem {work_mem} MB, {form}', peak, work_mem + 64))

@@ -35,9 +35,11 @@ void go_on_to(uint32 round) {
 // How long a statement that begins now waits, in ms.
 int64 delay_now() {
     Backlog backlog;
-    if (written.bytes + written.before < free_bytes || insert_delay == 0 || !read_backlog(&backlog))
+    if (insert_delay == 0 || !read_backlog(&backlog))
         return 0;
     go_on_to(backlog.round);
+    if (written.bytes + written.before < free_bytes)
+        return 0;
     if (backlog.round_began != 0 &&
         TimestampDifferenceExceeds(backlog.round_began, GetCurrentTimestamp(), longest_round * insert_delay))
         return 0;
@@ -45,9 +47,9 @@ int64 delay_now() {
     double share = 0;
     if (written.bytes >= free_bytes && backlog.bytes > wake_bytes())
         share += (static_cast<double>(backlog.bytes) - unhurried) / (longest_delay_at * unhurried);
-    // Those of the round before count too, as little has been written when a round begins, and an answer reads what it folds.
-    if (backlog.has_answers && written.bytes + written.before >= free_bytes &&
-        std::max(backlog.bytes, backlog.bytes_before) > wake_bytes())
+    // Those of the round before count too, as little has been written when a round begins, and an answer reads what it
+    // folds.
+    if (backlog.has_answers && std::max(backlog.bytes, backlog.bytes_before) > wake_bytes())
         share += 1.0 / answer_share;
     return static_cast<int64>(std::min(share, 1.0) * insert_delay);
 }

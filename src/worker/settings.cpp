@@ -31,10 +31,10 @@ void define_settings() {
     DefineCustomIntVariable("pg_topk.wake_size", "Size of new rows in the delta log after which a round begins earlier.",
                             "Each row counts as 256 bytes at least.", &wake_size, 256, 1, 1024 * 1024, PGC_SIGHUP,
                             GUC_UNIT_KB, nullptr, nullptr, nullptr);
-    DefineCustomIntVariable("pg_topk.insert_delay",
-                            "Longest time that a statement waits before it counts rows, if folds have fallen behind.",
-                            "0 turns this off. Sessions that write less than 8 kB to the delta log in a round do not wait.",
-                            &insert_delay, 100, 0, 60 * 1000, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable(
+        "pg_topk.insert_delay", "Longest time that a statement waits before it counts rows, if folds have fallen behind.",
+        "0 turns this off. Sessions that write less than 8 kB to the delta log in two rounds do not wait.", &insert_delay,
+        100, 0, 60 * 1000, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomRealVariable("pg_topk.answer_slice",
                              "Time slice that a session asks the operating system for when it has asked for an answer.",
                              "Linux gives a process with a short slice a processor sooner, and no more of it. 0 leaves the "

@@ -90,7 +90,7 @@ Assignment backfill_assignment(int32 rollup);
 struct Backlog {
     uint32 round; // its number
     uint64 bytes;
-    uint64 bytes_before; // of the round before
+    uint64 bytes_before;     // of the round before
     TimestampTz round_began; // 0: none is under way
     bool has_answers;        // that are under way
 };

@@ -15,7 +15,8 @@ double requested = 0; // ms
 
 #ifdef __linux__
 
-// The struct sched_attr of sched_setattr(2), first version. The C library and older kernel headers cannot be included together for it.
+// The struct sched_attr of sched_setattr(2), first version. The C library and older kernel headers cannot be included
+// together for it.
 struct SchedulingAttributes {
     uint32 size;
     uint32 policy;
